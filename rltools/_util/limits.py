@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from numbers import Real
 from typing import Any
 
 from rltools.errors import ArgumentError
@@ -56,6 +57,20 @@ def check_count(name: str, number: Any, *, least: int = 1, most: int) -> None:
         raise ArgumentError(f"{name} is {in_digits(count)}; it must be at least {least:,}")
     if count > most:
         raise ArgumentError(f"{name} is {in_digits(count)}; it must be at most {most:,}")
+
+
+def check_level(level: Any) -> None:
+    """Check that the level of an interval is between 0 and 1.
+
+    Raises:
+        ArgumentError: it is not.
+
+    >>> check_level(95)
+    Traceback (most recent call last):
+    rltools.errors.ArgumentError: level=95: the level is between 0 and 1, for instance 0.95
+    """
+    if not isinstance(level, Real) or not 0 < float(level) < 1:
+        raise ArgumentError(f"level={level!r}: the level is between 0 and 1, for instance 0.95")
 
 
 def in_digits(number: float) -> str:

@@ -24,13 +24,22 @@ from rltools.ablation._coalition_values import (
     sampled_values,
 )
 from rltools.ablation._curves import Curves, curve_along, random_curve
-from rltools.ablation._folder import FOLDER, AblationSpec, ablation_keys, batch_identity, read_batches, read_spec
+from rltools.ablation._folder import (
+    FOLDER,
+    AblationSpec,
+    ablation_keys,
+    batch_identity,
+    lost_batches,
+    read_batches,
+    read_spec,
+)
 from rltools.ablation._losses import Losses, losses_of
 from rltools.ablation._players import SUMMARY, find_players
 from rltools.ablation._rollouts import Rollouts
 from rltools.ablation._verdicts import Verdict, judge
 from rltools.errors import ArgumentError, CorruptError, RecordingError, UnknownNameError
 from rltools.recording import Recording
+from rltools.recording.seal import warn_of_damage
 from rltools.stats import Interval, across
 
 if TYPE_CHECKING:
@@ -302,6 +311,11 @@ def _open(recording: Recording, key: str) -> Ablation:
     if spec.recording != recording.seal:
         raise CorruptError(f"{folder} belongs to another recording; delete it, and ablate again")
     rollouts = read_batches(folder, spec, batch_identity(folder, recording.seal, seal))
+    if lost := lost_batches(folder):
+        names = ", ".join(path.name for path in lost)
+        warn_of_damage(
+            CorruptError(f"{folder} lacks {names}; ablate again with the same settings to run those episodes")
+        )
     return Ablation(spec, positions_of(recording, spec), rollouts, folder, recording.keep_alive)
 
 

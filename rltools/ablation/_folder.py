@@ -153,6 +153,12 @@ def next_number(folder: Path) -> int:
     return max(numbered(folder), default=-1) + 1
 
 
+def lost_batches(folder: Path) -> list[Path]:
+    """The files of batches before the last one that are not there any more."""
+    numbers = numbered(folder)
+    return [numbered_path(folder, number) for number in sorted(set(range(max(numbers, default=0))) - set(numbers))]
+
+
 def read_batches(folder: Path, spec: AblationSpec, identity: Mapping[str, str]) -> Rollouts:
     """All episodes of an ablation, in the order in which they were run.
 

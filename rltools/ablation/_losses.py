@@ -32,7 +32,7 @@ class Losses:
             certain, 0 if nothing was measured.
         at_floor: bool `[player]`, whether the return without the player is the lowest one that was seen at all, so that
             everything is lost and a larger loss cannot show.
-        baseline: the mean return with nothing hidden, over the same seeds, with its interval.
+        baseline: the mean return with nothing hidden, over the seeds of the first in order, with its interval.
         differences: for each player the return with it minus the return without it, by the number of the seed.
     """
 
@@ -91,8 +91,9 @@ def losses_of(
         np.array([float(interval.low) for interval in intervals]),
         np.array([float(interval.high) for interval in intervals]),
     )
-    everything = across(np.array(list(baseline.values()))).interval(level)
     order = np.argsort(-value, kind="stable")
+    numbers = (differences[int(order[0])] if players else {}) or baseline
+    everything = across(np.array([baseline[number] for number in numbers])).interval(level)
     return Losses(
         tuple(players),
         replacement,

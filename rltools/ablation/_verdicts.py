@@ -60,7 +60,7 @@ def judge(
             verdicts.append(Verdict(player, "needed"))
         elif partner := _partner(player, losses, interactions, tolerance):
             verdicts.append(Verdict(player, "needed_together", partner))
-        elif -tolerance < low and high < tolerance:
+        elif -tolerance <= low and high <= tolerance:
             verdicts.append(Verdict(player, "not_needed"))
         else:
             verdicts.append(Verdict(player, "undecided"))

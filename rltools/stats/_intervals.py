@@ -9,6 +9,7 @@ from typing import Literal
 
 import numpy as np
 
+from rltools._util.limits import check_level
 from rltools._util.short_repr import short_repr
 
 Named = dict[str, np.ndarray]
@@ -65,7 +66,11 @@ class Jackknife:
             kind: "signed" for any number; "positive" for at least 0, whose logarithm gets the symmetric interval;
                 "share" for 0 to 1, whose log-odds do. So neither interval leaves the range, and a skewed number, for
                 instance one that few episodes determine, has the long side where it belongs.
+
+        Raises:
+            ArgumentError: the level is not between 0 and 1.
         """
+        check_level(level)
         value, (below, above) = self.value, self._reach(level, kind)
         if kind == "signed":
             return Interval(value, value - below, value + above)

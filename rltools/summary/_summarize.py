@@ -5,13 +5,12 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
-from numbers import Real
 from typing import Any
 
 import numpy as np
 
+from rltools._util.limits import check_level
 from rltools.attributions import is_per_feature_unit
-from rltools.errors import ArgumentError
 from rltools.recording import Outcome, Recording, check_recording
 from rltools.stats import across
 from rltools.summary._data import Residuals, Returns
@@ -67,8 +66,7 @@ def summarize(
         '0.5'
     """
     check_recording(recording)
-    if not isinstance(level, Real) or not 0 < level < 1:
-        raise ArgumentError(f"level={level!r}: the level is between 0 and 1, for instance 0.95")
+    check_level(level)
     key = recording.find(method, target, window)
     spec, features = recording.spec(key), recording.features_of(key)
     std = feature_std(recording, key) if is_per_feature_unit(spec.unit) else None

@@ -17,6 +17,7 @@ import rltools
 from rltools.ablation import Ablation, ablate, ablations, measure, open_ablation
 from rltools.ablation._measuring import Measuring
 from rltools.errors import ArgumentError, ConflictError, CorruptError, RecordingError, UnknownNameError
+from rltools.recording import DamagedFileWarning
 
 Copy = Callable[[], rltools.Recording]
 EVERYTHING: Any = {
@@ -407,3 +408,25 @@ def test_which_ablation_has_precedence_does_not_depend_on_times(tmp_path: Path) 
         assert [each.key for each in ablations(recording)] == expected
     assert open_ablation(recording).key == long.key
     assert open_ablation(recording, "mean").key == by_mean.key
+
+
+def test_a_lost_batch_is_named(tmp_path: Path) -> None:
+    policy = rltools.load_policy("cartpole-ppo")
+    recording = rltools.record(policy, episodes=2, max_steps=30, directory=tmp_path)
+    whole = rltools.ablate(policy, recording, seeds=2, most=2)
+    assert whole.directory is not None
+    (whole.directory / "000001.parquet").unlink()
+    with pytest.warns(DamagedFileWarning, match=r"lacks 000001\.parquet; ablate again with the same settings"):
+        partial = open_ablation(recording)
+    assert len(partial.rollouts) < len(whole.rollouts)
+    again = rltools.ablate(policy, recording, seeds=2, most=2)
+    assert again.losses().interval.value.tolist() == whole.losses().interval.value.tolist()
+
+
+def test_levels_are_checked(tmp_path: Path) -> None:
+    policy = rltools.load_policy("cartpole-ppo")
+    recording = rltools.record(policy, episodes=2, max_steps=30, directory=tmp_path)
+    ablation = rltools.ablate(policy, recording, seeds=2, most=2)
+    for call in (ablation.losses, ablation.verdicts, ablation.to_xarray, ablation.baseline):
+        with pytest.raises(ArgumentError, match="level=95: the level is between 0 and 1"):
+            call(level=95)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from rltools._util.limits import MAX_EPISODES, MAX_SEED, MAX_STEPS, check_count
+from rltools._util.limits import MAX_EPISODES, MAX_SEED, MAX_STEPS, check_count, check_level
 from rltools.attributions import is_control
 from rltools.errors import ArgumentError, PluginError, argument
 from rltools.metrics._support.assessment import LeftOut
@@ -31,8 +31,7 @@ def check_arguments(policy: Policy | None, steps: int, curve_seeds: int, seed: i
     check_count("steps", steps, most=MAX_STEPS)
     check_count("curve_seeds", curve_seeds, least=0, most=MAX_EPISODES)
     check_count("seed", seed, least=0, most=MAX_SEED)
-    if isinstance(level, bool) or not isinstance(level, int | float) or not 0 < level < 1:
-        raise ArgumentError(f"level={level!r}: the level is between 0 and 1, for instance 0.95")
+    check_level(level)
     if policy is not None:
         from rltools.policies.base import check_is_policy
 

@@ -52,7 +52,7 @@ def needs_caption(ablations: Mapping[Run, Ablation]) -> str:
     phrases = dict.fromkeys(find_replacement(ablation.replace).phrase for ablation in ablations.values())
     return (
         f"A loss is how much the return falls in whole episodes in which the policy sees a feature replaced by "
-        f"{' or '.join(phrases)}; 95 % intervals over seeds. Losses do not add up. {RULE}"
+        f"{' or '.join(phrases)}, with 95 % confidence intervals over seeds. Losses do not add up. {RULE}"
     )
 
 
