@@ -12,7 +12,7 @@ import numpy as np
 from rltools._util.short_repr import short_repr
 
 Named = dict[str, np.ndarray]
-Kind = Literal["signed", "positive", "share"]
+Kind = Literal["signed", "positive", "share", "proportion"]
 CHUNK_NUMBERS = 1 << 22
 """Numbers of the sums per chunk: a few dozen megabytes, however many episodes there are."""
 MIN_PARTS_FOR_SKEW = 5
@@ -44,7 +44,7 @@ class Jackknife:
     degree of freedom less than it has parts. The variances add up, and their sum has the degrees of freedom of
     Satterthwaite (1946). If the parts are skewed, Student's interval is too short on one side, and that side is
     extended by the shift of Johnson (1978) and the next term of the same expansion (Hall 1992); the other side stays,
-    since few parts say little about a skew.
+    since few parts say little about a skew. A share, which is bounded on both sides, takes the first term alone.
 
     References that were visited in the episodes themselves are no source of their own: an episode moves the estimate by
     its steps and by its references together. With `origins` the variance is that between episodes with everything
@@ -70,8 +70,9 @@ class Jackknife:
         Args:
             level: between 0 and 1, for instance 0.95.
             kind: "signed" for any number; "positive" for at least 0, whose logarithm gets the symmetric interval;
-                "share" for 0 to 1, whose log-odds do. So neither interval leaves the range, and a skewed number, for
-                instance one that few episodes determine, has the long side where it belongs.
+                "share" for a part of a total, from 0 to 1, whose log-odds do; "proportion" for a mean of numbers from 0
+                to 1, likewise, but without a skew: such numbers have no tail. So neither interval leaves the range, and
+                a skewed number, for instance one that few episodes determine, has the long side where it belongs.
         """
         value, (below, above) = self.value, self._reach(level, kind)
         if kind == "signed":
@@ -83,7 +84,7 @@ class Jackknife:
             low = value / (value + (1 - value) * down)
             high = value / (value + (1 - value) / up)
         # At 0, and at 1 for a share, the scale has no room to move; if all parts agree, the value does not move.
-        edge = (value <= 0) | ((value >= 1) & (kind == "share"))
+        edge = (value <= 0) | ((value >= 1) & (kind != "positive"))
         point = np.where(self.standard_error() == 0, value, np.nan)
         return Interval(value, np.where(edge, point, low), np.where(edge, point, high))
 
@@ -110,7 +111,7 @@ class Jackknife:
         return not self.without or any(len(source) < 2 for source in self.without)
 
     def _changes(self, source: np.ndarray, kind: Kind = "signed") -> np.ndarray:
-        """How far the value moves without each part, `[part, *k]`; relative to a size for "positive" and "share".
+        """How far the value moves without each part, `[part, *k]`; relative to a size unless "signed".
 
         The size is the mean of the value with the part and without it. So a relative change is nearly that of the
         logarithm, or of the log-odds, and is finite even if nothing is left without a part.
@@ -120,14 +121,14 @@ class Jackknife:
         change = np.where(np.abs(change) <= 64 * np.finfo(np.float64).eps * np.abs(self.value), 0, change)
         if kind == "signed":
             return change
-        product = source * self.value if kind == "share" else 0
+        product = 0 if kind == "positive" else source * self.value
         size = (source + self.value) / 2 - product
         relative: np.ndarray = np.divide(change, size, out=np.zeros_like(change), where=change != 0)
         return relative
 
     def _reach(self, level: float, kind: Kind) -> tuple[np.ndarray, np.ndarray]:
         """How far the interval goes below and above the value, relative as in `_changes`; NaN if unknown."""
-        from scipy.special import stdtrit
+        from scipy.special import ndtri, stdtrit
 
         if self._unknown:
             return np.full(self.value.shape, np.nan), np.full(self.value.shape, np.nan)
@@ -148,6 +149,10 @@ class Jackknife:
         quantile = stdtrit(1 / np.where(variance == 0, 1, inverse), (1 + level) / 2)
         error = np.sqrt(variance)
         skew = third / scale**1.5
+        if kind in ("share", "proportion"):
+            # The first term with the quantile of the normal distribution, of which it is the expansion.
+            shift = np.abs(skew) / 6 * (1 + 2 * ndtri((1 + level) / 2) ** 2) * (kind == "share")
+            return error * (quantile + np.where(skew < 0, shift, 0)), error * (quantile + np.where(skew > 0, shift, 0))
         # The second term of the expansion grows with the cube, which fewer degrees of freedom than 4 would blow up.
         capped = np.minimum(quantile, stdtrit(MIN_PARTS_FOR_SKEW - 1, (1 + level) / 2))
         longer = np.abs(skew) / 6 * (1 + 2 * quantile**2) + 5 / 72 * skew**2 * (4 * capped**3 - capped)

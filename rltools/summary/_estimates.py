@@ -105,7 +105,7 @@ def estimate(sums: Sums, category: int, level: float, unit: str) -> Statistics:
 
     parts = [counts, totals] + ([] if states is None else [states])
     drawn = jackknife(statistic, parts, _without_draws(sums, used, category), sums.origins_of(used))
-    kinds = KINDS | ({"mean": "share"} if is_share(unit) else {})
+    kinds = KINDS | ({"mean": "proportion"} if is_share(unit) else {})
     intervals = {
         name: estimated.interval(level, kinds[name.removeprefix("standardized_")]) for name, estimated in drawn.items()
     }
