@@ -121,8 +121,8 @@ POPULATIONS: dict[str, Population] = {
     "references of visited states, none alike": visited(0.0),
     "references alike within episodes, 30 %": visited(0.3),
     "references alike within episodes, 70 %": visited(0.7),
-    "and like the episode's own steps": visited(0.7, 0.7),
-    "and unlike the episode's own steps": visited(0.7, -0.7),
+    "alike, 70 %, and like the episode's own steps": visited(0.7, 0.7),
+    "alike, 70 %, and unlike the episode's own steps": visited(0.7, -0.7),
 }
 
 
