@@ -15,6 +15,7 @@ from torch import Tensor
 from rltools.errors import ArgumentError, CorruptError
 from rltools.policies.base import Policy
 from rltools.recording import DamagedFileWarning, Recording, nested_observations, observation_column, recorded_leaves
+from rltools.recording.draws import ORIGIN
 from rltools.recording.parquet import read_blocks, read_columns
 from rltools.recording.read_attribution import references_path
 from rltools.recording.seal import RECORDING
@@ -111,10 +112,13 @@ def visited_references(recording: Recording, policy: Policy, references: Referen
         rows = read_columns(path)["reference"]
         return torch.tensor(rows, dtype=policy.dtype, device=policy.device)  # as_tensor would share read-only memory
     if references is None or isinstance(references, int):
-        states = policy.encode(draw_visited(recording, VISITED if references is None else references, seed))
+        visited, episodes = draw_visited_of(recording, VISITED if references is None else references, seed)
+        states = policy.encode(visited)
     else:
-        states = encode_references(policy, references)
+        states, episodes = encode_references(policy, references), None
     columns = {"reference": states.cpu().numpy()}
+    if episodes is not None:
+        columns[ORIGIN] = episodes
     file = BlockFile(path)
     file.write(columns)
     file.finish({RECORDING: recording.seal})
@@ -126,6 +130,11 @@ def draw_visited(recording: Recording, count: int, seed: int) -> Any:
 
     A damaged episode is named in a warning and left out.
     """
+    return draw_visited_of(recording, count, seed)[0]
+
+
+def draw_visited_of(recording: Recording, count: int, seed: int) -> tuple[Any, np.ndarray]:
+    """The same, with the number of the episode in which each was visited, int64 `[count]`."""
     if count < 1:
         raise ArgumentError(f"references is {count}; it must be at least 1")
     outcomes = recording.outcomes()
@@ -139,16 +148,18 @@ def draw_visited(recording: Recording, count: int, seed: int) -> Any:
         steps = np.sort(np.random.default_rng(seed).choice(total, min(count, total), replace=False))
         names = [observation_column(leaf) for leaf in recorded_leaves(recording.features)]
         states: list[dict[str, np.ndarray]] = []
+        numbers: list[int] = []
         for outcome, end in zip(outcomes, ends, strict=True):
             own_steps = steps[(steps >= end - outcome.steps) & (steps < end)] - (end - outcome.steps)
             try:
                 states += _states(recording.episode_path(outcome.number), names, own_steps)
+                numbers += [outcome.number] * len(own_steps)
             except CorruptError as error:
-                warnings.warn(str(error), DamagedFileWarning, stacklevel=3)
+                warnings.warn(str(error), DamagedFileWarning, stacklevel=4)
                 break
         else:
             columns = {name: np.stack([np.asarray(state[name]) for state in states]) for name in states[0]}
-            return nested_observations(columns, recording.features)
+            return nested_observations(columns, recording.features), np.array(numbers, dtype=np.int64)
         # The metadata is intact and the steps are not: draw again, from the other episodes.
         outcomes = [other for other in outcomes if other.number != outcome.number]
 

@@ -6,7 +6,7 @@ it. Only intervals need it; older recordings do not have it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,15 +16,20 @@ from rltools._util.files import numbered_path
 from rltools.errors import CorruptError
 from rltools.recording._folder import RecordingFolder
 from rltools.recording.attribution import AttributionSpec
-from rltools.recording.parquet import damage_as_corrupt, read_blocks, read_metadata
-from rltools.recording.read_attribution import folder_identity
+from rltools.recording.parquet import damage_as_corrupt, read_blocks, read_columns, read_metadata
+from rltools.recording.read_attribution import folder_identity, references_path
 from rltools.recording.seal import check_identity, warn_of_damage
 from rltools.spaces import Features
+from rltools.targets.draws import blocks_of_draws
 
 MAX_NUMBERS = 1 << 15
 """Most numbers per step (128 kB) that are stored; for more, say 17 targets and 376 features, nothing is."""
 BLOCK_NUMBERS = 1 << 20
 """How many numbers, roughly, `draw_blocks` reads per block."""
+
+ORIGIN = "episode"
+"""The column of the file of references with the number of the episode in which each was visited; older files lack it,
+and so do files of references that the user chose."""
 
 Pairs = list[tuple[str, np.ndarray]]
 
@@ -83,6 +88,34 @@ def draw_blocks(recording: RecordingFolder, key: str, number: int) -> Iterator[t
                 raise ValueError(f"its rows are not in the order of {steps} steps")
         last = int(t[-1])
         yield t, without.swapaxes(0, 1)
+
+
+def draw_origins(recording: RecordingFolder, key: str, blocks: int, numbers: Sequence[int]) -> np.ndarray | None:
+    """How many references of each block were visited in each episode; None if that is unknown.
+
+    Args:
+        recording: the recording that has the attribution.
+        key: the folder name of an attribution in it.
+        blocks: how many blocks of draws its files have.
+        numbers: the numbers of some episodes.
+
+    Returns:
+        float64 `[block, episode]`, with these episodes first, and then the others in which references were visited.
+    """
+    path = references_path(recording.directory / "attributions" / key)
+    episodes = read_columns(path).get(ORIGIN) if path.is_file() else None
+    if episodes is None:
+        return None
+    slices, samples = blocks_of_draws(len(episodes)), recording.spec(key).parameters.get("samples")
+    if len(slices) != blocks or (isinstance(samples, int) and samples < len(episodes)):
+        return None  # the blocks are of something else, or of some of the references only
+    others = sorted({*episodes.tolist()} - {*numbers})
+    position = {number: index for index, number in enumerate((*numbers, *others))}
+    origins = np.zeros((blocks, len(position)))
+    for row, block in zip(origins, slices, strict=True):
+        for number in episodes[block].tolist():
+            row[position[number]] += 1
+    return origins
 
 
 def read_draws(recording: RecordingFolder, key: str, number: int) -> np.ndarray | None:

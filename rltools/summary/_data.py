@@ -9,7 +9,7 @@ import numpy as np
 
 from rltools._util.discovery import unknown
 from rltools.recording import Outcome
-from rltools.stats import Interval, Jackknife, standing
+from rltools.stats import Interval, standing
 from rltools.summary._estimates import Statistics
 from rltools.summary.caveats import Caveat
 
@@ -159,7 +159,7 @@ def leaders(summary: SummaryData, action: str = "") -> tuple[Ranked, ...]:
         labels = [_most_changed(summary, position) for position in range(len(summary.features))]
         positions = np.arange(len(labels))
         mean = statistics.drawn["mean"]
-        drawn = Jackknife(mean.value[labels, positions], tuple(part[:, labels, positions] for part in mean.without))
+        drawn = mean.map(lambda numbers: numbers[..., labels, positions])
     else:
         drawn = statistics.drawn_importance
     order = standing(drawn, summary.level)

@@ -104,8 +104,8 @@ def estimate(sums: Sums, category: int, level: float, unit: str) -> Statistics:
         return estimated
 
     parts = [counts, totals] + ([] if states is None else [states])
-    drawn = jackknife(statistic, parts, _without_draws(sums, used, category))
-    kinds = KINDS | ({"mean": "share"} if is_share(unit) else {})
+    drawn = jackknife(statistic, parts, _without_draws(sums, used, category), sums.origins_of(used))
+    kinds = KINDS | ({"mean": "proportion"} if is_share(unit) else {})
     intervals = {
         name: estimated.interval(level, kinds[name.removeprefix("standardized_")]) for name, estimated in drawn.items()
     }

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from functools import partial
+from operator import itemgetter
 
 from rltools.attributions import is_control
-from rltools.stats import Interval, Jackknife, standing
+from rltools.stats import Interval, standing
 from rltools.summary._data import DECISION, Ranked, SummaryData, is_continuous, leaders, ranked_at, ranked_features
 from rltools.summary._estimates import scores_of
 from rltools.summary.caveats import Caveat
@@ -102,8 +103,7 @@ def _targets_apart(summary: SummaryData) -> Iterator[Finding]:
     shares, drawn, parts = statistics.standardized_share or statistics.share, statistics.drawn[name], []
     for index, label in enumerate(summary.labels):
         of_target = Interval(*(part[index] for part in (shares.value, shares.low, shares.high)))
-        without = tuple(part[:, index] for part in drawn.without)
-        order = standing(Jackknife(of_target.value, without), summary.level)
+        order = standing(drawn.map(itemgetter((..., index, slice(None)))), summary.level)
         first = (ranked_at(summary.features, of_target, int(position)) for position in order.order[: order.leaders])
         tied = [ranked for ranked in first if ranked.share > 0]
         if tied:

@@ -13,7 +13,7 @@ from rltools.attributions import is_per_feature_unit
 from rltools.errors import CorruptError
 from rltools.recording import AttributionSpec, Episode, Outcome, Recording
 from rltools.recording.attribution import first_sampled
-from rltools.recording.draws import draw_blocks
+from rltools.recording.draws import draw_blocks, draw_origins
 from rltools.recording.seal import warn_of_damage
 from rltools.stats import Jackknife, Named, jackknife
 from rltools.summary.episodes import Groups, explained, feature_std, flat, grouped, regrouping, usable
@@ -55,6 +55,8 @@ class Sums:
         forced: the number of counted steps at which only one action was allowed.
         undefined: the number of steps that do not count because the target does not exist if an action is not allowed:
             a runner-up, the logarithm of a probability.
+        origins: float `[block, episode]`, how many references of each block were visited in each of these episodes, and
+            then in further ones; None if that is unknown.
     """
 
     taken: tuple[int, ...]
@@ -73,6 +75,11 @@ class Sums:
     clipped: int
     forced: int
     undefined: int
+    origins: np.ndarray | None = None
+
+    def origins_of(self, used: np.ndarray) -> np.ndarray | None:
+        """`origins` with some episodes, bool `[episode]`, first, as `rltools.stats.jackknife` takes them."""
+        return used_first(self.origins, used)
 
     @property
     def magnitudes(self) -> np.ndarray:
@@ -171,7 +178,16 @@ def collect(
         clipped=clipped,
         forced=forced,
         undefined=undefined,
+        origins=draws.origins([outcome.number for outcome in outcomes]),
     )
+
+
+def used_first(origins: np.ndarray | None, used: np.ndarray) -> np.ndarray | None:
+    """Origins `[block, episode]` with the columns of some episodes first, then all others."""
+    if origins is None:
+        return None
+    order = np.concatenate([np.flatnonzero(used), np.flatnonzero(~used), np.arange(len(used), origins.shape[1])])
+    return origins[:, order]
 
 
 def _in_order(by_episode: Sequence[Mapping[int, Any]], order: Sequence[int], nothing: np.ndarray) -> np.ndarray:
@@ -196,22 +212,25 @@ class Magnitudes:
     Attributes:
         sizes: float64 `[episode, group]`.
         without: float64 `[block, episode, group]`, without each block of draws; None without draws on disk.
+        origins: float `[block, episode]`, as in `Sums`.
     """
 
     sizes: np.ndarray
     without: np.ndarray | None
+    origins: np.ndarray | None = None
 
     __repr__ = short_repr
 
     def mattering(self) -> Magnitudes:
         """The magnitudes of the episodes in which any feature mattered."""
         used = self.sizes.sum(axis=1) > 0
-        return Magnitudes(self.sizes[used], None if self.without is None else self.without[:, used])
+        without = None if self.without is None else self.without[:, used]
+        return Magnitudes(self.sizes[used], without, used_first(self.origins, used))
 
     def drawn(self, statistic: Callable[[np.ndarray], Named]) -> dict[str, Jackknife]:
         """A statistic of the sums over episodes `[draw, group]`, also without each episode and each block of draws."""
         without = [] if self.without is None else [self.without.sum(axis=1)]
-        return jackknife(statistic, [self.sizes], without)
+        return jackknife(statistic, [self.sizes], without, self.origins)
 
 
 def magnitudes(recording: Recording, key: str, groups: Groups | None = None) -> Magnitudes:
@@ -224,7 +243,7 @@ def magnitudes(recording: Recording, key: str, groups: Groups | None = None) -> 
     """
     std = feature_std(recording, key) if is_per_feature_unit(recording.spec(key).unit) else None
     sums = collect(recording, key, std, groups=groups)
-    return Magnitudes(sums.magnitudes, sums.sizes_without)
+    return Magnitudes(sums.magnitudes, sums.sizes_without, sums.origins)
 
 
 def _forced(recording: Recording, episode: Episode) -> np.ndarray:
@@ -344,6 +363,12 @@ class DrawSums:
             return None
         blocks, _, _, groups = self._totals[EVERY].shape
         return np.stack([np.zeros((blocks, groups)) if size is None else size for size in self._sizes], axis=1)
+
+    def origins(self, numbers: Sequence[int]) -> np.ndarray | None:
+        """Float64 `[block, episode]`, as in `Sums`, of the episodes with these numbers; None without draws."""
+        if EVERY not in self._totals:
+            return None
+        return draw_origins(self._recording, self._key, len(self._totals[EVERY]), numbers)
 
     def _add_steps(self, without: np.ndarray, actions: np.ndarray) -> bool:
         """Add draws `[block, step, target, stored]` of some steps; False if the number of blocks has changed."""

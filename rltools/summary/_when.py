@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 import numpy as np
 
 from rltools.recording import Recording
+from rltools.recording.draws import draw_origins
 from rltools.stats import Jackknife, jackknife, standing
 from rltools.summary._data import SummaryData
 from rltools.summary._estimates import scores_of
@@ -68,18 +70,18 @@ def when(recording: Recording, summary: SummaryData, features: Sequence[str]) ->
     """
     if len(set(scores_of(summary.labels))) > 1 or not features:
         return ()
-    sizes, steps, without = _sums(recording, summary, [summary.position(name) for name in features])
+    sizes, steps, without, origins = _sums(recording, summary, [summary.position(name) for name in features])
     if len(sizes) < FEWEST_EPISODES:
         return ()
     rare = (sizes[:, -1] > 0).sum(axis=0) < FEWEST_EPISODES
     with np.errstate(invalid="ignore"):  # a feature that never matters has no share
-        drawn = jackknife(_shares, [sizes], [] if without is None else [without])[""]
+        drawn = jackknife(_shares, [sizes], [] if without is None else [without], origins)[""]
         shares = drawn.interval(summary.level, "share")
     even = steps[:, :-1].sum(axis=0) / steps[:, -1].sum()
     timed = []
     for index, name in enumerate(features):
         value, low, high = (end[:, index] for end in (shares.value, shares.low, shares.high))
-        third = Jackknife(drawn.value[:, index], tuple(source[:, :, index] for source in drawn.without))
+        third = drawn.map(itemgetter((..., index)))
         part_index = None if rare[index] else _clear(third, low, even, summary.level)
         if part_index is not None:
             ends = float(value[part_index]), float(low[part_index]), float(high[part_index])
@@ -94,7 +96,7 @@ def _clear(shares: Jackknife, low: np.ndarray, even: np.ndarray, level: float) -
     if len(most):
         return int(min(most, key=lambda part: even[part]))
     thirds = slice(len(THIRDS))
-    order = standing(Jackknife(shares.value[thirds], tuple(part[:, thirds] for part in shares.without)), level)
+    order = standing(shares.map(lambda numbers: numbers[..., thirds]), level)
     fullest = int(order.order[0])
     return fullest if order.certain and low[fullest] > NOTABLE else None
 
@@ -106,16 +108,17 @@ def _shares(totals: np.ndarray) -> dict[str, np.ndarray]:
 
 def _sums(
     recording: Recording, summary: SummaryData, positions: Sequence[int]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray | None]:
     """Magnitudes `[episode, part, feature]`, explained steps `[episode, part]`; the last part is the whole.
 
-    Also the magnitudes over all episodes without each block of draws, `[block, part, feature]`; None without draws.
+    Also the magnitudes over all episodes without each block of draws, `[block, part, feature]`, and how many
+    references of each block come from each episode; None without draws.
     """
     features, spec = recording.features_of(summary.key), recording.spec(summary.key)
     every = spec.rows(features)
     merged = tuple(name for name, _ in every) != summary.features
     groups = [(spec.rows(features, merged=True) if merged else every)[position] for position in positions]
-    sizes, steps = [], []
+    sizes, steps, numbers = [], [], []
     draws: list[np.ndarray | None] = []
     for episode, attribution in explained(recording, summary.key):
         rows = usable(attribution.values)
@@ -123,12 +126,16 @@ def _sums(
         magnitudes = np.abs(grouped(values if summary.std is None else values * summary.std, groups)).sum(axis=1)
         inside = _inside(len(episode))[:, rows].astype(np.float64)
         if rows.any():
+            numbers.append(episode.outcome.number)
             sizes.append(inside @ magnitudes)
             steps.append(inside.sum(axis=1))
             without = without_draws(recording, summary.key, episode.outcome.number, groups, summary.std)
             draws.append(None if without is None else (inside @ np.abs(without[:, rows]).sum(axis=2))[:, None])
     joined = joined_draws(draws, axis=1)
-    return np.array(sizes), np.array(steps), None if joined is None else joined.sum(axis=1)
+    if joined is None:
+        return np.array(sizes), np.array(steps), None, None
+    origins = draw_origins(recording, summary.key, len(joined), numbers)
+    return np.array(sizes), np.array(steps), joined.sum(axis=1), origins
 
 
 def _inside(length: int) -> np.ndarray:

@@ -89,7 +89,9 @@ def player_sizes(
 
     draws = sums.sizes_without
     without = () if draws is None else (draws.sum(axis=1), np.full(len(draws), steps.sum()))
-    sizes = jackknife(mean, (sums.magnitudes, steps), without)[""] if len(steps) else _nothing(len(players))
+    sizes = (
+        jackknife(mean, (sums.magnitudes, steps), without, sums.origins)[""] if len(steps) else _nothing(len(players))
+    )
     sources = ("episodes", "references")[: len(sizes.without)]
     return PlayerSizes(tuple(players), sizes, sources, int(steps.sum()))
 

@@ -33,11 +33,14 @@ class Sample:
         values: float `[step, reference, feature]`, in the order of the episodes.
         episodes: int64 `[step]`, of each step.
         unit: of the attribution.
+        visited: int64 `[reference]`, the episode in which each reference was visited, in order; None if they come from
+            elsewhere.
     """
 
     values: np.ndarray
     episodes: np.ndarray
     unit: str = "score"
+    visited: np.ndarray | None = None
 
 
 Population = Callable[[np.random.Generator, int, int], Sample]
@@ -87,19 +90,22 @@ def exponential(rng: np.random.Generator, episodes: int, references: int) -> Sam
     return Sample((SIZES * factors)[steps], steps)
 
 
-def visited(alike: float) -> Population:
+def visited(alike: float, shared: float = 0.0) -> Population:
     """As `skewed`, of references that were visited in the run's own episodes and are alike within each of them.
 
     Args:
         alike: the share of the variance of a reference's logarithm that is the same for all of its episode.
+        shared: the correlation of that with the logarithm of the factor of the episode's own steps.
     """
 
     def draw(rng: np.random.Generator, episodes: int, references: int) -> Sample:
         steps = np.repeat(np.arange(episodes), rng.integers(3, 8, episodes))
-        of_visit = rng.normal(0, 1, (episodes, 4))[np.sort(rng.integers(episodes, size=references))]
-        shift = np.sqrt(alike) * of_visit + np.sqrt(1 - alike) * rng.normal(0, 1, (references, 4))
-        of_episode = rng.lognormal(-0.045, 0.3, (episodes, 1, 4))
-        return Sample((SIZES * of_episode * np.exp(0.5 * shift - 0.125))[steps], steps)
+        where = np.sort(rng.integers(episodes, size=references))
+        of_visit = rng.normal(0, 1, (episodes, 4))
+        shift = np.sqrt(alike) * of_visit[where] + np.sqrt(1 - alike) * rng.normal(0, 1, (references, 4))
+        own = shared * of_visit + np.sqrt(1 - shared**2) * rng.normal(0, 1, (episodes, 4))
+        of_episode = np.exp(0.3 * own - 0.045)[:, None]
+        return Sample((SIZES * of_episode * np.exp(0.5 * shift - 0.125))[steps], steps, visited=where)
 
     return draw
 
@@ -112,8 +118,11 @@ POPULATIONS: dict[str, Population] = {
     "changed decisions": decisions,
     "heavy tails": heavy,
     "exponential by episode": exponential,
+    "references of visited states, none alike": visited(0.0),
     "references alike within episodes, 30 %": visited(0.3),
     "references alike within episodes, 70 %": visited(0.7),
+    "alike, 70 %, and like the episode's own steps": visited(0.7, 0.7),
+    "alike, 70 %, and unlike the episode's own steps": visited(0.7, -0.7),
 }
 
 
@@ -128,6 +137,9 @@ def sums_of(sample: Sample) -> Sums:
         parts.append((complete - values[:, start:stop].sum(axis=1)) / (references - stop + start))
     kinds = np.stack([np.stack([part, np.abs(part)]) for part in parts])  # [part, kind, step, feature]
     totals = np.add.reduceat(kinds, first, axis=2).swapaxes(1, 2)[:, :, None, :, None]
+    origins = None
+    if sample.visited is not None:
+        origins = np.stack([np.bincount(part, minlength=len(count)) for part in np.split(sample.visited, ends[1:-1])])
     nothing = np.zeros(len(count), np.int64)
     return Sums(
         taken=(),
@@ -146,6 +158,7 @@ def sums_of(sample: Sample) -> Sums:
         clipped=0,
         forced=0,
         undefined=0,
+        origins=origins,
     )
 
 
@@ -259,10 +272,11 @@ def of_agent(recorded: Answers) -> tuple[Population, dict[str, np.ndarray]]:
     def draw(rng: np.random.Generator, episodes: int, references: int) -> Sample:
         chosen = rng.integers(len(steps), size=episodes)
         pool = np.concatenate([states[single] for single in chosen])
-        compared = pool[np.sort(rng.integers(len(pool), size=references))]
+        drawn = np.sort(rng.integers(len(pool), size=references))
+        where = np.repeat(np.arange(episodes), [len(states[single]) for single in chosen])[drawn]
         rows = np.concatenate([steps[single] for single in chosen])
-        where = np.repeat(np.arange(episodes), [len(steps[single]) for single in chosen])
-        return Sample(recorded.values[rows[:, None], compared].astype(float), where, recorded.unit)
+        of_steps = np.repeat(np.arange(episodes), [len(steps[single]) for single in chosen])
+        return Sample(recorded.values[rows[:, None], pool[drawn]].astype(float), of_steps, recorded.unit, where)
 
     complete = intervals(Sample(recorded.values.astype(float), recorded.episodes, recorded.unit))
     return draw, {name: end.value for name, end in complete.items()}

@@ -1,5 +1,7 @@
 """What another draw of references would change: kept beside attributions, and part of every interval."""
 
+from dataclasses import replace
+
 import gymnasium
 import numpy as np
 import pytest
@@ -8,6 +10,8 @@ import torch
 import rltools
 from rltools.attributions import Method, find_method
 from rltools.recording import read_draws
+from rltools.recording.draws import draw_origins
+from rltools.recording.parquet import read_columns
 from rltools.summary import agreement, lag_shares, phase_means, summarize, value_dependence, when
 from rltools.summary import explained_points as points
 from rltools.targets import make_target_function, parse_target
@@ -48,6 +52,41 @@ def test_values_without_a_block_are_those_of_the_other_references(policy, record
         )
         chosen = np.asarray(policy.act(steps, rltools.policies.base.Context()).actions) == recording.episode(1).actions
         np.testing.assert_allclose(without[2][chosen], others.values[chosen], rtol=1e-3, atol=2e-3)
+
+
+def test_each_visited_reference_is_counted_for_its_episode(policy, recording):
+    rltools.explain(recording, policy, method="shapley", references=20)
+    (key,) = recording.specs
+    references = recording.attribution_of(key, episodes=[1]).references
+    numbers = recording.numbers
+    origins = draw_origins(recording, key, 8, numbers)
+    assert origins.shape == (8, 5)
+    assert origins.sum(axis=1).tolist() == [2, 3, 2, 3, 2, 3, 2, 3]
+    visited = [policy.encode(recording.episode(number).states).numpy() for number in numbers]
+    among = [sum((states == reference).all(axis=1).any() for reference in references) for states in visited]
+    assert origins.sum(axis=0).tolist() == among
+    # Episodes that are not summarized come last.
+    later = draw_origins(recording, key, 8, numbers[3:])
+    np.testing.assert_array_equal(later, origins[:, [3, 4, 0, 1, 2]])
+    assert draw_origins(recording, key, 5, numbers) is None
+
+
+def test_intervals_count_an_episode_and_its_references_together(policy, recording):
+    rltools.explain(recording, policy, method="shapley", references=20)
+    (key,) = recording.specs
+    drawn = summarize(recording).overall.drawn_importance
+    assert drawn.origins is not None
+    assert (drawn.standard_error() != replace(drawn, origins=None).standard_error()).all()
+    for path in (recording.directory / "attributions" / key).glob("*.parquet"):
+        assert ("episode" in read_columns(path)) == (path.name == "reference.parquet")
+
+
+def test_references_of_the_user_come_from_no_episode(policy, recording):
+    states = recording.episode(1).states[:8]
+    rltools.explain(recording, policy, method="shapley", references=states)
+    (key,) = recording.specs
+    assert draw_origins(recording, key, 8, recording.numbers) is None
+    assert summarize(recording).overall.drawn_importance.origins is None
 
 
 def test_intervals_are_wider_by_the_draw_of_references(policy, tmp_path):

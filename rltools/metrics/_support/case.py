@@ -139,7 +139,7 @@ class Case:
         if len(measured) < 2:
             raise NotApplicableError(f"the loss of {plural(len(measured), 'feature')} was measured, which has no order")
         sizes = self.sizes
-        of_measured = Jackknife(sizes.sizes.value[measured], tuple(part[:, measured] for part in sizes.sizes.without))
+        of_measured = sizes.sizes.map(lambda numbers: numbers[..., measured])
         return Compared(of_measured, losses, (*sizes.sources, "seeds"))
 
     @cached_property
