@@ -86,9 +86,10 @@ class PolicyTargetFunction(TargetFunction):
         if decision is not None and not torch.is_grad_enabled() and decision.is_of(head, x):
             return decision.output
         flat = x if len(lead) == 1 else x.reshape(-1, *x.shape[len(lead) :])
-        # A copy, because a network may write into its input.
+        # A copy, because a network may write into its input; to flatten copies of the rows made one already.
+        inputs = flat.clone() if flat.data_ptr() == x.data_ptr() else flat
         with _autocasting(flat.device.type, self._autocast):
-            output = self._policy.head(head, flat.clone(), self._head_context.repeat(prod(lead[1:])))
+            output = self._policy.head(head, inputs, self._head_context.repeat(prod(lead[1:])))
         return output if len(lead) == 1 else output.reshape(*lead, output.shape[1])
 
     def own_values(self, x: Tensor) -> Tensor:

@@ -51,8 +51,9 @@ class LinearLayer:
 
     def vjp(self, x: Tensor) -> tuple[Tensor, VjpFn]:
         """See `Layer`."""
-        weight: Any = self.module._parameters["weight"]
-        return self(x), lambda g: g @ weight
+        parameters: Any = self.module._parameters
+        weight: Tensor = parameters["weight"]
+        return functional.linear(x, weight, parameters["bias"]), lambda g: g @ weight
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,9 @@ class ConvolutionLayer:
         return y, vjp_fn
 
 
+_tanh_backward = torch.ops.aten.tanh_backward.default
+
+
 class TanhLayer:
     """`nn.Tanh`."""
 
@@ -88,7 +92,7 @@ class TanhLayer:
     def vjp(self, x: Tensor) -> tuple[Tensor, VjpFn]:
         """See `Layer`."""
         y = torch.tanh(x)
-        return y, lambda g: torch.ops.aten.tanh_backward(g, y)
+        return y, lambda g: _tanh_backward(g, y)
 
 
 class ReLULayer:
