@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from statistics import median
-from time import perf_counter
+from time import process_time
 
 
 @dataclass(frozen=True)
@@ -17,14 +17,23 @@ class Row:
     bar: str
 
 
-def medians(cases: Mapping[str, Callable[[], object]], rounds: int, calls: int = 1) -> dict[str, float]:
-    """Seconds per call of each case: the median over rounds, after one round to warm up."""
+def medians(
+    cases: Mapping[str, Callable[[], object]],
+    rounds: int,
+    calls: int = 1,
+    clock: Callable[[], float] = process_time,
+) -> dict[str, float]:
+    """Seconds per call of each case: the median over rounds, after one round to warm up.
+
+    Seconds of the processor, because other programs interrupt a long turn more often than a short one. A case that
+    waits for something, such as other threads, needs `perf_counter`.
+    """
     times: dict[str, list[float]] = {name: [] for name in cases}
     for round_ in range(rounds + 1):
         for name, call in cases.items():
-            start = perf_counter()
+            start = clock()
             for _ in range(calls):
                 call()
             if round_:
-                times[name].append((perf_counter() - start) / calls)
+                times[name].append((clock() - start) / calls)
     return {name: median(seconds) for name, seconds in times.items()}
