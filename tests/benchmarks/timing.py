@@ -23,17 +23,20 @@ def medians(
     calls: int = 1,
     clock: Callable[[], float] = process_time,
 ) -> dict[str, float]:
-    """Seconds per call of each case: the median over rounds, after one round to warm up.
+    """Seconds per call of each case: the median over all calls, after one round to warm up.
 
-    Seconds of the processor, because other programs interrupt a long turn more often than a short one. A case that
-    waits for something, such as other threads, needs `perf_counter`.
+    Cases take turns of several calls, so that each runs from warm caches, the shortest too. Each call is timed by
+    itself and in seconds of the processor: on a busy machine the mean over a turn grows with its length, because other
+    programs interrupt it and empty its caches. A case that waits, for other threads for instance, needs `perf_counter`.
     """
     times: dict[str, list[float]] = {name: [] for name in cases}
+    of_clock = median(-clock() + clock() for _ in range(101))
     for round_ in range(rounds + 1):
         for name, call in cases.items():
-            start = clock()
             for _ in range(calls):
+                start = clock()
                 call()
-            if round_:
-                times[name].append((clock() - start) / calls)
+                end = clock()
+                if round_:
+                    times[name].append(end - start - of_clock)
     return {name: median(seconds) for name, seconds in times.items()}
