@@ -103,7 +103,8 @@ render_with(_notebook_cards)
 def __getattr__(name: str) -> Any:
     """Load a public name on first use."""
     if name in _PUBLIC:
-        return getattr(import_module(f"rltools.{_PUBLIC[name]}"), name)
+        value = globals()[name] = getattr(import_module(f"rltools.{_PUBLIC[name]}"), name)
+        return value
     if name in _ROOMS:
         return import_module(f"rltools.{name}")
     if name.startswith("_"):  # Python itself looks up many of these

@@ -8,6 +8,7 @@ first, then `integrated_gradients.py`.
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -81,7 +82,7 @@ def find_method(name: str) -> Method:
 
         return captum_method(name)
     if name in modules_in(__name__) and not name.startswith("_"):
-        return _declared(load_member(f"{__name__}.{name}", name), name, f"{__name__}.{name}")
+        return _own_method(name)
     if point := others(__name__).get(name):
         return _declared(load_offered(point), name, origin(point))
     if reason := refused(__name__).get(name):
@@ -91,6 +92,11 @@ def find_method(name: str) -> Method:
 
 def _own() -> list[str]:
     return [name for name in modules_in(__name__) if not name.startswith("_")]
+
+
+@cache  # an attribution of a few rows takes no longer than looking a module up
+def _own_method(name: str) -> Method:
+    return _declared(load_member(f"{__name__}.{name}", name), name, f"{__name__}.{name}")
 
 
 def _declared(value: Any, name: str, place: str) -> Method:

@@ -105,7 +105,7 @@ def _by_nodes(f: TargetFunction, x: Tensor, references: Tensor, nodes: int) -> t
 
 def _path(reference: Tensor, position: Tensor, difference: Tensor) -> Copies:
     """From indices of `position [node, *feature]` to these points on each row's path, `[batch, node, *feature]`."""
-    return lambda part: (position[part] * difference[:, None]).add_(reference)
+    return lambda part: torch.addcmul(reference, position[part], difference[:, None])
 
 
 @cache

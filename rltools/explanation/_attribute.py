@@ -21,7 +21,6 @@ from rltools.spaces.leaves import map_leaves
 from rltools.targets import Target, fitting_target, remembered, target_labels
 
 
-@torch.inference_mode(False)  # a caller's inference mode would forbid gradients
 def attribute(
     policy: Policy,
     observations: Any,
@@ -68,6 +67,12 @@ def attribute(
         >>> rltools.attribute(policy, np.stack([upright, leaning]))["pole angle"].shape
         (2, 1)
     """
+    if torch.is_inference_mode_enabled():  # it would forbid gradients
+        settings = {"references": references, "context": context, "max_batch": max_batch, "threads": threads}
+        with torch.inference_mode(False):
+            return attribute(
+                policy, observations, method=method, target=target, compile=compile, **settings, **parameters
+            )
     if max_batch is not None and max_batch < 1:
         raise ArgumentError(f"max_batch is {max_batch}; it must be at least 1")
     if not hasattr(policy, "action_space"):  # the full check takes as long as a small network
@@ -111,7 +116,8 @@ def _decide(policy: Policy, observations: Any, context: Context, x: Tensor, max_
     """The context with the actions that the policy chooses, in batches, because all rows may be many images."""
     most = most_copies(policy, max_batch)
     if len(x) <= most and (forward_pass := decision_pass(policy, x, context)) is not None:
-        return replace(decide(policy, forward_pass.output, context).context, forward_pass=forward_pass)
+        decided = decide(policy, forward_pass.output, context).context
+        return Context(decided.action, decided.scores, decided.mask, decided.state, forward_pass=forward_pass)
     recorded, parts = recorded_leaves(policy.features), []
     for start in range(0, max(1, len(x)), most):
         rows = slice(start, start + most)

@@ -30,6 +30,9 @@ MOST_PASSES = 10**9
 """The most passes through the network for one row: a quarter of an hour with the smallest network."""
 FEW = 16
 """Rows, copies included, whose chunks and threads would take longer to choose than to explain."""
+# glibc gives the memory of each pass back to the system, which zeroes every page of it again for the next pass: a fifth
+# of the time of integrated gradients. Once a large block was freed, it keeps what is smaller; this one is never used.
+torch.empty(1 << 24, dtype=torch.uint8)
 LOOKING_INSIDE = frozenset({"network", "convolution"})
 """Needs of methods that hook the network and evaluate it a few times only, so that their progress is not counted."""
 

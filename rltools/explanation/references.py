@@ -62,6 +62,9 @@ def as_batch(policy: Policy, observations: Any) -> Any:
     Raises:
         MismatchError: a leaf is missing.
     """
+    if not policy.features.leaves:
+        array = as_array(observations)
+        return array[None] if array.ndim == len(policy.features.shape) else array
     leaves = recorded_leaves(policy.features)
     arrays = map_leaves(lambda _, values: as_array(values), observations, leaves)
     single = pick(arrays, leaves[0]).ndim == len(leaves[0].shape)

@@ -6,6 +6,8 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from itertools import chain, starmap
+from operator import is_, itemgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -87,12 +89,13 @@ class _Snapshot:
         if not self._is_comparable:
             return
         self._states = [*map(vars, self._modules)]
-        self._settings = [
-            (state, names)
+        self._of_hooks = [(state, name) for state in self._states for name in HOOKS]
+        self._of_settings = [
+            (state, name)
             for state, module in zip(self._states, self._modules, strict=True)
-            if (names := getattr(type(module), "__constants__", None))
+            for name in getattr(type(module), "__constants__", None) or ()
         ]
-        self._structure = self._current_structure()
+        self._structure, self._held = self._current_structure(), [*self._current_held(), _END]
         self._arrays = [value.detach().numpy() for value in self._tensors]
         self._addresses = [value.data_ptr() for value in self._tensors]
         self._contents = [array.tobytes() for array in self._arrays]
@@ -101,23 +104,27 @@ class _Snapshot:
         """Whether nothing has changed."""
         return (
             self._is_comparable
+            and all(map(is_, chain(self._current_held(), (_END,)), self._held))
             and self._current_structure() == self._structure
             and [value.data_ptr() for value in self._tensors] == self._addresses
             and [array.tobytes() for array in self._arrays] == self._contents
         )
 
+    def _current_held(self) -> Iterator[Any]:
+        """The children, parameters and buffers of all modules, without a line of Python for each of them."""
+        return chain.from_iterable(map(dict.values, chain.from_iterable(map(_holding, self._states))))
+
     def _current_structure(self) -> list[Any]:
-        states = self._states
         return [
             *map(type, self._modules),
-            *map(len, states),
-            [id(value) for state in states for name in _HOLDING for value in state[name].values()],
-            [bool(state.get(name)) for state in states for name in HOOKS],
-            [state.get(name) for state, names in self._settings for name in names],
+            *map(len, self._states),
+            [*map(bool, starmap(dict.get, self._of_hooks))],
+            [*starmap(dict.get, self._of_settings)],
         ]
 
 
-_HOLDING = ("_modules", "_parameters", "_buffers")
+_holding = itemgetter("_modules", "_parameters", "_buffers")
+_END = object()
 
 
 def _state(roots: list[nn.Module]) -> list[Any]:

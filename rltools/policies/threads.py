@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from math import prod
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -25,8 +25,7 @@ SEVERAL_THREADS_FROM = 4e9
 as one for .3e9 of them, 5 times for 1.2e9, 1.2 times for 4.8e9 and .9 times for 11e9; alone, half."""
 
 
-@contextmanager
-def compute_threads(policy: Policy, rows: int, threads: int | None = None) -> Iterator[None]:
+def compute_threads(policy: Policy, rows: int, threads: int | None = None) -> AbstractContextManager[None]:
     """Let torch compute on some number of threads inside; afterwards the caller's number is restored, whatever happens.
 
     Args:
@@ -40,8 +39,15 @@ def compute_threads(policy: Policy, rows: int, threads: int | None = None) -> It
     if threads is not None and threads < 1:
         raise ArgumentError(f"threads is {threads}; it must be at least 1")
     if threads is None and not _USERS and torch.get_num_threads() == 1:
-        yield  # nothing to decide, and an attribution of a few rows takes no longer than deciding
-        return
+        return _AS_IT_IS  # nothing to decide, and an attribution of a few rows takes no longer than deciding
+    return _threads(policy, rows, threads)
+
+
+_AS_IT_IS = nullcontext()
+
+
+@contextmanager
+def _threads(policy: Policy, rows: int, threads: int | None) -> Iterator[None]:
     with _LOCK:
         before = _own_count()
         _USERS.append(before)

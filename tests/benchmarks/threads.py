@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from functools import partial
 from itertools import count
 from pathlib import Path
+from time import perf_counter
 
 import numpy as np
 import torch
@@ -52,7 +53,8 @@ def busy(programs: int) -> Iterator[None]:
 def _rows(label: str, explain: Callable[[int | None], object]) -> list[Row]:
     several = torch.get_num_threads()
     cases = {"default": None, "one": 1, "several": several}
-    times = medians({name: partial(explain, threads) for name, threads in cases.items()}, rounds=5)
+    explains = {name: partial(explain, threads) for name, threads in cases.items()}
+    times = medians(explains, rounds=5, clock=perf_counter)
     name = f"exact Shapley of {label} beside two busy programs"
     return [
         Row(f"{name}: default, times one thread", f"{times['default'] / times['one']:.2f} x", "<= 1.3 x"),

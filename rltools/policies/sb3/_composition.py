@@ -38,18 +38,25 @@ _DQN, _TD3, _SAC = DQNPolicy._predict, TD3Policy._predict, SACPolicy._predict
 def is_as_imported() -> bool:
     """Whether the library's methods are still its own; written out for speed, as `classes_are_as_imported` is."""
     return (
+        _is_actor_critic_as_imported()
+        and QNetwork.forward is _Q_VALUES
+        and QuantileNetwork.forward is _QUANTILES
+        and DQNPolicy._predict is _DQN
+        and TD3Policy._predict is _TD3
+        and SACPolicy._predict is _SAC
+    )
+
+
+def _is_actor_critic_as_imported() -> bool:
+    """The same for the methods that networks of `ActorCriticPolicy` run."""
+    return (
         MlpExtractor.forward_actor is _ACTOR
         and MlpExtractor.forward_critic is _CRITIC
         and FlattenExtractor.forward is _FLATTEN
         and NatureCNN.forward is _CNN
-        and QNetwork.forward is _Q_VALUES
-        and QuantileNetwork.forward is _QUANTILES
         and ActorCriticPolicy.get_distribution is _PPO
         and ActorCriticPolicy._predict is _PPO_OF_LATENT
         and BasePolicy.predict is _PREDICT
-        and DQNPolicy._predict is _DQN
-        and TD3Policy._predict is _TD3
-        and SACPolicy._predict is _SAC
     )
 
 
@@ -78,7 +85,8 @@ def composition_of(network: nn.Module) -> Composition:
             if getattr(cls, name, None) is not method:
                 raise ModelError(_refusal(cls, name, "of the class"))
 
-    return Composition(CHILDREN, is_as_imported, check)
+    of_actor_critic = isinstance(network, ActorCriticPolicy)
+    return Composition(CHILDREN, _is_actor_critic_as_imported if of_actor_critic else is_as_imported, check)
 
 
 def check_unhooked(module: nn.Module, name: str, heads: str) -> None:

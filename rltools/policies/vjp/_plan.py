@@ -7,7 +7,7 @@ must not take longer than a twentieth of a small network.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, ValuesView
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,12 +17,27 @@ from torch.nn.modules import module as torch_modules
 from torch.nn.parameter import Parameter
 
 from rltools.policies.base import VjpFn
-from rltools.policies.vjp._layers import LAYERS, Layer, classes_are_as_imported
+from rltools.policies.vjp._layers import (
+    IMAGE_CLASSES,
+    LAYERS,
+    Layer,
+    classes_are_as_imported,
+    image_classes_are_as_imported,
+)
 
 HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 _HOOKS_OF_ALL = tuple(getattr(torch_modules, f"_global{name}") for name in HOOKS)
+_FORWARD, _FORWARD_PRE, _BACKWARD, _BACKWARD_PRE = _HOOKS_OF_ALL
 _OF_CONVOLUTIONS = ("padding", "padding_mode")
 _WEIGHTS = (Parameter, Tensor, type(None))
+_set_grad_enabled: Callable[[bool], None] = torch._C._set_grad_enabled
+
+
+_Children = dict[str, nn.Module | None]
+_Holder = tuple[nn.Module, type, dict[str, Any], int, _Children, _Children]
+"""A module, its class, its state and the size of that, its children, and a copy of the latter."""
+_Sequence = tuple[nn.Module, type, dict[str, Any], int, _Children, ValuesView[nn.Module | None], list[Any]]
+"""The same of a Sequential, whose children have an order: they as they are now, and as they were."""
 
 
 def _always() -> bool:
@@ -71,36 +86,54 @@ class Plan:
         self.layers: list[Layer] = []
         self.blocker: nn.Module | None = None
         self._composition = composition
-        self._modules: list[nn.Module] = []
-        self._classes: list[type] = []
-        self._called: list[tuple[dict[str, Any], int]] = []
-        self._holders: list[tuple[dict[str, Any], int, list[nn.Module | None]]] = []
+        self._is_library_as_imported = composition.is_as_imported  # looked up once: it is asked at every step
+        self._called: list[tuple[nn.Module, type, dict[str, Any], int]] = []
+        self._holders: list[_Holder] = []
+        self._sequences: list[_Sequence] = []
+        self._image_modules: list[nn.Module] = []
         self._convolutions: list[tuple[dict[str, Any], list[Any]]] = []
         self._parameters: list[dict[str, Parameter | None]] = []
 
     def holds(self) -> bool:
         """Whether calling the modules still amounts to these layers."""
-        for state, size in self._called:
+        for module, kind, state, size in self._called:
             if (
-                len(state) != size
+                type(module) is not kind
+                or len(state) != size
                 or state["_forward_hooks"]
                 or state["_forward_pre_hooks"]
                 or state["_backward_hooks"]
                 or state["_backward_pre_hooks"]
             ):
                 return False
-        for state, size, children in self._holders:
-            if len(state) != size or [*state["_modules"].values()] != children:
+        for module, kind, state, size, children, before in self._holders:
+            if (
+                type(module) is not kind
+                or len(state) != size
+                or state["_modules"] is not children
+                or children != before
+            ):
                 return False
+        for module, kind, state, size, children, current, in_order in self._sequences:
+            if (
+                type(module) is not kind
+                or len(state) != size
+                or state["_modules"] is not children
+                or [*current] != in_order
+            ):
+                return False
+        return (
+            not (_FORWARD or _FORWARD_PRE or _BACKWARD or _BACKWARD_PRE)
+            and classes_are_as_imported()
+            and self._is_library_as_imported()
+            and (not self._image_modules or self._are_image_modules_as_before())
+        )
+
+    def _are_image_modules_as_before(self) -> bool:
         for state, padding in self._convolutions:
             if [state[name] for name in _OF_CONVOLUTIONS] != padding:
                 return False
-        return (
-            [*map(type, self._modules)] == self._classes
-            and not any(_HOOKS_OF_ALL)
-            and classes_are_as_imported()
-            and self._composition.is_as_imported()
-        )
+        return image_classes_are_as_imported()
 
     def __call__(self, x: Any) -> Any:
         """The output of the last layer."""
@@ -120,15 +153,24 @@ class Plan:
                 if type(weight) not in _WEIGHTS:
                     return None
         vjp_fns = []
-        with torch.no_grad():
+        before = torch.is_grad_enabled()
+        _set_grad_enabled(False)  # what no_grad() calls; its three methods take as long as a layer
+        try:
             for layer in self.layers:
                 x, layer_vjp_fn = layer.vjp(x)
                 vjp_fns.append(layer_vjp_fn)
+        finally:
+            _set_grad_enabled(before)
+        vjp_fns.reverse()
 
         def vjp_fn(g: Tensor) -> Tensor:
-            with torch.no_grad():
-                for layer_vjp_fn in reversed(vjp_fns):
+            before = torch.is_grad_enabled()
+            _set_grad_enabled(False)
+            try:
+                for layer_vjp_fn in vjp_fns:
                     g = layer_vjp_fn(g)
+            finally:
+                _set_grad_enabled(before)
             return g
 
         return x, vjp_fn
@@ -164,21 +206,27 @@ class Plan:
     def call_method(self, module: nn.Module, method: str) -> bool:
         """Add the layers that calling a method of a module amounts to; False if they are unknown."""
         if hasattr(type(module), method) and method not in vars(module):
-            self._modules.append(module)
-            self._classes.append(type(module))
             return self._call_children(module, method)
         return False
 
     def pass_by(self, module: nn.Module) -> bool:
         """Watch a module that will not be called itself; False if that would skip hooks or its own `forward`."""
-        self._modules.append(module)
-        self._classes.append(type(module))
-        self._called.append((vars(module), len(vars(module))))
+        self._called.append((module, type(module), vars(module), len(vars(module))))
+        if type(module) in IMAGE_CLASSES:
+            self._image_modules.append(module)
+            if not image_classes_are_as_imported():
+                return False
         return is_plain(module) and classes_are_as_imported()
 
     def look_into(self, module: nn.Module) -> None:
-        """Watch which children a module has, and whether attributes are added to it."""
-        self._holders.append((vars(module), len(vars(module)), [*module._modules.values()]))
+        """Watch the class of a module, which children it has, and whether attributes are added to it."""
+        watched: list[Any] = self._sequences if type(module) is nn.Sequential else self._holders
+        if any(module is holder[0] for holder in watched):
+            return
+        state, children = vars(module), module._modules
+        values = children.values()
+        before = (values, [*values]) if watched is self._sequences else (dict(children),)
+        watched.append((module, type(module), state, len(state), children, *before))
 
     def _call_children(self, module: nn.Module, method: str) -> bool:
         names = self._composition.children.get((type(module), method))
