@@ -253,7 +253,7 @@ def test_references_are_the_experiments_where_a_method_has_none_of_its_own(writt
 
 
 def test_a_method_about_the_decision_is_asked_about_nothing_else(written):
-    changes = ["methods=[gradient, decision_change]", "targets=[entropy, value]", "episodes=2", "max_steps=20"]
+    changes = ["methods=[gradient, decision_change]", "targets=[entropy, value]", "episodes=8", "max_steps=20"]
     ran = run_experiment(written(), changes)
     query = {(result.method, result.target) for result in ran.recordings["cartpole-ppo", 0].specs.values()}
     assert query == {("gradient", "entropy"), ("gradient", "value"), ("decision_change", "decision")}

@@ -66,7 +66,14 @@ def calls(policy: Any, make_env: Any, folder: Path) -> dict[str, Call]:
         "explain within seconds": lambda **options: rltools.explain(recording, policy, seconds=9, **options),
         "attribute": lambda **options: rltools.attribute(policy, ANY, **options),
         "analyze": lambda **options: rltools.analyze(
-            policy, make_env(), episodes=1, method="gradient", frames=False, directory=folder / "page", **options
+            policy,
+            make_env(),
+            episodes=1,
+            method="gradient",
+            frames=False,
+            ablate=False,  # always on one thread, so that its files are the same whatever runs beside it
+            directory=folder / "page",
+            **options,
         ),
     }
 

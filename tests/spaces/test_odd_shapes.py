@@ -86,6 +86,8 @@ def test_a_run_of_one_number(tmp_path):
         rltools.explain(recording, policy, method=name, **({} if name == "gradient" else {"references": 2}))
         result = rltools.summarize(recording, method=name)
         assert (result.features, result.top(1)[0].share) == (("obs",), pytest.approx(1))
+    ablation = rltools.ablate(policy, recording, stepping(space), seeds=3, most=3, coalitions=True)
+    assert ablation.players == ("obs",)
     for name in rltools.plots.plot_names():
         getattr(rltools.plots, name)(recording)
     assert rltools.replay(recording, episode=0, path=tmp_path / "e.html").is_file()

@@ -28,7 +28,7 @@ def worth(*losses, size=1.0):
 def test_a_certain_lead_is_one_and_the_replacement_stands_in_it():
     first, following, verdicts = sentences(ablated(worth(50, 30, 0)))
     assert first.startswith("Without a (replaced by that of another visited state) the return falls from 100")
-    assert first.endswith(" by 49.1 ± 3.0, more than without any other feature.")
+    assert first.endswith(" by 49.1 ± 3.1, more than without any other feature.")
     assert following.startswith("Next: without b by ")
     assert "c" not in following.removeprefix("Next: without b by ").rstrip(".").split()
     assert verdicts == "Needed: a, b; not needed: c."
