@@ -249,7 +249,7 @@ def _first_agreement(finding: Finding) -> Sentence:
         alike = f"{names}{f' and {more} more' if more > 0 else ''} cannot be told apart"
         open_end = f"is open, since {alike}" if kind == "open" else f"is another one: {alike}"
         named.append(f"by {listed(methods)} it " + (span(f"is {names}") if leaders == 1 else span(open_end)))
-    return sentence + "; " + joined(named) + "."
+    return sentence + "; " + joined(named, "; ") + "."
 
 
 @wording("ranks_outside")
