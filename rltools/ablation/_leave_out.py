@@ -13,9 +13,9 @@ from rltools.ablation._losses import Losses
 FRESH = 100_000
 """The number of the first seed of a certificate; searches use smaller ones."""
 FEWEST_FRESH = 64
-FIRST_BATCH, FUTILE, FEWEST_PASSING, MOST_SEARCHED = 8, 16, 32, 64
+FIRST_BATCH, FUTILE, MOST_SEARCHED, LAST_CHECK = 8, 16, 32, 64
 """A set may fail at 8 seeds if its loss is certain, and from 16 on if it is likelier above what is allowed; it may pass
-at 32 at the earliest, because a rare disaster does not show at 8."""
+at 32 at the earliest, because a rare disaster does not show at 8, and the last set has to pass at 64."""
 MOST_FAILURES = 3
 """So many players in a row that cannot be hidden in addition end the search: those after them lose more alone."""
 POWER_QUANTILE = 1.645 + 1.282
@@ -68,13 +68,13 @@ def search(losses: Losses, measure: Measure, returns: Returns, part: float) -> t
         else:
             failures += 1
     # Of many sets that were tried, the one that passed was lucky too: it has to pass once more, with all seeds.
-    while hidden and not _passes(tuple(sorted(hidden)), measure, returns, part, fewest=MOST_SEARCHED):
+    while hidden and not _passes(tuple(sorted(hidden)), measure, returns, part, LAST_CHECK):
         hidden.pop()
     return tuple(sorted(hidden))
 
 
 def _passes(
-    hidden: tuple[int, ...], measure: Measure, returns: Returns, part: float, fewest: int = FEWEST_PASSING
+    hidden: tuple[int, ...], measure: Measure, returns: Returns, part: float, seeds: int = MOST_SEARCHED
 ) -> bool:
     """Whether hiding these players certainly loses less than the allowed part."""
     count = FIRST_BATCH
@@ -83,10 +83,10 @@ def _passes(
         baseline, without = returns(()), returns(hidden)
         numbers = [number for number in sorted(without) if number in baseline and number < FRESH]
         interval = kept_part(baseline, without, numbers, part).interval(0.9)
-        if interval.high <= 0 and count >= fewest:
+        if interval.high <= 0 and count >= seeds:
             return True
         futile = interval.value > 0 and count >= FUTILE
-        if interval.low > 0 or futile or count >= MOST_SEARCHED:
+        if interval.low > 0 or futile or count >= seeds:
             return False
         count *= 2
 
