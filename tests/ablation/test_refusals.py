@@ -386,6 +386,8 @@ for name in ("Corridor", "Dying", "Interrupted"):
 """
 
 
+# The thread with which loky manages processes may fail, late, on those that the test ends.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files_in: Any) -> None:
     """Environments that a module registers, functions, and processes that end; one test, because starting is slow."""
     (tmp_path / "corridors_of_a_test.py").write_text(MODULE)
