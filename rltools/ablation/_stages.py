@@ -30,11 +30,10 @@ LEADING_PLAYERS = 4
 """The players whose pairs are measured where coalitions are drawn."""
 
 
-def losses(measuring: Measuring, replacement: str = "") -> Losses:
-    """The losses so far."""
-    name = replacement or measuring.spec.replace
-    floor = measuring.rollouts.measured.floor
-    return losses_of(measuring.spec.players, name, lambda hidden: measuring.returns(hidden, name), LEVEL, floor)
+def losses(measuring: Measuring) -> Losses:
+    """The losses so far, by the main replacement."""
+    spec, floor = measuring.spec, measuring.rollouts.measured.floor
+    return losses_of(spec.players, spec.replace, measuring.returns, LEVEL, floor)
 
 
 def measure_losses(measuring: Measuring, seeds: int, most: int) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from rltools.ablation import Rollouts
 from rltools.ablation._coalition_values import coalitions, drawn_orders, hidden_along
+from rltools.ablation._curves import random_curve
 
 PLAYERS = 4
 
@@ -340,3 +341,25 @@ def test_a_thousand_seeds_of_fifty_conditions() -> None:
     tracemalloc.stop()
     assert peak < 400 * count
     assert len(rollouts.tasks) == count
+
+
+def test_the_baseline_is_of_the_seeds_of_the_first_loss(by_hand: Any) -> None:
+    rows = [((), number, 10.0 * number) for number in range(8)]
+    rows += [((0,), number, 10.0 * number - 5) for number in range(4)]
+    losses = by_hand(1, rows).losses()
+    assert (losses.interval.value.tolist(), losses.seeds.tolist()) == ([5.0], [4])
+    assert float(losses.baseline.value) == 15  # not 35, which the other four seeds would make of it
+
+
+def test_a_feature_that_never_changes_a_return_of_zero_is_not_needed(by_hand: Any) -> None:
+    rows = [(hidden, number, 0.0) for hidden in ((), (0,), (1,)) for number in range(8)]
+    assert [verdict.kind for verdict in by_hand(2, rows).verdicts()] == ["not_needed", "not_needed"]
+
+
+def test_an_order_and_its_reverse_are_one_draw_of_the_random_curve() -> None:
+    orders = [(order, number) for number in range(3) for order in ((0, 1), (1, 0))]
+    returns = {(): 8.0, (0,): 6.0, (1,): 2.0, (0, 1): 0.0}
+    curve = random_curve(2, lambda hidden: dict.fromkeys(range(3), returns[hidden]), orders, 0.95)
+    assert curve is not None
+    assert curve.seeds.tolist() == [3, 3, 3]
+    assert curve.interval.value.tolist() == [8, 4, 0]
