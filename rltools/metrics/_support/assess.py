@@ -13,10 +13,10 @@ from rltools.metrics._support.case import Case
 from rltools.metrics._support.judge import assessment_of
 from rltools.metrics._support.not_applicable import NotApplicableError
 from rltools.metrics._support.selection import (
+    ablation_to_judge_by,
     check_arguments,
     chosen_keys,
     chosen_metrics,
-    measured_ablation,
     with_curves,
 )
 from rltools.recording import Recording, check_recording
@@ -177,7 +177,7 @@ def assessments(
     if not keys and not incomplete:
         wanted = " of ".join(filter(None, (method, target))) or "attribution"
         raise RecordingError(f"no {wanted} in {recording.directory}; add one with rltools.explain(...)")
-    measured = measured_ablation(recording, ablation)
+    measured = ablation_to_judge_by(recording, ablation)
     left_out += [LeftOut("every metric", "not every episode is explained", incomplete)] if incomplete else []
     if not keys:
         return Assessments((), tuple(left_out))

@@ -67,7 +67,7 @@ def chosen_keys(recording: Recording, method: str | None, target: str | None) ->
     return keys, tuple(described[key] for key in specs if not complete[key])
 
 
-def measured_ablation(recording: Recording, ablation: Ablation | str | None) -> Ablation | None:
+def ablation_to_judge_by(recording: Recording, ablation: Ablation | str | None) -> Ablation | None:
     """The ablation itself, that with a key, or the one in the recording with precedence; None if there is none."""
     from rltools.ablation import ablations, open_ablation
 
