@@ -206,6 +206,16 @@ def one_writer(folder: Path, purpose: str) -> Iterator[OutputFolder]:
         os.close(descriptor)
 
 
+def has_writer(folder: Path, purpose: str) -> bool:
+    """Whether this process is writing to a folder."""
+    try:
+        identity = _identity(folder.stat())
+    except OSError:
+        return False
+    with _GUARD:
+        return (*identity, purpose) in _OUTPUTS
+
+
 def check_in_place(path: Path) -> None:
     """Check that the folder that `path` is being written to is still in its place.
 

@@ -6,10 +6,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from rltools._util.files import discard, one_writer, os_errors_as, temporary_name, unfinished_in
+from rltools._util.files import discard, has_writer, one_writer, os_errors_as, temporary_name, unfinished_in
 from rltools.errors import ConflictError, RecordingError
 
 LOCK = ".lock"
+MOMENT = 3.0
+"""Seconds to wait for others who only check that nobody writes."""
 
 
 @contextmanager
@@ -34,9 +36,7 @@ def folder_lock(folder: Path, lock_name: str = LOCK) -> Iterator[None]:
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            raise ConflictError(
-                f"another process is writing to {folder}; wait for it, or choose another folder"
-            ) from None
+            raise _other_writer(folder) from None
         try:
             _clear(folder)
             yield
@@ -51,6 +51,32 @@ def folder_lock(folder: Path, lock_name: str = LOCK) -> Iterator[None]:
             lock.release()
         if not output.is_in_place():
             raise output.lost()
+
+
+def check_no_writer(folder: Path, lock_name: str = LOCK) -> None:
+    """Check that nobody writes to a folder now; several processes may check at the same time.
+
+    Raises:
+        ConflictError: this process or another one does.
+        RecordingError: the folder cannot be written to.
+    """
+    from filelock import FileLock, Timeout
+
+    if has_writer(folder, lock_name):
+        raise ConflictError(
+            f"this process is writing to {folder} already; wait for it, close what writes there, or choose another "
+            f"folder"
+        )
+    with os_errors_as(folder):
+        try:
+            with FileLock(folder / lock_name, timeout=MOMENT, thread_local=False):
+                pass
+        except Timeout:
+            raise _other_writer(folder) from None
+
+
+def _other_writer(folder: Path) -> ConflictError:
+    return ConflictError(f"another process is writing to {folder}; wait for it, or choose another folder")
 
 
 def check_kept(folder: Path, paths: Iterable[Path]) -> None:
@@ -68,10 +94,19 @@ def check_kept(folder: Path, paths: Iterable[Path]) -> None:
 
 
 def _clear(folder: Path) -> None:
-    # Only places that this lock covers: `folder` may contain other recordings, and pages that are being written.
-    attributions = [*folder.glob("attributions/*"), *folder.glob("attributions/*/draws")]
-    places = [folder / "episodes", folder / "frames", *attributions]
+    """Remove unfinished files of the places that this lock covers, and of attributions that nobody writes to."""
+    from filelock import FileLock, Timeout
+
+    _clear_places(folder, folder / "episodes", folder / "frames", folder / "draws")
+    for attribution in folder.glob("attributions/*/"):
+        if (attribution / LOCK).exists():
+            with suppress(Timeout, OSError), FileLock(attribution / LOCK, timeout=0):
+                _clear_places(attribution, attribution / "draws")
+        else:
+            _clear_places(attribution, attribution / "draws")
+
+
+def _clear_places(*places: Path) -> None:
     for place in places:
         for unfinished in unfinished_in(place):
             unfinished.unlink(missing_ok=True)
-    discard(temporary_name(folder / "recording.json"))

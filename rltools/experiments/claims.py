@@ -4,7 +4,7 @@ There is no server and no lock. An attempt at a cell begins by creating `CELL.00
 one process can do, and ends with a file beside it: `.free` if it was given back, `.failed` with the log if it failed.
 A cell that is done has `CELL.done`. While an attempt goes on, its process touches the claim every few seconds.
 A claim whose process is dead, or that nobody touches any more, is superseded by creating the next number, again
-exclusively. No file is ever changed or removed, so nothing depends on the order in which machines see them.
+exclusively. No file is changed or removed, so nothing depends on the order in which machines see them.
 
 Two processes may still do the same cell, if one of them was stopped for a minute and then goes on. That costs time and
 nothing else: cells are pure functions, and their files appear whole and with the same bytes.
@@ -22,7 +22,7 @@ from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
 from time import monotonic
-from typing import Literal
+from typing import Any, Literal
 
 from rltools._util.files import atomic_write, os_errors_as
 
@@ -62,7 +62,7 @@ def _machine() -> str:
     """The boot of this machine and the process namespace: containers may share a host's name, and not its processes."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-        return f"{boot} {os.readlink('/proc/self/ns/pid')}"
+        return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
     except OSError:
         return ""  # not Linux: only touches tell whether a claim is alive
 
@@ -114,36 +114,30 @@ def read_states(folder: Path, cells: Iterator[str] | list[str] | tuple[str, ...]
     """
     attempts: dict[str, dict[int, set[str]]] = {cell: {} for cell in cells}
     touched: dict[tuple[str, int], int] = {}
-    done: set[str] = set()
     with suppress(FileNotFoundError), os.scandir(folder) as entries:
         for entry in entries:
             name, _, kind = entry.name.rpartition(".")
-            if kind == "done":
-                done.add(name)
-                continue
             cell, _, digits = name.rpartition(".")
             if cell in attempts and digits.isascii() and digits.isdigit():
                 attempts[cell].setdefault(int(digits), set()).add(kind)
                 if kind == "claim":
                     with suppress(FileNotFoundError):
                         touched[cell, int(digits)] = entry.stat().st_mtime_ns
-    return {
-        cell: _state(cell, kinds, touched) if cell not in done else CellState(cell, "done", max(kinds, default=0))
-        for cell, kinds in attempts.items()
-    }
+    return {cell: _state(cell, kinds, touched) for cell, kinds in attempts.items()}
 
 
 def _state(cell: str, kinds: Mapping[int, set[str]], touched: Mapping[tuple[str, int], int]) -> CellState:
     if not kinds:
         return CellState(cell)
     last = max(kinds)
-    ended = kinds[last]
-    if "retry" in ended or "free" in ended:
+    if kinds[last] & {"retry", "free"}:
         return CellState(cell, "free", last)
-    if "failed" in ended:
+    if "done" in kinds[last]:
+        return CellState(cell, "done", last)
+    if "failed" in kinds[last]:
         return CellState(cell, "failed", last)
     lost = 0
-    while (before := kinds.get(last - lost - 1)) is not None and not before & {"free", "failed", "retry"}:
+    while (before := kinds.get(last - lost - 1)) is not None and before == {"claim"}:
         lost += 1
     return CellState(cell, "running", last, lost, touched.get((cell, last), 0))
 
@@ -189,7 +183,7 @@ class Claim:
 
     def done(self, content: Mapping[str, object]) -> None:
         """Say that the cell is done; `content` is for people."""
-        path = self.folder / f"{self.cell}.done"
+        path = _path(self.folder, self.cell, self.attempt, "done")
         with os_errors_as(path.parent), atomic_write(path) as temporary:
             temporary.write_text(json.dumps(dict(content), ensure_ascii=False) + "\n", encoding="utf-8")
 
@@ -223,15 +217,15 @@ def _create(path: Path, content: bytes) -> bool:
     return True
 
 
-def take(folder: Path, state: CellState, watch: Watch) -> Claim | None:
-    """Claim a cell that is free, or whose process is dead; None if that is not so, or another process was faster.
+def take(folder: Path, state: CellState, *, stale: bool = False) -> Claim | None:
+    """Claim a cell that is free, or whose claim is stale; None if that is not so, or another process was faster.
 
     A cell whose process ended without a word `MOST_LOST` times in a row is not tried again: it counts as failed.
 
     Raises:
         RecordingError: the folder cannot be written to.
     """
-    if state.status not in ("free", "running") or (state.status == "running" and not watch.is_stale(folder, state)):
+    if not (state.status == "free" or (state.status == "running" and stale)):
         return None
     if state.status == "running" and state.lost + 1 >= MOST_LOST:
         host = owner_of(folder, state).host
@@ -271,17 +265,26 @@ def held(claim: Claim, *, beat: float = BEAT) -> Iterator[Claim]:
         thread.join()
 
 
-def retry(folder: Path, states: Mapping[str, CellState]) -> list[str]:
-    """Let failed cells be taken again; returns their ids.
+def retry(folder: Path, states: Mapping[str, CellState], *statuses: Status) -> list[str]:
+    """Let cells of these statuses be taken again; returns their ids.
 
     Raises:
         RecordingError: the folder cannot be written to.
     """
-    failed = [state for state in states.values() if state.status == "failed"]
+    again = [state for state in states.values() if state.status in statuses]
     with os_errors_as(folder):
-        for state in failed:
+        for state in again:
             _create(_path(folder, state.cell, state.attempt, "retry"), b"")
-    return [state.cell for state in failed]
+    return [state.cell for state in again]
+
+
+def result_of(folder: Path, state: CellState) -> dict[str, Any]:
+    """What was said when a cell was done; empty if nothing can be read."""
+    try:
+        content = json.loads(_path(folder, state.cell, state.attempt, "done").read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def log_of(folder: Path, state: CellState) -> str:

@@ -11,18 +11,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rltools._util.files import atomic_write, os_errors_as
-from rltools.ablation import Ablation, Certificate, ablate
-from rltools.envs import Environment
+from rltools.ablation import Ablation, Certificate
+from rltools.experiments.cells import Run
 from rltools.experiments.file import Experiment
 from rltools.metrics import assess
 from rltools.policies.base import Policy
 from rltools.recording import Recording
-from rltools.recording.folders import folder_name
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Run = tuple[str, int]
+RunKey = tuple[str, int]
 """An agent's label and the seed of its recording."""
 DIGITS = 12
 """Digits of the hash in the name of a stored assessment."""
@@ -43,51 +42,8 @@ class Measured:
     assessment: pd.DataFrame | None = None
 
 
-def measure(
-    plan: Experiment,
-    run: Run,
-    recording: Recording,
-    policy: Policy,
-    env: Environment | None,
-    folder: Path,
-    *,
-    progress: bool = False,
-) -> Measured:
-    """Measure what an agent needs, and judge its attributions; what is in the folders already is not done again.
-
-    Args:
-        plan: the experiment.
-        run: the label of the agent and the seed.
-        recording: explained by all methods.
-        policy: the recorded policy.
-        env: see `record`.
-        folder: of the experiment.
-        progress: show progress bars.
-    """
-    ablation = None
-    if plan.ablate is not None:
-        ablation = ablate(
-            policy,
-            recording,
-            env,
-            replace=plan.ablate.replace,
-            second=plan.ablate.second,
-            seeds=plan.ablate.seeds,
-            most=plan.ablate.most,
-            coalitions=plan.ablate.coalitions,
-            leave_out=plan.ablate.leave_out,
-            progress=progress,
-        )
-    assessment = _assess(plan, run, recording, policy, ablation, folder) if plan.assess else None
-    return Measured(recording.header.environment_id, ablation, assessment)
-
-
-def _assess(
-    plan: Experiment, run: Run, recording: Recording, policy: Policy, ablation: Ablation | None, folder: Path
-) -> pd.DataFrame:
-    """The table of `assess`, read from the folder if it was made from the same attributions, rollouts and metrics."""
-    import pandas as pd
-
+def assessment_path(plan: Experiment, folder: Path, run: Run, recording: Recording, ablation: Ablation | None) -> Path:
+    """The file of an assessment; its name follows from the attributions, rollouts and metrics that it is made from."""
     made_from = {
         "versions": [version("rltools-attribution"), version("torch")],
         "metrics": list(plan.assess),
@@ -97,24 +53,49 @@ def _assess(
         "ablation": None if ablation is None else [ablation.key, len(ablation.rollouts)],
     }
     digits = hashlib.sha256(json.dumps(made_from).encode()).hexdigest()[:DIGITS]
-    path = folder / "assessments" / f"{folder_name(run[0])}-seed-{run[1]}-{digits}.csv"
+    return folder / "assessments" / f"{run.name}-{digits}.csv"
+
+
+def write_assessment(
+    plan: Experiment, folder: Path, run: Run, recording: Recording, policy: Policy, ablation: Ablation | None
+) -> None:
+    """Judge the attributions of a run, unless that was done from the same attributions, rollouts and metrics.
+
+    Args:
+        plan: the experiment.
+        folder: of the experiment.
+        run: the agent and the seed.
+        recording: explained by all methods.
+        policy: the recorded policy.
+        ablation: what was measured of it; None if nothing was.
+    """
+    path = assessment_path(plan, folder, run, recording, ablation)
     if path.is_file():
-        return pd.read_csv(path, keep_default_na=False, na_values=[""])
+        return
     table = assess(recording, policy, list(plan.assess), ablation=ablation)
     with os_errors_as(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(path) as temporary:
             table.to_csv(temporary, index=False)
-    return table
 
 
-def write_measured(folder: Path, measured: Mapping[Run, Measured]) -> None:
+def read_assessment(
+    plan: Experiment, folder: Path, run: Run, recording: Recording, ablation: Ablation | None
+) -> pd.DataFrame:
+    """The table that `write_assessment` wrote."""
+    import pandas as pd
+
+    path = assessment_path(plan, folder, run, recording, ablation)
+    return pd.read_csv(path, keep_default_na=False, na_values=[""])
+
+
+def write_measured(folder: Path, measured: Mapping[RunKey, Measured]) -> None:
     """Write `losses.csv`, `certificates.csv` and `assessment.csv` of all agents, those that the experiment asks for."""
     import pandas as pd
 
     ablations = {run: each.ablation for run, each in measured.items() if each.ablation is not None}
     certificates = {run: ablation.certificate for run, ablation in ablations.items()}
-    tables: dict[str, dict[Run, pd.DataFrame]] = {
+    tables: dict[str, dict[RunKey, pd.DataFrame]] = {
         "losses.csv": {run: loss_table(ablation) for run, ablation in ablations.items()},
         "certificates.csv": {run: certificate_table(each) for run, each in certificates.items() if each is not None},
         "assessment.csv": {run: each.assessment for run, each in measured.items() if each.assessment is not None},
@@ -126,7 +107,7 @@ def write_measured(folder: Path, measured: Mapping[Run, Measured]) -> None:
                 joined.to_csv(temporary, index=False)
 
 
-def _labeled(run: Run, environment: str, table: pd.DataFrame) -> pd.DataFrame:
+def _labeled(run: RunKey, environment: str, table: pd.DataFrame) -> pd.DataFrame:
     """The table with the agent, the seed of its recording and its environment as the first columns."""
     labeled = table.assign(agent=run[0], seed=run[1], environment=environment)
     return labeled[["agent", "seed", "environment", *table.columns]]

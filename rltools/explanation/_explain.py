@@ -17,7 +17,7 @@ import torch
 
 from rltools._util.files import numbered, os_errors_as
 from rltools._util.limits import MAX_REFERENCES, MAX_SEED, MAX_STEPS, MAX_THREADS, MAX_WINDOW, check_count
-from rltools._util.lock import check_kept, folder_lock
+from rltools._util.lock import check_kept, check_no_writer, folder_lock
 from rltools._util.progress import duration, progress_bar
 from rltools.errors import RltoolsWarning, argument
 from rltools.explanation._explainer import Explainer
@@ -148,8 +148,9 @@ def explain(
         if policy.source.sha256 != recording.header.policy_sha256:
             check_one(recording, bound.policy)
         return explained  # without writing anything, so that the folder may be read-only
-    with folder_lock(recording.directory), os_errors_as(folder):
-        folder.parent.mkdir(exist_ok=True)
+    # A lock of its own, so that others may explain the same episodes by other methods at the same time.
+    check_no_writer(recording.directory)
+    with folder_lock(folder), os_errors_as(folder):
         missing = _unexplained(recording, folder)
         if not missing and recording.numbers:  # only the spec is missing
             write_json(written[0], bound.spec.to_json())

@@ -12,13 +12,18 @@ from pathlib import Path
 import pytest
 
 from rltools.experiments import claims
-from rltools.experiments.claims import Watch, held, log_of, owner_of, read_states, retry, take
+from rltools.experiments.claims import Claim, Watch, held, log_of, owner_of, read_states, retry
 
 CELLS = ("a.record", "b.explain-1", "b.explain-10")
 
 
 def _state(folder: Path, cell: str = "a.record") -> claims.CellState:
     return read_states(folder, CELLS)[cell]
+
+
+def take(folder: Path, state: claims.CellState, watch: Watch) -> Claim | None:
+    """As a process does it that watches the claims of others."""
+    return claims.take(folder, state, stale=state.status == "running" and watch.is_stale(folder, state))
 
 
 def _dead_process() -> int:
@@ -38,7 +43,8 @@ def test_a_cell_without_files_is_free_and_one_process_gets_it(tmp_path: Path) ->
     state = _state(tmp_path)
     assert (state.status, state.attempt) == ("free", 0)
     first, second = take(tmp_path, state, Watch()), take(tmp_path, state, Watch())
-    assert first is not None and second is None
+    assert first is not None
+    assert second is None
     running = _state(tmp_path)
     assert (running.status, running.attempt) == ("running", 1)
     assert owner_of(tmp_path, running) == claims.this_process()
@@ -68,6 +74,11 @@ def test_a_cell_that_is_done_is_never_taken(tmp_path: Path) -> None:
         claim.done({"seconds": 1})
     assert _state(tmp_path).status == "done"
     assert take(tmp_path, _state(tmp_path), Watch()) is None
+    assert claims.result_of(tmp_path, _state(tmp_path)) == {"seconds": 1}
+    retry(tmp_path, read_states(tmp_path, CELLS), "failed")
+    assert _state(tmp_path).status == "done"
+    retry(tmp_path, read_states(tmp_path, CELLS), "done")
+    assert _state(tmp_path).status == "free"
 
 
 def test_an_interrupted_cell_is_given_back(tmp_path: Path) -> None:
@@ -77,7 +88,8 @@ def test_an_interrupted_cell_is_given_back(tmp_path: Path) -> None:
         raise KeyboardInterrupt
     assert _state(tmp_path).status == "free"
     again = take(tmp_path, _state(tmp_path), Watch())
-    assert again is not None and again.attempt == 2
+    assert again is not None
+    assert again.attempt == 2
 
 
 def test_a_failed_cell_keeps_its_log_until_it_is_tried_again(tmp_path: Path) -> None:
@@ -88,7 +100,7 @@ def test_a_failed_cell_keeps_its_log_until_it_is_tried_again(tmp_path: Path) -> 
     assert failed.status == "failed"
     assert log_of(tmp_path, failed).splitlines()[-1] == "SimulationError: the motor broke"
     assert take(tmp_path, failed, Watch()) is None
-    assert retry(tmp_path, read_states(tmp_path, CELLS)) == ["a.record"]
+    assert retry(tmp_path, read_states(tmp_path, CELLS), "failed") == ["a.record"]
     assert _state(tmp_path).status == "free"
     assert log_of(tmp_path, failed)  # the log of the first attempt stays
 
@@ -96,7 +108,8 @@ def test_a_failed_cell_keeps_its_log_until_it_is_tried_again(tmp_path: Path) -> 
 def test_the_claim_of_a_dead_process_of_this_machine_is_taken_over_at_once(tmp_path: Path) -> None:
     _claim_of(tmp_path, 1, machine=claims.this_process().machine, pid=_dead_process(), born="1")
     claim = take(tmp_path, _state(tmp_path), Watch())
-    assert claim is not None and claim.attempt == 2
+    assert claim is not None
+    assert claim.attempt == 2
 
 
 def test_a_process_number_that_was_given_again_is_no_sign_of_life(tmp_path: Path) -> None:
@@ -118,7 +131,8 @@ def test_a_claim_from_elsewhere_is_stale_when_nobody_touches_it(tmp_path: Path, 
     assert take(tmp_path, _state(tmp_path), watch) is None
     now[0] = 251
     claim = take(tmp_path, _state(tmp_path), watch)
-    assert claim is not None and claim.attempt == 2
+    assert claim is not None
+    assert claim.attempt == 2
 
 
 def test_files_from_the_future_are_no_sign_of_life_or_death(tmp_path: Path) -> None:
@@ -150,9 +164,10 @@ def test_a_cell_that_always_kills_its_process_fails_in_the_end(tmp_path: Path) -
     failed = _state(tmp_path)
     assert failed.status == "failed"
     assert "ended without a word 3 times, the last time on node7" in log_of(tmp_path, failed)
-    retry(tmp_path, read_states(tmp_path, CELLS))
+    retry(tmp_path, read_states(tmp_path, CELLS), "failed")
     claim = take(tmp_path, _state(tmp_path), Watch())
-    assert claim is not None and claim.attempt == 4
+    assert claim is not None
+    assert claim.attempt == 4
     assert _state(tmp_path).lost == 0  # counted anew
 
 
@@ -165,5 +180,5 @@ def test_a_claim_that_was_cut_short_has_an_unknown_owner(tmp_path: Path) -> None
 def test_other_files_are_no_claims(tmp_path: Path) -> None:
     for name in ("c.record.0001.claim", "a.record", "a.record.x.claim", "b.explain-1.0001.tmp", ".unfinished-a.done"):
         (tmp_path / name).write_bytes(b"")
-    assert [state.status for state in read_states(tmp_path, CELLS).values()][0] == "free"
+    assert next(state.status for state in read_states(tmp_path, CELLS).values()) == "free"
     assert read_states(tmp_path / "missing", CELLS)["a.record"].status == "free"

@@ -12,8 +12,8 @@ import rltools
 from rltools import run_experiment
 from rltools.cards.content import list_content
 from rltools.errors import ConfigError, ConflictError, SimulationError, UnknownNameError
-from rltools.experiments import Experiment, _run, read_experiment
-from rltools.experiments._run import compared_methods
+from rltools.experiments import Experiment, _do_cell, read_experiment
+from rltools.experiments.cells import compared_methods
 from rltools.experiments.file import keys
 
 PLAIN = """
@@ -305,7 +305,7 @@ def test_controls_stand_beside_what_is_compared_and_come_last(written, changes, 
 
 
 def test_controls_have_no_more_steps_than_what_they_are_compared_with(written, monkeypatch):
-    monkeypatch.setattr(_run, "declared_stride", lambda recording, policy, method, *_: 5 if method == "shapley" else 1)
+    monkeypatch.setattr(_do_cell, "declared_stride", lambda recording, policy, method, *_: 5 if method == "shapley" else 1)
     ran = run_experiment(written(), ["methods=[shapley, gradient]", "max_steps=10"])
     every = {result.method: result.every for result in ran.recordings["cartpole-ppo", 0].specs.values()}
     assert every == {"shapley": 5, "gradient": 1, "random": 5, "std": 5}
@@ -360,6 +360,6 @@ def test_a_folder_that_held_more_episodes_is_made_again_with_as_many(written, pr
 def test_agents_in_other_episodes_are_not_compared(tmp_path, cartpole):
     recording = rltools.record(cartpole, episodes=1, max_steps=2, directory=tmp_path)
     older = dataclasses.replace(recording, header=dataclasses.replace(recording.header, seeds="consecutive"))
-    _run._check_paired({("a", 0): recording, ("a", 1): older}, "b", 0, recording)
+    _do_cell._check_paired({("a", 0): recording, ("a", 1): older, ("b", 0): recording})
     with pytest.raises(ConflictError, match=r"b and a were not recorded in the same episodes.*overwrite=True"):
-        _run._check_paired({("a", 0): older}, "b", 0, recording)
+        _do_cell._check_paired({("a", 0): older, ("b", 0): recording})

@@ -1,0 +1,262 @@
+"""Works through the cells of an experiment, in this process or in those of an executor.
+
+The folder is the truth: what is done, failed or being worked on is read from the claims in it, never from the result of
+a future. So any number of processes, machines and executors may work on one experiment at the same time.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Executor, Future, wait
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rltools._util.progress import say
+from rltools.errors import SimulationError
+from rltools.experiments._do_cell import do_cell
+from rltools.experiments.cells import Cell, Job, cells_of, read_job
+from rltools.experiments.claims import BEAT, CellState, Watch, held, owner_of, read_states, retry, take
+
+POLL = 1.0
+"""Seconds between two looks at the folder while others work."""
+MOST_BROKEN = 5
+"""How often an executor that lost its processes is opened again without a cell being done in between."""
+
+
+@dataclass
+class Look:
+    """What a process knows of the cells of an experiment.
+
+    Attributes:
+        job: the experiment.
+        cells: those that this process may do, in the order in which it tries them.
+        states: of all cells, as last read.
+        watch: tells which claims of others are stale.
+    """
+
+    job: Job
+    cells: tuple[Cell, ...]
+    states: dict[str, CellState] = field(default_factory=dict)
+    watch: Watch = field(default_factory=Watch)
+
+    def refresh(self) -> None:
+        """Read the folder again."""
+        self.states = read_states(self.job.board, [cell.id for cell in cells_of(self.job)])
+
+    def ready(self) -> list[Cell]:
+        """The cells that may be tried now: not done, not failed, and with all that they need."""
+        return [
+            cell
+            for cell in self.cells
+            if self.states[cell.id].status in ("free", "running")
+            and all(self.states[need].status == "done" for need in cell.needs)
+        ]
+
+    def is_stale(self, cell: Cell) -> bool:
+        """Whether another process began a cell and is not there any more."""
+        state = self.states[cell.id]
+        return state.status == "running" and self.watch.is_stale(self.job.board, state)
+
+    def blocked(self) -> set[str]:
+        """The cells that cannot be done, because one that they need has failed."""
+        blocked: set[str] = set()
+        for cell in cells_of(self.job):
+            if any(need in blocked or self.states[need].status == "failed" for need in cell.needs):
+                blocked.add(cell.id)
+        return blocked
+
+    def is_over(self) -> bool:
+        """Whether nothing is left to do, to wait for or to take over."""
+        blocked = self.blocked()
+        return all(self.states[cell.id].status in ("done", "failed") or cell.id in blocked for cell in self.cells)
+
+    def is_failing(self) -> bool:
+        """Whether a cell has failed."""
+        return any(state.status == "failed" for state in self.states.values())
+
+
+def attempt(
+    job: Job, cell: Cell, state: CellState, *, stale: bool, threads: int | None, progress: bool
+) -> BaseException | bool | None:
+    """Try to do a cell in this process.
+
+    Returns:
+        False if another process has it; None if it is done; the error if it failed.
+    """
+    claim = take(job.board, state, stale=stale)
+    if claim is None:
+        return False
+    begun = time.perf_counter()
+    with held(claim, beat=BEAT):
+        try:
+            found = do_cell(job, cell, threads=threads, progress=progress)
+        except Exception as error:
+            claim.failed(_log(cell, error))
+            return error
+        claim.done({"host": owner_of(job.board, _after(state)).host, "seconds": time.perf_counter() - begun} | found)
+    return None
+
+
+def _after(state: CellState) -> CellState:
+    return CellState(state.cell, "running", state.attempt + 1)
+
+
+def _log(cell: Cell, error: BaseException) -> str:
+    return f"{cell.id}\n{''.join(traceback.format_exception(error))}"
+
+
+def restart(job: Job) -> None:
+    """Let everything be checked again that is done or failed, unless other processes are at work on the experiment.
+
+    What is in the folder is not done again, so that this costs little, and nothing rests on what a claim says about
+    files that may have been removed since.
+    """
+    look = Look(job, cells_of(job))
+    look.refresh()
+    if not any(
+        state.status == "running" and not owner_of(job.board, state).is_dead() for state in look.states.values()
+    ):
+        retry(job.board, look.states, "done", "failed")
+
+
+def work(
+    job: Job,
+    cells: Sequence[Cell] | None = None,
+    *,
+    threads: int | None = None,
+    progress: bool = False,
+    fail_fast: bool = False,
+    seconds: float | None = None,
+    poll: float = POLL,
+    sleep: Callable[[float], None] = time.sleep,
+) -> BaseException | None:
+    """Do cells in this process until none is left, also those that others give back or die with.
+
+    Args:
+        job: the experiment.
+        cells: those to do; None is all.
+        threads: see `record` and `explain`.
+        progress: show progress bars.
+        fail_fast: stop at the first cell that fails, here or elsewhere.
+        seconds: no cell is begun that would, as long as the longest so far took, not end within so many; None for no
+            limit.
+        poll: seconds between two looks at the folder while others work.
+        sleep: waits so many seconds.
+
+    Returns:
+        The first error of a cell in this process; None if there was none.
+    """
+    look = Look(job, tuple(cells if cells is not None else cells_of(job)))
+    begun, longest, first = time.monotonic(), 0.0, None
+    while True:
+        look.refresh()
+        if look.is_over() or (fail_fast and look.is_failing()):
+            return first
+        tried = False
+        for cell in look.ready():
+            if seconds is not None and time.monotonic() - begun + longest > seconds:
+                return first
+            start = time.monotonic()
+            stale = look.is_stale(cell)
+            outcome = attempt(job, cell, look.states[cell.id], stale=stale, threads=threads, progress=progress)
+            if outcome is False:
+                continue
+            tried, longest = True, max(longest, time.monotonic() - start)
+            if isinstance(outcome, BaseException):
+                first = first or outcome
+            break  # what is ready now may have changed
+        if not tried:
+            sleep(poll)
+
+
+def attempt_in_worker(folder: str, cell_id: str, stale_attempt: int, threads: int | None) -> None:
+    """Run by an executor's worker: try to do a cell of the experiment in a folder; the folder says how that went.
+
+    Args:
+        folder: of the experiment.
+        cell_id: the cell.
+        stale_attempt: the number of the attempt that may be taken over, because its process is dead; 0 for none.
+        threads: see `record` and `explain`.
+    """
+    job = read_job(Path(folder))
+    cell = next(cell for cell in cells_of(job) if cell.id == cell_id)
+    state = read_states(job.board, [cell_id])[cell_id]
+    attempt(job, cell, state, stale=state.attempt == stale_attempt, threads=threads, progress=False)
+
+
+def distribute(
+    job: Job,
+    open_executor: Callable[[], Executor],
+    *,
+    threads: int | None = None,
+    progress: Callable[[Mapping[str, CellState]], None] = lambda states: None,
+    fail_fast: bool = False,
+    poll: float = POLL,
+) -> None:
+    """Do all cells in the processes of an executor.
+
+    Args:
+        job: the experiment, whose manifest is in its folder.
+        open_executor: makes the executor, and another one if its processes were lost.
+        threads: see `record` and `explain`.
+        progress: called with the states of all cells now and then.
+        fail_fast: begin no further cell after one has failed.
+        poll: seconds between two looks at the folder.
+
+    Raises:
+        SimulationError: the executor loses its processes again and again.
+    """
+    look, executor = Look(job, cells_of(job)), open_executor()
+    running: dict[Future[None], str] = {}
+    broken, done = 0, -1
+    try:
+        while True:
+            look.refresh()
+            progress(look.states)
+            if (count := sum(state.status == "done" for state in look.states.values())) > done:
+                broken, done = 0, count
+            if look.is_over() or (fail_fast and look.is_failing() and not running):
+                return
+            for cell in look.ready() if not (fail_fast and look.is_failing()) else ():
+                stale = look.is_stale(cell)
+                if cell.id not in running.values() and (stale or look.states[cell.id].status == "free"):
+                    words = (str(job.folder.absolute()), cell.id, look.states[cell.id].attempt if stale else 0, threads)
+                    running[executor.submit(attempt_in_worker, *words)] = cell.id
+            if not running:
+                time.sleep(poll)
+                continue
+            ended, _ = wait(running, timeout=poll, return_when=FIRST_COMPLETED)
+            lost = False
+            for future in ended:
+                del running[future]
+                try:
+                    future.result()
+                except (BrokenExecutor, CancelledError) as error:
+                    lost, reason = True, error
+            if lost:
+                broken += 1
+                if broken > MOST_BROKEN:
+                    raise SimulationError(
+                        f"the processes of the executor ended {broken} times without doing anything "
+                        f"({str(reason)[:200]}); what was done before is kept: run it again with fewer workers"
+                    ) from reason
+                say("processes were lost; others take over", show=True)
+                running.clear()
+                with suppress(Exception):
+                    executor.shutdown(wait=False, cancel_futures=True)
+                executor = open_executor()
+    except BaseException:
+        for future in running:
+            future.cancel()
+        raise
+
+
+def idle_cores() -> int:
+    """The cores of this machine that this process may use and that nothing else is busy on, at least one."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    return max(1, allowed - round(load))
