@@ -17,6 +17,7 @@ RltoolsError
 ├── SimulationError                    an environment that cannot be made or does not behave
 │   └── MismatchError                  a policy and an environment that do not match
 ├── FaultError                         a rollout that was stopped before it recorded something false
+├── CellsError                         parts of an experiment that failed in other processes
 ├── RecordingError                     a recording that cannot be read or written
 │   ├── ConflictError                  a folder that already holds something else, or has another writer
 │   ├── CorruptError                   a damaged file
@@ -290,6 +291,17 @@ class FaultError(RltoolsError):
     """
 
     recording: Any = None
+
+
+class CellsError(RltoolsError):
+    """Cells of an experiment failed, or could not be done because those that they need failed.
+
+    Example:
+        >>> import rltools
+        >>> raise rltools.errors.CellsError("3 of 40 cells failed")
+        Traceback (most recent call last):
+        rltools.errors.CellsError: 3 of 40 cells failed
+    """
 
 
 class RecordingError(RltoolsError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -163,25 +164,25 @@ def _report(job: Job, cell: Cell, run: Run, threads: int | None, progress: bool)
     recording = recording_of(job, run)
     median = [outcome.number for outcome in notable(recording.readable_outcomes())[:1]]
     replay_episodes(recording, median, environment_of_plan(job.plan), modules=job.modules, progress=progress)
-    write_report(recording, commands=(command(job),))
+    write_report(recording, commands=(command(job, [recording]),))
     return {}
 
 
-def command(job: Job) -> str:
+def command(job: Job, recordings: Iterable[Recording]) -> str:
     """The command that repeats the experiment, with as many episodes as the largest recording has."""
-    most = max(len(recording_of(job, run)) for run in job.runs)
+    most = max(map(len, recordings))
     changes = list(job.changes)
     if most > job.plan.episodes:
         changes = [*(change for change in changes if not change.startswith("episodes=")), f"episodes={most}"]
     return shlex.join([*job.command, *changes, *job.options])
 
 
-def measured_of(job: Job) -> dict[tuple[str, int], Measured]:
-    """What was measured of each run; empty if the experiment measures nothing."""
+def measured_of(job: Job, runs: Iterable[Run] | None = None) -> dict[tuple[str, int], Measured]:
+    """What was measured of each run, or of these; empty if the experiment measures nothing."""
     if job.plan.ablate is None and not job.plan.assess:
         return {}
     measured = {}
-    for run in job.runs:
+    for run in job.runs if runs is None else runs:
         recording = recording_of(job, run)
         ablation = ablation_of(job, recording)
         table = read_assessment(job.plan, job.folder, run, recording, ablation) if job.plan.assess else None
@@ -200,7 +201,7 @@ def _page(job: Job) -> tuple[str, ...]:
         job.folder,
         job.plan.description,
         recordings,
-        commands=(command(job),),
+        commands=(command(job, recordings.values()),),
         ablations={run: each.ablation for run, each in measured.items() if each.ablation is not None} or None,
         assessments={run: each.assessment for run, each in measured.items() if each.assessment is not None},
         left_out=job.left_out,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,9 +15,11 @@ from rltools.cards.content import content_path
 from rltools.envs import Environment, import_modules
 from rltools.errors import RltoolsError
 from rltools.experiments._do_cell import environment_of_plan, measured_of, page_path, recording_of
-from rltools.experiments._work import restart, work
-from rltools.experiments.cells import Job, Run, write_job
+from rltools.experiments._status import check_done, following
+from rltools.experiments._work import distribute, restart, shard_of, work
+from rltools.experiments.cells import Job, Run, cells_of, write_job
 from rltools.experiments.claims import read_states, result_of
+from rltools.experiments.executors import Pool, open_executor
 from rltools.experiments.file import Experiment, check_possible, experiment_file, possible_faults, read_experiment
 from rltools.experiments.measured import Measured
 from rltools.experiments.zoo import zoo_agents, zoo_label
@@ -62,6 +65,11 @@ def run_experiment(
     overwrite: bool = False,
     threads: int | None = None,
     progress: bool = False,
+    executor: Executor | str | None = None,
+    workers: int = 1,
+    settings: Mapping[str, str] | None = None,
+    shard: tuple[int, int] | None = None,
+    fail_fast: bool = False,
 ) -> ExperimentRun:
     """Run an experiment: record, explain, summarize and plot everything it lists, into one report.
 
@@ -77,6 +85,14 @@ def run_experiment(
         overwrite: replace recordings with other settings.
         threads: see `record` and `explain`.
         progress: show progress bars, and before each method how long it will take.
+        executor: does the cells: any `concurrent.futures.Executor` whose workers share the folder and have rltools, or
+            the address of one: "processes", "dask://HOST:PORT", "slurm", "ray". None is this process, or as many
+            processes as there are workers.
+        workers: how many cells are done at the same time by an executor of an address.
+        settings: what an executor of an address needs to know, for instance `{"partition": "cpu"}`.
+        shard: `(3, 16)` does the third of sixteen parts of the runs in this process, for schedulers of any kind; the
+            process that finds everything done writes the page.
+        fail_fast: begin nothing more after a cell has failed.
 
     Returns:
         The page and the recordings.
@@ -85,6 +101,7 @@ def run_experiment(
         UnknownNameError: there is no such file and no experiment of this name.
         ConfigError: the file has faults, or an agent does not support a target or a method; all faults are listed, and
             nothing is recorded.
+        CellsError: a cell failed in another process; the message names it and its error.
         RltoolsError: an error of `load_policy`, `record` or `explain`.
 
     Example:
@@ -97,11 +114,32 @@ def run_experiment(
         [('cartpole-ppo', 0)]
     """
     job = prepare(experiment, changes, modules=modules, directory=directory, overwrite=overwrite, progress=progress)
-    restart(job)
-    error = work(job, threads=threads, progress=progress)
-    if error is not None:
-        raise error
+    if shard is None:
+        restart(job)
+    if shard is not None or (executor is None and workers == 1):
+        cells = None if shard is None else shard_of(job, *shard)
+        error = work(job, cells, threads=threads, progress=progress, fail_fast=fail_fast)
+        if error is not None:
+            raise error
+        if shard is None:
+            check_done(job)  # other processes may have taken part, and failed
+    elif executor is None or isinstance(executor, str):
+        with open_executor(executor or "processes", workers, settings) as pool:
+            _distribute(job, pool, workers, threads, progress=progress, fail_fast=fail_fast)
+    else:
+        _distribute(job, Pool(lambda: executor), workers, threads, progress=progress, fail_fast=fail_fast)
     return experiment_run(job)
+
+
+def _distribute(job: Job, pool: Pool, workers: int, threads: int | None, *, progress: bool, fail_fast: bool) -> None:
+    """Do all cells in an executor.
+
+    Raises:
+        CellsError: some have failed.
+    """
+    with following(job, show=progress) as follow:
+        distribute(job, pool, workers, threads=threads, follow=follow, fail_fast=fail_fast)
+    check_done(job)
 
 
 def prepare(
@@ -156,11 +194,13 @@ def _absolute(agent: str) -> str:
 
 
 def experiment_run(job: Job) -> ExperimentRun:
-    """The results of an experiment of which every cell is done."""
-    recordings = {(run.label, run.seed): recording_of(job, run) for run in job.runs}
-    page = read_states(job.board, ["page"])["page"]
-    findings = tuple(map(str, result_of(job.board, page).get("findings", ())))
-    return ExperimentRun(page_path(job), recordings, findings, measured_of(job), job.left_out)
+    """The results of an experiment: those of the runs that are complete."""
+    states = read_states(job.board, [cell.id for cell in cells_of(job)])
+    incomplete = {cell.run for cell in cells_of(job) if states[cell.id].status != "done"}
+    runs = [run for run in job.runs if run not in incomplete]
+    findings = tuple(map(str, result_of(job.board, states["page"]).get("findings", ())))
+    recordings = {(run.label, run.seed): recording_of(job, run) for run in runs}
+    return ExperimentRun(page_path(job), recordings, findings, measured_of(job, runs), job.left_out)
 
 
 def _from_zoo(plan: Experiment, env: Environment | None) -> tuple[dict[str, str], tuple[str, ...]]:

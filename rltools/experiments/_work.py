@@ -9,22 +9,24 @@ from __future__ import annotations
 import os
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Executor, Future, wait
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Future, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from rltools._util.progress import say
-from rltools.errors import SimulationError
+from rltools.errors import ArgumentError, SimulationError
 from rltools.experiments._do_cell import do_cell
 from rltools.experiments.cells import Cell, Job, cells_of, read_job
 from rltools.experiments.claims import BEAT, CellState, Watch, held, owner_of, read_states, retry, take
+from rltools.experiments.executors import Pool
 
 POLL = 1.0
 """Seconds between two looks at the folder while others work."""
-MOST_BROKEN = 5
-"""How often an executor that lost its processes is opened again without a cell being done in between."""
+MOST_IDLE = 8
+"""How often tasks of an executor may end badly without a cell being done in between."""
 
 
 @dataclass
@@ -49,12 +51,13 @@ class Look:
 
     def ready(self) -> list[Cell]:
         """The cells that may be tried now: not done, not failed, and with all that they need."""
-        return [
-            cell
-            for cell in self.cells
-            if self.states[cell.id].status in ("free", "running")
-            and all(self.states[need].status == "done" for need in cell.needs)
-        ]
+        return [cell for cell in self.cells if self.is_ready(cell)]
+
+    def is_ready(self, cell: Cell) -> bool:
+        """Whether a cell is neither done nor failed, and has all that it needs."""
+        return self.states[cell.id].status in ("free", "running") and all(
+            self.states[need].status == "done" for need in cell.needs
+        )
 
     def is_stale(self, cell: Cell) -> bool:
         """Whether another process began a cell and is not there any more."""
@@ -154,8 +157,14 @@ def work(
     begun, longest, first = time.monotonic(), 0.0, None
     while True:
         look.refresh()
-        if look.is_over() or (fail_fast and look.is_failing()):
+        if fail_fast and look.is_failing():
             return first
+        if look.is_over():
+            page = cells_of(job)[-1]
+            if page in look.cells or not look.is_ready(page):
+                return first
+            # Of a part of the experiment: whoever ends last writes the page.
+            look.cells = (*look.cells, page)
         tried = False
         for cell in look.ready():
             if seconds is not None and time.monotonic() - begun + longest > seconds:
@@ -188,12 +197,18 @@ def attempt_in_worker(folder: str, cell_id: str, stale_attempt: int, threads: in
     attempt(job, cell, state, stale=state.attempt == stale_attempt, threads=threads, progress=False)
 
 
+def work_in_worker(folder: str, threads: int | None, seconds: float | None) -> None:
+    """Run by an executor's worker: work through the cells of the experiment in a folder."""
+    work(read_job(Path(folder)), threads=threads, seconds=seconds)
+
+
 def distribute(
     job: Job,
-    open_executor: Callable[[], Executor],
+    pool: Pool,
+    workers: int,
     *,
     threads: int | None = None,
-    progress: Callable[[Mapping[str, CellState]], None] = lambda states: None,
+    follow: Callable[[Mapping[str, CellState]], None] = lambda states: None,
     fail_fast: bool = False,
     poll: float = POLL,
 ) -> None:
@@ -201,58 +216,97 @@ def distribute(
 
     Args:
         job: the experiment, whose manifest is in its folder.
-        open_executor: makes the executor, and another one if its processes were lost.
+        pool: makes the executor.
+        workers: how many tasks there are at a time if each of them works through many cells.
         threads: see `record` and `explain`.
-        progress: called with the states of all cells now and then.
+        follow: called with the states of all cells now and then.
         fail_fast: begin no further cell after one has failed.
         poll: seconds between two looks at the folder.
 
     Raises:
-        SimulationError: the executor loses its processes again and again.
+        SimulationError: the executor loses its processes again and again, or its tasks end without doing anything.
     """
-    look, executor = Look(job, cells_of(job)), open_executor()
+    look, executor = Look(job, cells_of(job)), pool.make()
     running: dict[Future[None], str] = {}
-    broken, done = 0, -1
+    idle, done = 0, -1
     try:
         while True:
             look.refresh()
-            progress(look.states)
+            follow(look.states)
             if (count := sum(state.status == "done" for state in look.states.values())) > done:
-                broken, done = 0, count
-            if look.is_over() or (fail_fast and look.is_failing() and not running):
+                idle, done = 0, count
+            stopping = fail_fast and look.is_failing()
+            if look.is_over() or (stopping and not running):
                 return
-            for cell in look.ready() if not (fail_fast and look.is_failing()) else ():
-                stale = look.is_stale(cell)
-                if cell.id not in running.values() and (stale or look.states[cell.id].status == "free"):
-                    words = (str(job.folder.absolute()), cell.id, look.states[cell.id].attempt if stale else 0, threads)
-                    running[executor.submit(attempt_in_worker, *words)] = cell.id
+            if not stopping:
+                for name, function, arguments in _tasks(look, pool, workers, set(running.values()), threads):
+                    running[executor.submit(function, *arguments)] = name
             if not running:
                 time.sleep(poll)
                 continue
             ended, _ = wait(running, timeout=poll, return_when=FIRST_COMPLETED)
-            lost = False
+            reason = _first_error(ended)
             for future in ended:
                 del running[future]
-                try:
-                    future.result()
-                except (BrokenExecutor, CancelledError) as error:
-                    lost, reason = True, error
-            if lost:
-                broken += 1
-                if broken > MOST_BROKEN:
-                    raise SimulationError(
-                        f"the processes of the executor ended {broken} times without doing anything "
-                        f"({str(reason)[:200]}); what was done before is kept: run it again with fewer workers"
-                    ) from reason
+            if not (reason or (pool.pilots and ended)):
+                continue
+            idle += 1
+            if idle > MOST_IDLE:
+                raise SimulationError(
+                    f"the processes of the executor ended {idle} times without a cell being done "
+                    f"({str(reason or 'they said nothing')[:200]}); what was done before is kept: look at rltools "
+                    f"status {job.folder}, and run it again with fewer workers or more time"
+                ) from reason
+            if isinstance(reason, BrokenExecutor):
                 say("processes were lost; others take over", show=True)
                 running.clear()
                 with suppress(Exception):
                     executor.shutdown(wait=False, cancel_futures=True)
-                executor = open_executor()
+                executor = pool.make()
     except BaseException:
         for future in running:
             future.cancel()
         raise
+
+
+def _tasks(
+    look: Look, pool: Pool, workers: int, running: set[str], threads: int | None
+) -> Iterator[tuple[str, Callable[..., None], tuple[Any, ...]]]:
+    """What to submit: a name, a function and its arguments."""
+    folder = str(look.job.folder.absolute())
+    if pool.pilots:
+        names = (f"worker {number}" for number in range(min(workers, len(look.cells))))
+        yield from ((name, work_in_worker, (folder, threads, pool.seconds)) for name in names if name not in running)
+        return
+    for cell in look.ready():
+        if cell.id in running:
+            continue
+        state, stale = look.states[cell.id], look.is_stale(cell)
+        if stale or state.status == "free":
+            yield cell.id, attempt_in_worker, (folder, cell.id, state.attempt if stale else 0, threads)
+
+
+def _first_error(ended: Iterable[Future[None]]) -> BaseException | None:
+    """Why tasks ended without a word: their process was lost, or could not even begin."""
+    errors = (CancelledError() if future.cancelled() else future.exception() for future in ended)
+    return next((error for error in errors if error is not None), None)
+
+
+def shard_of(job: Job, number: int, count: int) -> tuple[Cell, ...]:
+    """The cells of a part of an experiment: all those of every `count`-th run.
+
+    Args:
+        job: the experiment.
+        number: of the part, from 1.
+        count: how many parts there are.
+
+    Raises:
+        ArgumentError: there is no such part.
+    """
+    if not 1 <= number <= count:
+        raise ArgumentError(f"shard {number}/{count} does not exist; the first is 1/{count}, the last {count}/{count}")
+    own = set(job.runs[number - 1 :: count])
+    return tuple(cell for cell in cells_of(job) if cell.run in own)
 
 
 def idle_cores() -> int:

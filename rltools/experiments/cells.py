@@ -164,7 +164,6 @@ def cells_of(job: Job) -> tuple[Cell, ...]:
     """The cells of an experiment, each after those that it needs."""
     plan, cells = job.plan, []
     explained = explanations(plan)
-    recorded = tuple(f"{run.name}.record" for run in job.runs)
     for run in job.runs:
         first = f"{run.name}.record"
         own = [Cell(first, "record", run)]
@@ -176,9 +175,7 @@ def cells_of(job: Job) -> tuple[Cell, ...]:
         if plan.assess:
             own.append(Cell(f"{run.name}.assess", "assess", run, tuple(cell.id for cell in own)))
         if plan.reports:
-            # Its command names the number of episodes of the largest recording.
-            needs = tuple(dict.fromkeys((*recorded, *(cell.id for cell in own))))
-            own.append(Cell(f"{run.name}.report", "report", run, needs))
+            own.append(Cell(f"{run.name}.report", "report", run, tuple(cell.id for cell in own)))
         cells += own
     return (*cells, Cell("page", "page", None, tuple(cell.id for cell in cells)))
 

@@ -1,0 +1,44 @@
+"""Processes of this machine, through loky."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Executor
+from contextlib import contextmanager
+
+from rltools.errors import ArgumentError
+from rltools.experiments.executors._pool import Pool
+
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+"""For each process: more would take the cores from the others."""
+
+
+@contextmanager
+def processes(address: str, workers: int, settings: Mapping[str, str]) -> Iterator[Pool]:
+    """As many processes as there are workers, each with one thread.
+
+    Raises:
+        ArgumentError: an address or a setting, of which there are none.
+    """
+    if address or settings:
+        raise ArgumentError(
+            f"processes of this machine take no address and no settings, not {address or dict(settings)!r:.100}; only "
+            f"workers"
+        )
+    from joblib.externals.loky import ProcessPoolExecutor
+
+    executors: list[Executor] = []
+
+    def make() -> Executor:
+        executors.append(ProcessPoolExecutor(max_workers=workers, env=ONE_THREAD))
+        return executors[-1]
+
+    try:
+        yield Pool(make)
+    except BaseException:
+        for executor in executors:
+            executor.shutdown(wait=False, kill_workers=True)  # type: ignore[call-arg]  # they would work on
+        raise
+    else:
+        for executor in executors:
+            executor.shutdown(wait=True)
