@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from rltools._util.files import discard, has_writer, one_writer, os_errors_as, temporary_name, unfinished_in
+from rltools._util.files import has_writer, one_writer, os_errors_as, unfinished_in
 from rltools.errors import ConflictError, RecordingError
 
 LOCK = ".lock"

@@ -19,6 +19,9 @@ RUN_FOLDER = "runs/AGENT; for a model without a card runs/FOLDER-NAME-SHA256 of 
 
 Agent = Annotated[str, typer.Argument(help="An agent's name, a model's .zip, a run folder of rl-zoo, or hf:ORG/NAME.")]
 Run = Annotated[Path, typer.Argument(help="The folder of a recording, for instance runs/lunarlander-ppo.")]
+ExperimentFolder = Annotated[
+    Path, typer.Argument(help="The folder of an experiment's results, for instance runs/lunarlander.")
+]
 Env = Annotated[str | None, typer.Option(help="Environment id.", show_default="the agent's own")]
 Episodes = Annotated[int, typer.Option(min=1, help="How many episodes.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of the first episode; the other seeds are derived from it.")]
@@ -262,6 +265,7 @@ OPTIONS = {
     "compile": "--compile",
     "device": "--device",
     "env": "--env ID",
+    "executor": "--executor NAME",
     "every": "--every N",
     "frames": "--frames",
     "max_batch": "--max-batch N",
@@ -278,6 +282,7 @@ OPTIONS = {
     "trust": "--trust SHA256",
     "units": "--units",
     "window": "--window N",
+    "workers": "--workers N",
 }
 """The option that one types for an argument of a function, with a placeholder for its value."""
 EXPLAIN_OPTIONS = (

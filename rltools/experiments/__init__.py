@@ -1,8 +1,10 @@
 """Experiments: the file that declares one, and the functions that run it.
 
 The room may import everything above it: it records, explains, summarizes and writes pages. `file.py` declares and
-validates an experiment file, `_run.py` runs it, `analyze.py` does the same for a single agent without a file, and
-`publish.py` turns a trained model into an agent. Read `Experiment` in `file.py` first.
+validates an experiment file, `cells.py` divides it into cells, `claims.py` says who is at which, `_do_cell.py` does
+one and `_work.py` all of them, `_run.py` puts that together, and `executors/` holds where cells are done. `analyze.py`
+does the same for a single agent without a file, and `publish.py` turns a trained model into an agent. Read `Experiment`
+in `file.py` first, then `cells.py`.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -12,14 +14,33 @@ from rltools.experiments.file import Experiment, read_experiment
 if TYPE_CHECKING:
     from rltools.experiments._run import ExperimentRun as ExperimentRun
     from rltools.experiments._run import run_experiment as run_experiment
+    from rltools.experiments._status import CellStatus as CellStatus
+    from rltools.experiments._status import experiment_status as experiment_status
+    from rltools.experiments._status import open_experiment as open_experiment
+    from rltools.experiments._status import retry_cells as retry_cells
 
-__all__ = ["Experiment", "ExperimentRun", "read_experiment", "run_experiment"]
+__all__ = [
+    "CellStatus",
+    "Experiment",
+    "ExperimentRun",
+    "experiment_status",
+    "open_experiment",
+    "read_experiment",
+    "retry_cells",
+    "run_experiment",
+]
+_RUNNING = ("ExperimentRun", "run_experiment")
+_FOLLOWING = ("CellStatus", "experiment_status", "open_experiment", "retry_cells")
 
 
 def __getattr__(name: str) -> Any:
     """Import what runs an experiment on first use: that loads torch, and reading a file does not."""
-    if name in ("ExperimentRun", "run_experiment"):
+    if name in _RUNNING:
         from rltools.experiments import _run
 
         return getattr(_run, name)
+    if name in _FOLLOWING:
+        from rltools.experiments import _status
+
+        return getattr(_status, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -13,9 +13,9 @@ from rltools._util.files import os_errors_as
 from rltools._util.progress import say
 from rltools.cards.content import content_path
 from rltools.envs import Environment, import_modules
-from rltools.errors import RltoolsError
+from rltools.errors import RecordingError, RltoolsError
 from rltools.experiments._do_cell import environment_of_plan, measured_of, page_path, recording_of
-from rltools.experiments._status import check_done, following
+from rltools.experiments._status import check_done, following, open_experiment
 from rltools.experiments._work import distribute, restart, shard_of, work
 from rltools.experiments.cells import Job, Run, cells_of, write_job
 from rltools.experiments.claims import read_states, result_of
@@ -69,6 +69,7 @@ def run_experiment(
     workers: int = 1,
     settings: Mapping[str, str] | None = None,
     shard: tuple[int, int] | None = None,
+    join: bool = False,
     fail_fast: bool = False,
 ) -> ExperimentRun:
     """Run an experiment: record, explain, summarize and plot everything it lists, into one report.
@@ -92,6 +93,7 @@ def run_experiment(
         settings: what an executor of an address needs to know, for instance `{"partition": "cpu"}`.
         shard: `(3, 16)` does the third of sixteen parts of the runs in this process, for schedulers of any kind; the
             process that finds everything done writes the page.
+        join: take part in what other processes are at: cells that failed are not tried again, as they are by default.
         fail_fast: begin nothing more after a cell has failed.
 
     Returns:
@@ -114,7 +116,7 @@ def run_experiment(
         [('cartpole-ppo', 0)]
     """
     job = prepare(experiment, changes, modules=modules, directory=directory, overwrite=overwrite, progress=progress)
-    if shard is None:
+    if shard is None and not join:
         restart(job)
     if shard is not None or (executor is None and workers == 1):
         cells = None if shard is None else shard_of(job, *shard)
@@ -150,8 +152,11 @@ def prepare(
     directory: str | Path | None = None,
     overwrite: bool = False,
     progress: bool = False,
+    begun: bool = False,
 ) -> Job:
     """Read an experiment, check that its agents can do it, and write its manifest into the folder of its results.
+
+    If others have `begun` it, its manifest is there already, and the agents were checked.
 
     Raises:
         UnknownNameError: there is no such file and no experiment of this name.
@@ -162,6 +167,8 @@ def prepare(
     plan = read_experiment(path, changes)
     import_modules(modules)
     folder = Path(directory) if directory is not None else RUNS / folder_name(path.stem)
+    if begun and (job := _begun(folder, plan)) is not None:
+        return job
     env = environment_of_plan(plan)
     loaded = {agent: load_policy(agent, env) for agent in dict.fromkeys(plan.agents)}
     labels = _labels(loaded)
@@ -186,6 +193,15 @@ def prepare(
     with os_errors_as(folder):
         write_job(job)
     return job
+
+
+def _begun(folder: Path, plan: Experiment) -> Job | None:
+    """The experiment that others are at, if it is this one."""
+    try:
+        job = open_experiment(folder)
+    except RecordingError:
+        return None
+    return job if job.plan == plan else None
 
 
 def _absolute(agent: str) -> str:

@@ -6,14 +6,17 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from time import time
 from typing import Literal
 
+from rltools._util.foreign_files import is_file
 from rltools._util.progress import progress_bar
 from rltools._util.text import plural
-from rltools.errors import CellsError
-from rltools.experiments.cells import Job, cells_of
-from rltools.experiments.claims import CellState, log_of, owner_of, read_states
+from rltools.errors import CellsError, RecordingError
+from rltools.experiments.cells import MANIFEST, Job, cells_of, read_job
+from rltools.experiments.claims import CellState, log_of, owner_of, read_states, retry
+from rltools.recording import as_path
 
 MOST_NAMED = 3
 """The most failed cells that an error names."""
@@ -38,6 +41,52 @@ class CellStatus:
     host: str = ""
     age: float = float("nan")
     error: str = ""
+
+
+def open_experiment(folder: str | Path) -> Job:
+    """The experiment whose results are in a folder.
+
+    Raises:
+        RecordingError: there is none.
+        CorruptError: its manifest is damaged.
+
+    Example:
+        >>> import rltools
+        >>> from pathlib import Path
+        >>> from rltools.experiments import experiment_status, open_experiment
+        >>> text = "{description: Poles, agents: [cartpole-ppo], methods: [gradient], episodes: 1, reports: false}"
+        >>> characters = Path("poles.yaml").write_text(text)
+        >>> results = rltools.run_experiment("poles.yaml", ["max_steps=20"])
+        >>> [row.status for row in experiment_status(open_experiment("runs/poles"))]
+        ['done', 'done', 'done']
+    """
+    path = as_path(folder, "the folder of an experiment")
+    if not is_file(path / MANIFEST):
+        raise RecordingError(
+            f"{path} has no {MANIFEST}, so it is not the folder of an experiment's results; give one that rltools run "
+            f"has made, for instance runs/lunarlander"
+        )
+    return read_job(path)
+
+
+def retry_cells(job: Job, *, missing: bool = False, dry_run: bool = False) -> tuple[str, ...]:
+    """Let failed cells be done again, by whoever runs the experiment next or is still at it; returns their ids.
+
+    Args:
+        job: the experiment.
+        missing: also those that somebody began, and whose process is known to be dead.
+        dry_run: only return them.
+    """
+    states = read_states(job.board, [cell.id for cell in cells_of(job)])
+    dead = {
+        cell: state
+        for cell, state in states.items()
+        if missing and state.status == "running" and owner_of(job.board, state).is_dead()
+    }
+    again = {cell: state for cell, state in states.items() if state.status == "failed"} | dead
+    if not dry_run:
+        retry(job.board, again, "failed", "running")
+    return tuple(again)
 
 
 def experiment_status(job: Job) -> tuple[CellStatus, ...]:

@@ -6,7 +6,6 @@ a future. So any number of processes, machines and executors may work on one exp
 
 from __future__ import annotations
 
-import os
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -307,10 +306,3 @@ def shard_of(job: Job, number: int, count: int) -> tuple[Cell, ...]:
         raise ArgumentError(f"shard {number}/{count} does not exist; the first is 1/{count}, the last {count}/{count}")
     own = set(job.runs[number - 1 :: count])
     return tuple(cell for cell in cells_of(job) if cell.run in own)
-
-
-def idle_cores() -> int:
-    """The cores of this machine that this process may use and that nothing else is busy on, at least one."""
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
-    return max(1, allowed - round(load))

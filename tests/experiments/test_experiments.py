@@ -305,7 +305,9 @@ def test_controls_stand_beside_what_is_compared_and_come_last(written, changes, 
 
 
 def test_controls_have_no_more_steps_than_what_they_are_compared_with(written, monkeypatch):
-    monkeypatch.setattr(_do_cell, "declared_stride", lambda recording, policy, method, *_: 5 if method == "shapley" else 1)
+    monkeypatch.setattr(
+        _do_cell, "declared_stride", lambda recording, policy, method, *_: 5 if method == "shapley" else 1
+    )
     ran = run_experiment(written(), ["methods=[shapley, gradient]", "max_steps=10"])
     every = {result.method: result.every for result in ran.recordings["cartpole-ppo", 0].specs.values()}
     assert every == {"shapley": 5, "gradient": 1, "random": 5, "std": 5}

@@ -15,6 +15,7 @@ from rltools.cli.options import (
     Overwrite,
     Threads,
 )
+from rltools.errors import ArgumentError
 
 
 class WithKeys(typer.core.TyperCommand):
@@ -30,10 +31,44 @@ class WithKeys(typer.core.TyperCommand):
         self.epilog = example
 
 
+def shard(text: str | None) -> tuple[int, int] | None:
+    """A part of an experiment, `3/16`, as two numbers.
+
+    Raises:
+        ArgumentError: it is not written so.
+
+    >>> shard("3/16"), shard(None)
+    ((3, 16), None)
+    """
+    if text is None:
+        return None
+    number, slash, count = text.partition("/")
+    if not (slash and number.isascii() and number.isdigit() and count.isascii() and count.isdigit()):
+        raise ArgumentError(f"shard is {text!r:.40}; write which part of how many, for instance 3/16")
+    return int(number), int(count)
+
+
+def settings_of(texts: list[str]) -> dict[str, str]:
+    """Settings of an executor from texts `key=value`.
+
+    Raises:
+        ArgumentError: one has no `=`, or a key comes twice.
+    """
+    settings: dict[str, str] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            raise ArgumentError(f"{text!r:.100} is no setting; write key=value, for instance partition=cpu")
+        if key in settings:
+            raise ArgumentError(f"{key!r:.100} is set twice; leave one of them out")
+        settings[key] = value
+    return settings
+
+
 @app.command(
     rich_help_panel=MEASURE,
     cls=WithKeys,
-    epilog="Example: `rltools run experiments/lunarlander.yaml episodes=5 seeds=[0,100]`",
+    epilog="Example: `rltools run experiments/lunarlander.yaml episodes=5 seeds=[0,100] --workers 4`",
 )
 def run(
     experiment: Annotated[str, typer.Argument(help="An experiment file, or the name of one.")],
@@ -42,12 +77,42 @@ def run(
     ] = None,
     *,
     out: Annotated[Path | None, typer.Option(help="Folder of the results.", show_default="runs/EXPERIMENT")] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="How many cells are done at the same time.",
+            show_default="the number of idle cores",
+        ),
+    ] = None,
+    executor: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Where they are done: processes, dask://HOST:PORT, slurm or ray.",
+            show_default="processes of this machine",
+        ),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="A setting of the executor, for instance partition=cpu."),
+    ] = None,
+    part: Annotated[
+        str | None,
+        typer.Option("--shard", metavar="I/N", help="Do only the I-th of N parts, in this process; for any scheduler."),
+    ] = None,
+    join: Annotated[
+        bool, typer.Option("--join", help="Take part in what others are at: cells that failed are not tried again.")
+    ] = False,
+    fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Begin nothing more after a cell has failed.")] = False,
     modules: Import = None,
     overwrite: Overwrite = False,
     threads: Threads = None,
 ) -> None:
     """Run an experiment file: agents, methods, targets and seeds, into one report."""
     from rltools.experiments import run_experiment
+    from rltools.experiments.executors import idle_cores
 
     experiment_run = run_experiment(
         experiment,
@@ -57,6 +122,15 @@ def run(
         overwrite=overwrite,
         threads=threads,
         progress=True,
+        executor=executor,
+        workers=(1 if part else idle_cores()) if workers is None else workers,
+        settings=settings_of(settings or []),
+        shard=shard(part),
+        join=join,
+        fail_fast=fail_fast,
     )
     say(*experiment_run.findings)
-    say(f"Open {experiment_run.page}")
+    if experiment_run.page.is_file():
+        say(f"Open {experiment_run.page}")
+    else:
+        say(f"This part is done; rltools status {experiment_run.page.parent} says what is left")

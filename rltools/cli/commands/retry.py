@@ -1,0 +1,30 @@
+"""`rltools retry`: let failed cells of an experiment be done again."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from rltools._util.console import say
+from rltools._util.text import plural
+from rltools.cli.app import MEASURE, app
+from rltools.cli.options import ExperimentFolder
+
+
+@app.command(rich_help_panel=MEASURE, epilog="Example: `rltools retry runs/lunarlander --dry-run`")
+def retry(
+    folder: ExperimentFolder,
+    *,
+    missing: Annotated[
+        bool, typer.Option("--missing", help="Also those that somebody began, and whose process is not there any more.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say which.")] = False,
+) -> None:
+    """Let failed cells of an experiment be done again, by whoever runs it next or is still at it."""
+    from rltools.experiments import open_experiment, retry_cells
+
+    cells = retry_cells(open_experiment(folder), missing=missing, dry_run=dry_run)
+    say(*(f"  {cell}" for cell in cells))
+    verb = "would be" if dry_run else "may be"
+    say(f"{plural(len(cells), 'cell')} {verb} done again" + ("" if dry_run or not cells else ": run it again"))

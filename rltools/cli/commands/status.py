@@ -1,0 +1,46 @@
+"""`rltools status`: show how far an experiment is."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from typing import TYPE_CHECKING, Literal
+
+from rltools._util.console import say
+from rltools._util.progress import duration
+from rltools._util.text import plural
+from rltools.cli.app import LOOK_UP, app
+from rltools.cli.options import ExperimentFolder
+
+if TYPE_CHECKING:
+    from rltools.experiments import CellStatus
+
+LISTED: tuple[Literal["failed", "running", "blocked", "missing"], ...] = ("failed", "running", "blocked", "missing")
+"""What is listed, in this order; what is done is only counted."""
+MOST = 20
+"""The most cells of each status that are listed."""
+
+
+@app.command(rich_help_panel=LOOK_UP, epilog="Example: `rltools status runs/lunarlander`")
+def status(folder: ExperimentFolder) -> None:
+    """Show how far an experiment is: what is done, failed, being worked on and missing."""
+    from rltools.experiments import experiment_status, open_experiment
+
+    rows = experiment_status(open_experiment(folder))
+    counts = Counter(row.status for row in rows)
+    others = [f"{counts[name]} {name}" for name in LISTED if counts[name]]
+    say(f"{counts['done']} of {plural(len(rows), 'cell')} done" + "".join(f", {part}" for part in others))
+    for name in LISTED:
+        chosen = [row for row in rows if row.status == name]
+        for row in chosen[:MOST]:
+            say(f"  {name:<8} {row.cell}{_detail(row)}")
+        if len(chosen) > MOST:
+            say(f"  {name:<8} and {len(chosen) - MOST} more")
+
+
+def _detail(row: CellStatus) -> str:
+    """What else is known of a cell."""
+    if row.status == "running":
+        age = "" if math.isnan(row.age) else f", last seen {duration(row.age)} ago"
+        return f"  on {row.host}{age}"
+    return f"  {row.error}" if row.status == "failed" else ""
