@@ -6,6 +6,7 @@ a future. So any number of processes, machines and executors may work on one exp
 
 from __future__ import annotations
 
+import random
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -34,19 +35,21 @@ class Look:
 
     Attributes:
         job: the experiment.
+        every: all its cells.
         cells: those that this process may do, in the order in which it tries them.
         states: of all cells, as last read.
         watch: tells which claims of others are stale.
     """
 
     job: Job
+    every: tuple[Cell, ...]
     cells: tuple[Cell, ...]
     states: dict[str, CellState] = field(default_factory=dict)
     watch: Watch = field(default_factory=Watch)
 
     def refresh(self) -> None:
         """Read the folder again."""
-        self.states = read_states(self.job.board, [cell.id for cell in cells_of(self.job)])
+        self.states = read_states(self.job.board, [cell.id for cell in self.every])
 
     def ready(self) -> list[Cell]:
         """The cells that may be tried now: not done, not failed, and with all that they need."""
@@ -66,7 +69,7 @@ class Look:
     def blocked(self) -> set[str]:
         """The cells that cannot be done, because one that they need has failed."""
         blocked: set[str] = set()
-        for cell in cells_of(self.job):
+        for cell in self.every:
             if any(need in blocked or self.states[need].status == "failed" for need in cell.needs):
                 blocked.add(cell.id)
         return blocked
@@ -79,6 +82,11 @@ class Look:
     def is_failing(self) -> bool:
         """Whether a cell has failed."""
         return any(state.status == "failed" for state in self.states.values())
+
+
+def _look(job: Job, cells: Sequence[Cell] | None = None) -> Look:
+    every = cells_of(job)
+    return Look(job, every, every if cells is None else tuple(cells))
 
 
 def attempt(
@@ -152,26 +160,29 @@ def work(
     Returns:
         The first error of a cell in this process; None if there was none.
     """
-    look = Look(job, tuple(cells if cells is not None else cells_of(job)))
+    look = _look(job, cells)
     begun, longest, first = time.monotonic(), 0.0, None
     while True:
         look.refresh()
         if fail_fast and look.is_failing():
             return first
         if look.is_over():
-            page = cells_of(job)[-1]
+            page = look.every[-1]
             if page in look.cells or not look.is_ready(page):
                 return first
             # Of a part of the experiment: whoever ends last writes the page.
             look.cells = (*look.cells, page)
-        tried = False
-        for cell in look.ready():
+        tried, ready = False, look.ready()
+        while ready:
+            cell = ready.pop(0)
             if seconds is not None and time.monotonic() - begun + longest > seconds:
                 return first
             start = time.monotonic()
             stale = look.is_stale(cell)
             outcome = attempt(job, cell, look.states[cell.id], stale=stale, threads=threads, progress=progress)
             if outcome is False:
+                # Others are at work. Hundreds of processes that all tried the same order would fail at every cell.
+                random.shuffle(ready)
                 continue
             tried, longest = True, max(longest, time.monotonic() - start)
             if isinstance(outcome, BaseException):
@@ -225,7 +236,7 @@ def distribute(
     Raises:
         SimulationError: the executor loses its processes again and again, or its tasks end without doing anything.
     """
-    look, executor = Look(job, cells_of(job)), pool.make()
+    look, executor = _look(job), pool.make()
     running: dict[Future[None], str] = {}
     idle, done = 0, -1
     try:
