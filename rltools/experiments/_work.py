@@ -125,7 +125,7 @@ def restart(job: Job) -> None:
     What is in the folder is not done again, so that this costs little, and nothing rests on what a claim says about
     files that may have been removed since.
     """
-    look = Look(job, cells_of(job))
+    look = _look(job)
     look.refresh()
     if not any(
         state.status == "running" and not owner_of(job.board, state).is_dead() for state in look.states.values()
