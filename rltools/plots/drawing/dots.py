@@ -13,7 +13,7 @@ from rltools.plots.drawing.legends import action_labels, color_bar, legend_besid
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-MAX_DOTS = 4000
+MAX_DOTS = 3000
 """The most dots; more are thinned out evenly."""
 Color = tuple[float, ...] | str
 
@@ -23,7 +23,7 @@ def draw_dots(axes: Axes, x: np.ndarray, y: np.ndarray, colors: Sequence[Color])
     order = np.random.default_rng(0).permutation(len(x))
     shuffled = [colors[position] for position in order]
     size = 10 if len(x) < 1000 else 6
-    axes.scatter(x[order], y[order], c=shuffled, s=size, linewidths=0, zorder=2, rasterized=True)
+    axes.scatter(x[order], y[order], c=shuffled, s=size, linewidths=0, zorder=2)
 
 
 def color_by_action(axes: Axes, positions: np.ndarray, names: Sequence[str]) -> list[Color]:
