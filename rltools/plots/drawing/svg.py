@@ -151,6 +151,8 @@ def _set_attributes(element: ET.Element, names: Mapping[str, str], color: Callab
             attributes[key] = " ".join(_NUMBER.sub(lambda number: f"{float(number[0]):.2f}", value).split())
         elif key in _COLORED and value.startswith("#"):
             attributes[key] = color(value)
+        elif value.startswith("data:"):
+            attributes[key] = "".join(value.split())
         elif value.startswith("#") and value[1:] in names:
             attributes[key] = f"#{names[value[1:]]}"
         elif value.startswith("url(#"):
