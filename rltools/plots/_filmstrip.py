@@ -335,8 +335,8 @@ def _draw_legend(axes: Axes, row: Extent, keys: Sequence[_ActionKey], columns: i
     bar.set_xticks([])
     bar.set_yticks([])
     keep_spines(bar)
-    for text, x, side, points in (("lowers", left, "right", -4), ("raises", right, "left", 4)):
+    for word, x, side, points in (("lowers", left, "right", -4), ("raises", right, "left", 4)):
         axes.annotate(
-            text, (x, middle), xycoords="axes fraction", xytext=(points, 0), textcoords="offset points", ha=side,
+            word, (x, middle), xycoords="axes fraction", xytext=(points, 0), textcoords="offset points", ha=side,
             va="center_baseline", fontsize="small", color=INK, annotation_clip=False,
         )  # fmt: skip

@@ -14,7 +14,7 @@ from rltools.summary._agreement import Agreement, Ranking, agreement
 from rltools.summary._coalition_values import PlayerValues, player_values
 from rltools.summary._data import DECISION, Ranked, Residuals, Returns, leaders, ranked_at, ranked_features
 from rltools.summary._decision import Decision, contrast_key, decision_at
-from rltools.summary._dependence import Dependence, value_dependence
+from rltools.summary._dependence import Curve, Dependence, value_dependence
 from rltools.summary._estimates import Statistics
 from rltools.summary._filmstrip import Filmstrip, filmstrip_steps
 from rltools.summary._find import find_decision
@@ -23,6 +23,7 @@ from rltools.summary._find_in_run import find_in_run, part_shares
 from rltools.summary._find_in_runs import find_agreement, find_leads, find_rankings
 from rltools.summary._find_losses import ablation_caveats, find_loss_lead, find_losses
 from rltools.summary._images import Choosing, ImageSteps, pictured
+from rltools.summary._importance import RANDOM_MAPS, episode_shares, random_shares
 from rltools.summary._lags import Lags, lag_shares, lagged_key
 from rltools.summary._losses import MeasuredLosses, measured_losses
 from rltools.summary._phases import Event, Phases, phase_means
@@ -49,12 +50,14 @@ __all__ = [
     "DECISION",
     "FEWEST_RANKED",
     "ORDERS",
+    "RANDOM_MAPS",
     "AblationCurves",
     "ActionMeans",
     "Agreement",
     "Caveat",
     "Cells",
     "Choosing",
+    "Curve",
     "Decision",
     "Dependence",
     "EpisodeSteps",
@@ -92,6 +95,7 @@ __all__ = [
     "component_plane",
     "contrast_key",
     "decision_at",
+    "episode_shares",
     "episode_steps",
     "explained_points",
     "feature_plane",
@@ -116,6 +120,7 @@ __all__ = [
     "phase_means",
     "pictured",
     "player_values",
+    "random_shares",
     "rank_range",
     "ranked_at",
     "ranked_features",

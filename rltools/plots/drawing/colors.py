@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.colors import Colormap
 
 INK, GRAY, PALE = "#222222", "#666666", "#dddddd"
+PAPER, ACCENT, RAISES, LOWERS = "#ffffff", "#0f7b8a", "#d9730d", "#7b5fb0"
 MEASURED, UNCERTAIN, OPPOSITE = "#5b7fa8", "#e6ecf3", "#2a9180"
 """Measured returns: what is certainly above zero, what is not certain, and the other direction."""
 # Okabe and Ito (2008), distinguishable with any color vision; yellow last, because it is faint on white.

@@ -25,6 +25,7 @@ from rltools._util.text import plural
 from rltools.errors import ArgumentError
 from rltools.plots.drawing.colors import GRAY, INK, feature_color
 from rltools.plots.drawing.labels import feature_labels, plain, wrapped
+from rltools.plots.drawing.quantities import method_words, unit_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -189,7 +190,7 @@ def measure(summary: Summary, standardized: bool | None) -> Measure:
     Raises:
         ArgumentError: `standardized` with a method whose values are in units of the score already.
     """
-    method = plain(summary.method.replace("_", " "), 40)
+    method = method_words(summary.method)
     if standardized and summary.std is None:
         raise ArgumentError(
             f"standardized=True with {summary.method}, whose values are in units of the {summary.unit} already: only "
@@ -197,8 +198,8 @@ def measure(summary: Summary, standardized: bool | None) -> Measure:
         )
     if summary.std is None or standardized is False:
         unit = "score per unit of the feature" if summary.std is not None else summary.unit
-        return Measure(method, unit, None)
-    return Measure(f"{method} {TERMS['std'].name}", "score", summary.std)
+        return Measure(method, unit_words(unit, summary.target), None)
+    return Measure(f"{method} {TERMS['std'].name}", unit_words("score", summary.target), summary.std)
 
 
 def strongest_label(summary: Summary, label: str | None) -> int:
