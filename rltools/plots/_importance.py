@@ -28,6 +28,7 @@ from rltools.plots.drawing.style import (
 )
 from rltools.recording import Recording, warn_about_shared_episodes
 from rltools.summary import (
+    RANDOM,
     RANDOM_MAPS,
     Interval,
     Summary,
@@ -41,8 +42,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 TOP = 10
-RANDOM = "random"
-"""The control of which a single draw looks like a finding: a band of many draws stands for it."""
 _ROW, _LANE = 0.32, 0.2
 """Inches of a row with a single bar, and of each lane of a row with several."""
 

@@ -10,7 +10,7 @@ from rltools.attributions import is_control
 from rltools.stats import FEWEST_RANKED, Interval, chance
 from rltools.summary._ablation_curves import ORDERS, AblationCurves, ablation_curves
 from rltools.summary._action_matrix import ActionMeans, action_means
-from rltools.summary._agreement import Agreement, Ranking, agreement
+from rltools.summary._agreement import RANDOM, Agreement, Ranking, agreement, without_random
 from rltools.summary._coalition_values import PlayerValues, player_values
 from rltools.summary._data import DECISION, Ranked, Residuals, Returns, leaders, ranked_at, ranked_features
 from rltools.summary._decision import Decision, contrast_key, decision_at
@@ -50,6 +50,7 @@ __all__ = [
     "DECISION",
     "FEWEST_RANKED",
     "ORDERS",
+    "RANDOM",
     "RANDOM_MAPS",
     "AblationCurves",
     "ActionMeans",
@@ -133,4 +134,5 @@ __all__ = [
     "value_dependence",
     "verdict_text",
     "when",
+    "without_random",
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from rltools.plots.drawing.labels import plain
 
 _METHODS = {
@@ -86,6 +88,17 @@ def unit_words(unit: str, target: str) -> str:
     ('in units of the action', 'score')
     """
     return "in units of the action" if unit == "score" and target.partition(":")[0] in ("action", "mean") else unit
+
+
+def interval_decimals(low: float, high: float) -> int:
+    """How many decimals an interval allows: half of its length keeps one digit, and two if the first of them is 1.
+
+    >>> interval_decimals(9.7, 10.9), interval_decimals(28, 34), interval_decimals(-0.04, 0.02)
+    (1, 0, 2)
+    """
+    half = (high - low) / 2
+    leading = math.floor(math.log10(half))
+    return int(max(0, -leading + (half < 2 * 10.0**leading)))
 
 
 def shown_unit(unit: str) -> tuple[float, str]:
