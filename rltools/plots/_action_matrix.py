@@ -101,7 +101,7 @@ def action_matrix(
     label_index = strongest_label(summary, label)
     order = [ranked.position for ranked in summary.top(top)]
     means = action_means(summary, label=label_index, standardized=quantity.scale is not None)
-    labels = labels_of(summary, order)
+    labels = labels_of(summary, order, units=False)
     below, rotation = _column_labels(means, DATA_INCHES)
     label_height = inches(below, points=8.3) if rotation else 0.0
     axes, width = canvas(axes, 2.2 + 0.34 * max(len(order), 3) + label_height, 1.3 + inches(labels))

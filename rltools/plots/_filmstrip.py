@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rltools._util.text import plural
 from rltools.plots.drawing.colors import GRAY, INK, PALE, action_color, color_limit, signed_colors
 from rltools.plots.drawing.labels import inches, plain, wrapped
 from rltools.plots.drawing.legends import MAX_ACTIONS, action_labels, most_taken, others_label
 from rltools.plots.drawing.panels import draw_attributions, draw_line
 from rltools.plots.drawing.plot_info import Chapter, plot
+from rltools.plots.drawing.quantities import effect_words, ending_words
 from rltools.plots.drawing.style import (
     CHARACTERS_PER_INCH,
     DATA_INCHES,
@@ -122,12 +122,11 @@ def filmstrip(
     room = _LEGEND_PART * data
     columns = len(keys) if sum(texts) <= room else max(1, int(room // max(texts)))
     rows = _rows(strip, len(order), recording.header, -(-len(keys) // max(columns, 1)))
-    name = plain(summary.labels[label_index], 30)
     outcome = None if strip is None else strip.outcome
     notes = (
         *describe(summary)[:1],
         *_episode_notes(outcome),
-        f"{quantity.name} of {name}",
+        effect_words(quantity.name, quantity.unit, summary.labels[label_index]),
         label_note(summary, label),
     )
     lines = wrapped(notes, int(CHARACTERS_PER_INCH * data)).count("\n") + 1
@@ -198,10 +197,7 @@ def _rows(strip: Filmstrip | None, features: int, header: Header, legend_lines: 
 def _episode_notes(outcome: Outcome | None) -> tuple[str, ...]:
     if outcome is None:
         return ("n = 0 steps",)
-    ending = outcome.ended if outcome.ended != "limit" else "stopped"
-    return (
-        f"episode {outcome.number}: return {outcome.total_reward:.4g}, {ending} after {plural(outcome.steps, 'step')}",
-    )
+    return (f"episode {outcome.number}: return {outcome.total_reward:.4g}, {ending_words(outcome)}",)
 
 
 def _name_rows(axes: Axes, rows: _Rows, labels: Sequence[str]) -> None:

@@ -245,7 +245,7 @@ def _draw_lane(
     axes: Axes, width: float, rows: np.ndarray, share: Interval, dots: np.ndarray | None, control: bool, height: float
 ) -> None:
     """Draw the bars of one method, those of a control in gray, with their intervals and numbers."""
-    draw_shares(axes, rows, share.value, min(height, 0.7), **({"color": PALE} if control else {}))
+    draw_shares(axes, rows, share.value, min(height, 0.7), hollow=control)
     clear = np.stack([share.low, share.high], axis=1)
     if dots is None:
         draw_intervals(axes, rows, share.low, share.high)
@@ -265,7 +265,7 @@ def _name_lanes(axes: Axes, lanes: np.ndarray, labels: list[str], rows: int) -> 
         for lane, label in zip(lanes, labels, strict=True):
             axes.annotate(
                 label, (1, row + lane), xycoords=axes.get_yaxis_transform(), xytext=(6, 0), textcoords="offset points",
-                va="center_baseline", fontsize="x-small", color=GRAY, parse_math=False, annotation_clip=False,
+                va="center_baseline", fontsize="small", color=GRAY, parse_math=False, annotation_clip=False,
             )  # fmt: skip
 
 
@@ -277,7 +277,7 @@ def _draw_band(axes: Axes, band: tuple[Summary, Interval], names: list[str], ord
         if column >= 0:
             ends = [100 * float(part[column]) for part in (shares.low, shares.high)]
             axes.fill_betweenx(
-                [row - 0.5, row + 0.5], *np.clip(ends, low, high), color=PALE, alpha=0.6, linewidth=0, zorder=0
+                [row - 0.5, row + 0.5], *np.clip(ends, low, high), color=PALE, alpha=0.45, linewidth=0, zorder=0
             )
 
 

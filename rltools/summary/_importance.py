@@ -37,5 +37,8 @@ def random_shares(recording: Recording, key: str, *, level: float = 0.95, maps: 
     sizes = np.array([len(elements) for _, elements in groups])
     magnitudes = np.abs(np.random.default_rng(0).normal(size=(maps, len(sizes))) * np.sqrt(sizes))
     shares = magnitudes / magnitudes.sum(axis=1, keepdims=True)
-    low, high = np.quantile(shares, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    low, high = np.empty(len(sizes)), np.empty(len(sizes))
+    for size in np.unique(sizes):  # features of the same size are alike
+        alike = sizes == size
+        low[alike], high[alike] = np.quantile(shares[:, alike], [(1 - level) / 2, (1 + level) / 2])
     return Interval(shares.mean(axis=0), low, high)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rltools.plots.drawing.colors import ACCENT, INK, LOWERS, PAPER, RAISES
+from rltools.plots.drawing.colors import ACCENT, GRAY, INK, LOWERS, PAPER, RAISES
 from rltools.plots.drawing.labels import inches
 
 if TYPE_CHECKING:
@@ -98,9 +98,17 @@ def write_in_bars(
         )
 
 
-def draw_shares(axes: Axes, rows: np.ndarray, values: np.ndarray, height: float = 0.7, color: str = ACCENT) -> None:
-    """Draw bars of shares, which have no sign: all of one color."""
-    axes.barh(rows, np.nan_to_num(values), height=height, color=color, linewidth=0, zorder=2)
+def draw_shares(axes: Axes, rows: np.ndarray, values: np.ndarray, height: float = 0.7, *, hollow: bool = False) -> None:
+    """Draw bars of shares, which have no sign: all of one color, or only their edges."""
+    axes.barh(
+        rows,
+        np.nan_to_num(values),
+        height=height,
+        facecolor="none" if hollow else ACCENT,
+        edgecolor=GRAY if hollow else "none",
+        linewidth=0.9 if hollow else 0,
+        zorder=2,
+    )
 
 
 def draw_intervals(axes: Axes, rows: np.ndarray, low: np.ndarray, high: np.ndarray) -> None:

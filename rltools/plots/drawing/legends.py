@@ -57,9 +57,9 @@ def color_bar(
     keep_spines(bar)
 
 
-def signed_bar(axes: Axes, extent: Extent, largest: float, unit: str) -> None:
+def signed_bar(axes: Axes, extent: Extent, largest: float, unit: str, name: str = "attribution") -> None:
     """Draw the color bar of attributions, from minus to plus `largest`; values beyond have the colors of the ends."""
-    label = f"attribution\n({unit})".replace(" of ", "\nof ")
+    label = name if unit == "score" else f"{name}\n({unit})".replace(" of ", "\nof ")
     color_bar(axes, signed_colors(), (-largest, largest), label, ("≤ {}", "≥ {}"), extent)
 
 

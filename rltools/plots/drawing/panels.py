@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rltools.plots.drawing.colors import GRAY, INK, action_color, feature_color, signed_colors
+from rltools.plots.drawing.colors import GRAY, INK, action_color, signed_colors
 from rltools.plots.drawing.labels import number
 from rltools.plots.drawing.legends import MAX_ACTIONS, Extent, action_labels, legend_beside, most_taken, others_label
 from rltools.plots.drawing.style import keep_spines
@@ -20,13 +20,17 @@ if TYPE_CHECKING:
 
 COLUMNS = 720
 """Approximate width of a panel in pixels."""
+_FEW_VALUES = 12
+"""The most different whole numbers that are drawn as steps."""
 
 
 def score_panel(axes: Axes, extent: Extent, scores: np.ndarray, name: str) -> None:
-    """Draw the explained score `[step]` over time."""
-    panel = _panel(axes, extent, f"score\n{name}")
+    """Draw the explained score `[step]` over time, with a line at zero."""
+    panel = _panel(axes, extent, name)
     draw_line(panel, scores, INK)
-    two_ticks(panel, scores)
+    low, high = round_ticks(panel, scores)
+    if low < 0 < high:
+        panel.axhline(0, color=GRAY, linewidth=0.7, zorder=0)
 
 
 def action_panel(axes: Axes, extent: Extent, actions: np.ndarray, names: Sequence[str], start: int | None) -> None:
@@ -52,7 +56,7 @@ def action_panel(axes: Axes, extent: Extent, actions: np.ndarray, names: Sequenc
         named = list(range(min(MAX_ACTIONS, columns.shape[1])))
         for position in named:
             draw_line(panel, columns[:, position], action_color(position))
-        two_ticks(panel, columns[:, named])
+        round_ticks(panel, columns[:, named])
         handles = [Line2D([], [], color=action_color(position)) for position in named]
         other_count = columns.shape[1] - len(named)
         labels = [texts[position] for position in named]
@@ -61,16 +65,19 @@ def action_panel(axes: Axes, extent: Extent, actions: np.ndarray, names: Sequenc
     legend_beside(axes, handles, labels)
 
 
-def feature_panel(axes: Axes, extent: Extent, position: int, name: str) -> Axes:
-    """An empty panel for the feature at this position, marked with its color."""
-    panel = _panel(axes, extent, name)
-    panel.spines["left"].set(visible=True, linewidth=3, color=feature_color(position))
-    return panel
+def feature_panel(axes: Axes, extent: Extent, name: str) -> Axes:
+    """An empty panel for a feature."""
+    return _panel(axes, extent, name)
 
 
-def draw_feature(panel: Axes, values: np.ndarray, attributions: np.ndarray, largest: float) -> None:
-    """Draw a feature's values `[step]` as a line, and below it its attributions `[step]` as colors."""
-    low, high = two_ticks(panel, values)
+def draw_feature(
+    panel: Axes, values: np.ndarray, attributions: np.ndarray, largest: float, factor: float = 1.0
+) -> None:
+    """Draw a feature's values `[step]` as a line, and below it its attributions `[step]` as colors.
+
+    The numbers at the ticks are multiplied by `factor`.
+    """
+    low, high = round_ticks(panel, values, factor)
     bottom = low - 0.7 * (high - low)
     # Below and not behind: a value that oscillates would hide the colors.
     draw_attributions(panel, attributions[:, None], largest, (bottom, low))
@@ -114,7 +121,7 @@ def _panel(axes: Axes, extent: Extent, name: str) -> Axes:
     if figure is not None:
         beyond_ticks = ScaledTranslation(-0.66, 0, figure.dpi_scale_trans)
         panel.yaxis.set_label_coords(0, 0.5, transform=panel.transAxes + beyond_ticks)
-    panel.tick_params(labelsize="x-small", length=2)
+    panel.tick_params(labelsize="small", length=2)
     keep_spines(panel)
     return panel
 
@@ -125,20 +132,48 @@ def draw_line(panel: Axes, values: np.ndarray, color: str) -> None:
     # A value between two gaps has no line, so it needs a marker.
     finite = np.pad(np.isfinite(values), 1)
     isolated = np.flatnonzero(finite[1:-1] & ~finite[:-2] & ~finite[2:]).tolist()
-    # A binary value does not pass through the values between 0 and 1.
-    steps = "steps-mid" if np.isin(values, (0, 1)).all() else "default"
+    # A choice or a flag does not pass through the values between its own.
+    whole = values[np.isfinite(values)]
+    steps = "steps-mid" if len(np.unique(whole)) <= _FEW_VALUES and (whole == np.round(whole)).all() else "default"
     panel.plot(values, color=color, linewidth=width, marker=".", markevery=isolated, markersize=3, drawstyle=steps)
 
 
 def two_ticks(panel: Axes, values: np.ndarray) -> tuple[float, float]:
     """Put ticks at the minimum and the maximum only; returns the limits it sets, with a margin."""
+    low, high, limits = _limits(panel, values)
+    ticks = [low, high] if high > low else [low]
+    panel.set_yticks(ticks, labels=[number(tick) for tick in ticks])
+    return limits
+
+
+def round_ticks(panel: Axes, values: np.ndarray, factor: float = 1.0) -> tuple[float, float]:
+    """Put two or three ticks at round numbers; returns the limits it sets, with a margin.
+
+    Args:
+        panel: axes with values on the y axis.
+        values: float `[step, ...]`, what is drawn.
+        factor: of the numbers at the ticks, for values that are shown in another unit.
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    low, high, limits = _limits(panel, values)
+    if high > low:
+        rounded = np.asarray(MaxNLocator(3, steps=[1, 2, 2.5, 5, 10]).tick_values(factor * low, factor * high)) / factor
+        inside = rounded[(rounded >= limits[0]) & (rounded <= limits[1])]
+        ticks = inside[[0, -1]].tolist() if len(inside) > 1 else [low, high]
+    else:
+        ticks = [low]
+    panel.set_yticks(ticks, labels=[number(factor * tick) for tick in ticks])
+    return limits
+
+
+def _limits(panel: Axes, values: np.ndarray) -> tuple[float, float, tuple[float, float]]:
+    """The smallest and the largest value, and the limits of the panel that are set around them."""
     finite = values[np.isfinite(values)]
     low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 0.0)
     margin = 0.12 * (high - low) or abs(high) or 1.0
     panel.set_ylim(low - margin, high + margin)
-    ticks = [low, high] if high > low else [low]
-    panel.set_yticks(ticks, labels=[number(tick) for tick in ticks])
-    return low - margin, high + margin
+    return low, high, (low - margin, high + margin)
 
 
 def _rgb(color: str) -> tuple[float, float, float]:

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
+from rltools._util.text import plural
 from rltools.plots.drawing.labels import plain
+
+if TYPE_CHECKING:
+    from rltools.recording import Outcome
 
 _METHODS = {
     "shapley": "Shapley value",
@@ -29,6 +34,7 @@ _SCORES = {
 _STATES = {"value": "value of the state", "entropy": "entropy of the policy", "decision": "the decision"}
 _NOUNS = {pattern.partition(" ")[0] for pattern in (*_SCORES.values(), *_STATES.values())} - {"{}", "the"}
 _ACTIONS = {"chosen": "the action taken", "runner_up": "the best other", "all": "each action"}
+_ENDINGS = {"limit": "stopped", "fault": "stopped by a fault"}
 _NAME_CHARACTERS = 24
 
 
@@ -112,3 +118,8 @@ def shown_unit(unit: str) -> tuple[float, str]:
         return float(number), rest
     except ValueError:
         return 1.0, unit
+
+
+def ending_words(outcome: Outcome) -> str:
+    """How an episode ended, and when: `terminated after 255 steps`."""
+    return f"{_ENDINGS.get(outcome.ended, outcome.ended)} after {plural(outcome.steps, 'step')}"
