@@ -20,7 +20,7 @@ from rltools.summary._find import find_decision
 from rltools.summary._find_caveats import run_caveats
 from rltools.summary._find_in_run import find_in_run, part_shares
 from rltools.summary._find_in_runs import find_agreement, find_leads, find_rankings
-from rltools.summary._find_losses import ablation_caveats, find_loss_lead, find_losses
+from rltools.summary._find_losses import ablation_caveats, find_loss_lead, find_losses, loss_of
 from rltools.summary._images import Choosing, ImageSteps, pictured
 from rltools.summary._lags import Lags, lag_shares, lagged_key
 from rltools.summary._losses import MeasuredLosses, measured_losses
@@ -106,6 +106,7 @@ __all__ = [
     "lagged_key",
     "leaders",
     "loss_controls",
+    "loss_of",
     "loss_text",
     "measured_losses",
     "method_name",

@@ -6,13 +6,13 @@ import math
 from collections.abc import Sequence
 
 from rltools._util.glossary import TERMS
-from rltools._util.text import interval, percent, plural, two_decimals
+from rltools._util.text import interval, number, percent, plural, two_decimals
 from rltools.attributions import is_control
 from rltools.stats import chance
 from rltools.summary._data import DECISION, Ranked, SummaryData
 from rltools.summary._when import MOST
 from rltools.summary.finding import NAMED, Finding, wording
-from rltools.summary.sentence import Sentence, joined, listed, share_of, source, span
+from rltools.summary.sentence import Sentence, each_value, joined, listed, share_of, source, span
 
 _DEFAULT_NOUN = "score"
 _NOUNS = {"action": "action", "mean": "action", "value": "value", "entropy": "entropy", "kl": "divergence"}
@@ -154,8 +154,12 @@ def _residual(finding: Finding) -> Sentence:
 
 @wording("mean_return")
 def _mean_return(finding: Finding) -> Sentence:
-    mean = finding.subjects[0]
-    return span(f"Mean return {interval(mean.share, mean.low, mean.high)} over {plural(finding.n, 'episode')}.")
+    (mean,) = finding.subjects
+    if mean.low == mean.high or finding.n == 1:
+        each = f"in each of {finding.n} episodes" if finding.n > 1 else "in a single episode"
+        return span(f"Return {number(mean.share)} {each}.")
+    text = "Mean return " + span(interval(mean.share, mean.low, mean.high), "number")
+    return text + (each_value(mean) if mean.each else span(f" over {plural(finding.n, 'episode')}")) + "."
 
 
 @wording("time")

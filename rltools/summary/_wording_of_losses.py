@@ -290,4 +290,4 @@ def rank_range(best: int, worst: int) -> str:
 
 def loss_text(loss: Ranked) -> str:
     """A loss with its interval, `444 ± 112`; a dash if it was not measured."""
-    return number(float("nan")) if loss.share != loss.share else "".join(plus_minus(loss.share, loss.low, loss.high))
+    return number(float("nan")) if loss.share != loss.share else str(amount(loss))

@@ -171,7 +171,10 @@ _WORDING: dict[CaveatKind, tuple[str, Callable[[Caveat], str]]] = {
     ),
     "few_episodes": (
         "Few episodes",
-        lambda caveat: f"the intervals rest on {caveat.n} episodes: they are wide, and rough if episodes differ much",
+        lambda caveat: (
+            f"{caveat.n} episodes do not show how far others may lie, so there are no intervals; the numbers of each "
+            "episode stand in their place"
+        ),
     ),
     "few_references": (
         "Rough intervals",
@@ -183,7 +186,10 @@ _WORDING: dict[CaveatKind, tuple[str, Callable[[Caveat], str]]] = {
     ),
     "few_seeds": (
         "Few seeds",
-        lambda caveat: f"losses rest on {plural(caveat.n, 'seed')}: their intervals are wide, and rough",
+        lambda caveat: (
+            f"{plural(caveat.n, 'seed')} {'does' if caveat.n == 1 else 'do'} not show how far others may lie, so these "
+            "losses have no intervals; the loss at each seed stands in their place"
+        ),
     ),
     "forced": (
         "Nothing to decide",
