@@ -32,6 +32,7 @@ class Ranked:
         changes: for the target `decision`, the choice or dimension that the feature changes most, if there are several.
         each: the number in each episode, or at each seed, if they are too few for an interval; else empty.
         parts: what these are.
+        marks: the ids of the caveats that undermine the number; a dagger stands beside it.
     """
 
     feature: str
@@ -43,6 +44,7 @@ class Ranked:
     changes: str = ""
     each: tuple[float, ...] = ()
     parts: Literal["episodes", "seeds"] = "episodes"
+    marks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -11,17 +11,20 @@ from rltools._util.text import decimals_of, fixed, plus_minus, share_interval
 from rltools._util.text import listed as texts
 from rltools.summary._data import Ranked
 
-Role = Literal["", "code", "feature", "interval", "number", "share", "source"]
-"""The role of a span: plain text, code, a feature, an interval, the number or share before it, or the method and the
-target at the end."""
+Role = Literal["", "code", "feature", "interval", "label", "mark", "number", "share", "source"]
+"""The role of a span: plain text, code, a feature, an interval, the number or share before it, a label before a
+sentence, a mark that leads to a caveat, or the method and the target at the end."""
+DAGGER = "†"
+"""The mark of a number that a caveat undermines."""
 
 
 @dataclass(frozen=True)
 class Span:
-    """A part of a sentence, with its role."""
+    """A part of a sentence, with its role; a mark also has the id of the caveat that it leads to."""
 
     text: str
     role: Role = ""
+    to: str = ""
 
 
 @dataclass(frozen=True)
@@ -65,14 +68,19 @@ def share(value: float, low: float, high: float) -> Sentence:
 def share_of(feature: Ranked) -> Sentence:
     """The share of a feature with its interval; of few episodes with theirs, `36 % (34 and 39 % in 2 episodes)`."""
     written = share(feature.share, feature.low, feature.high)
-    return written + each_value(feature, scale=100, unit=" %")
+    return written + each_value(feature, scale=100, unit=" %") + mark(feature)
+
+
+def mark(number: Ranked) -> Sentence:
+    """The dagger of a number that a caveat undermines, which leads to the first such caveat; else empty."""
+    return Sentence((Span(DAGGER, "mark", number.marks[0]),)) if number.marks else Sentence()
 
 
 def amount(number: Ranked) -> Sentence:
     """A number in units of the return with its interval: `444 ± 112`."""
     low, high = (number.low, number.high) if not number.each else (nan, nan)
     value, ends = plus_minus(number.share, low, high)
-    return span(value, "number") + (span(ends, "interval") if ends else Sentence()) + each_value(number)
+    return span(value, "number") + (span(ends, "interval") if ends else Sentence()) + each_value(number) + mark(number)
 
 
 def each_value(number: Ranked, *, scale: float = 1.0, unit: str = "") -> Sentence:

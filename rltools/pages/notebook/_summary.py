@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
 from pathlib import Path
 
 from rltools._util.glossary import TERMS
 from rltools._util.text import interval, plural
 from rltools.ablation import Ablation
 from rltools.ablation.replacements import find_replacement
-from rltools.pages.measured import Measured
+from rltools.pages.answer import Answer
 from rltools.pages.notebook._card import ROWS, Row, Table, bar, card, more_features, short
 from rltools.stats import FEWEST_REPORTED
 from rltools.summary import (
     DECISION,
-    Finding,
     Summary,
     ablation_caveats,
     find_losses,
@@ -25,7 +23,6 @@ from rltools.summary import (
     ranked_features,
     verdict_text,
 )
-from rltools.summary.caveats import Caveat
 from rltools.summary.sentence import share_of
 
 
@@ -40,16 +37,15 @@ def summary_html(summary: Summary) -> str:
     )
 
 
-def analysis_html(
-    summary: Summary, findings: Sequence[Finding | Caveat], page: Path, measured: Measured | None = None
-) -> str:
-    """The findings of `analyze` as sentences, the losses or the shares as a table, and where the page is."""
+def analysis_html(answer: Answer, page: Path) -> str:
+    """What `analyze` found as sentences, the losses or the shares as a table, and where the page is."""
+    summary, measured = answer.main, answer.measured
     small_print = _small_print(summary) if measured is None else losses_text(measured.ablation)
     return card(
         "Analysis",
         agent_text(summary.policy, summary.environment),
         facts=_facts(summary),
-        sentences=tuple(map(str, findings)),
+        sentences=tuple(map(str, answer.findings)),
         table=ranked_table(summary) if measured is None else losses_table(measured.ablation),
         notes=(*small_print, f"page: {page}"),
     )

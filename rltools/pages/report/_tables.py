@@ -12,8 +12,9 @@ from rltools._util.files import atomic_write
 from rltools._util.glossary import TERMS
 from rltools._util.text import interval
 from rltools.ablation import RULE
+from rltools.pages.answer import attribution_name
 from rltools.pages.measured import Measured
-from rltools.pages.report._parts import attribution_name, seeds_text
+from rltools.pages.report._parts import seeds_text
 from rltools.recording import Recording
 from rltools.summary import Summary, loss_of, loss_text, rank_range, verdict_text
 from rltools.summary.sentence import share_of
