@@ -27,6 +27,7 @@ from rltools.summary._losses import MeasuredLosses, measured_losses
 from rltools.summary._marks import marked, marked_loss
 from rltools.summary._phases import Event, Phases, phase_means
 from rltools.summary._points import Points, explained_points, stride_for
+from rltools.summary._quantity import Quantity, quantity_of, unit_words
 from rltools.summary._state_map import Cells, Plane, cell_means, component_plane, feature_plane
 from rltools.summary._summarize import summarize
 from rltools.summary._summary import Summary
@@ -71,6 +72,7 @@ __all__ = [
     "Plane",
     "PlayerValues",
     "Points",
+    "Quantity",
     "RankColumn",
     "RankTable",
     "Ranked",
@@ -123,6 +125,7 @@ __all__ = [
     "phase_means",
     "pictured",
     "player_values",
+    "quantity_of",
     "rank_range",
     "ranked_at",
     "ranked_features",
@@ -132,6 +135,7 @@ __all__ = [
     "stride_for",
     "summarize",
     "training_curve",
+    "unit_words",
     "value_dependence",
     "verdict_text",
     "when",
