@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rltools._util.text import plural
-from rltools.plots.drawing.colors import GRAY, INK, PAPER, signed_colors
+from rltools._util.text import decimals_of, fixed, has_interval, plural
+from rltools.plots.drawing.colors import signed_colors, theme_color
 from rltools.plots.drawing.labels import inches, plain, set_y_labels
 from rltools.plots.drawing.legends import color_bar
 from rltools.plots.drawing.plot_info import Chapter, plot
-from rltools.plots.drawing.quantities import interval_decimals, score_words
+from rltools.plots.drawing.quantities import score_words
 from rltools.plots.drawing.style import (
     DATA_INCHES,
     canvas,
@@ -126,12 +126,7 @@ def action_matrix(
     _draw_cells(axes, ends, largest, width / len(means.columns))
     if has_intervals:
         _hatch(axes, means.uncertain[:, order].T)
-    color_bar(
-        axes,
-        signed_colors(),
-        (-largest, largest),
-        f"mean {quantity.name}" + (f"\n({quantity.unit})" if quantity.unit != "score" else ""),
-    )
+    color_bar(axes, signed_colors(), (-largest, largest), f"mean of the {quantity.name},\nin {quantity.unit}")
     columns, rotation = _column_labels(means, width)
     axes.set_xticks(range(len(columns)), labels=columns, rotation=rotation, fontsize="small", parse_math=False)
     set_y_labels(axes, labels)
@@ -157,7 +152,7 @@ def _draw_cells(axes: Axes, means: Interval, largest: float, cell_width: float) 
     axes.imshow(values, aspect="auto", cmap=colors, vmin=-largest, vmax=largest, interpolation="nearest")
     axes.set_xticks(np.arange(values.shape[1] + 1) - 0.5, minor=True)
     axes.set_yticks(np.arange(values.shape[0] + 1) - 0.5, minor=True)
-    axes.grid(which="minor", color=PAPER, linewidth=1.5)
+    axes.grid(which="minor", color=theme_color("paper"), linewidth=1.5)
     axes.tick_params(which="minor", length=0)
     texts = [
         [_cell_text(*ends, largest) for ends in zip(*row, strict=True)]
@@ -176,15 +171,15 @@ def _draw_cells(axes: Axes, means: Interval, largest: float, cell_width: float) 
             ha="center",
             va="center_baseline",
             fontsize="small",
-            color=PAPER if dark else GRAY if faint else INK,
+            color=theme_color("paper") if dark else theme_color("muted") if faint else theme_color("ink"),
         )
 
 
 def _cell_text(value: float, low: float, high: float, largest: float) -> str:
     """The mean with the digits that its interval allows, at most three of the largest mean."""
     most = max(0, 2 - int(np.floor(np.log10(largest))))
-    decimals = min(most, interval_decimals(low, high)) if np.isfinite(high - low) and high > low else min(most, 2)
-    text = f"{value:z.{min(decimals, 4)}f}".replace("-", "−")
+    decimals = min(most, decimals_of(low, high) if has_interval(low, high) else 2)
+    text = fixed(value, min(decimals, 4))
     return "0" if not text.strip("−0.") else text
 
 
@@ -193,7 +188,9 @@ def _hatch(axes: Axes, uncertain: np.ndarray) -> None:
 
     for row, column in np.argwhere(uncertain):
         corner = (column - 0.5, row - 0.5)
-        axes.add_patch(Rectangle(corner, 1, 1, fill=False, linewidth=0, edgecolor=GRAY, hatch="////", alpha=0.3))
+        axes.add_patch(
+            Rectangle(corner, 1, 1, fill=False, linewidth=0, edgecolor=theme_color("muted"), hatch="////", alpha=0.3)
+        )
 
 
 def _column_labels(means: ActionMeans, width: float) -> tuple[list[str], int]:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rltools._util.glossary import SAME_ORDER, SAME_ORDER_BRIEF, TERMS
+from rltools._util.glossary import SAME_ORDER, SAME_ORDER_BRIEF, TERMS, method_title
 from rltools._util.text import two_decimals
 from rltools.attributions import is_per_feature_unit
-from rltools.plots.drawing.colors import GRAY, INK, PALE, PAPER, UNCERTAIN, signed_colors
+from rltools.plots.drawing.colors import signed_colors, theme_color
 from rltools.plots.drawing.labels import inches, plain
 from rltools.plots.drawing.plot_info import Chapter, ReportData, plot
-from rltools.plots.drawing.quantities import method_words, score_words
+from rltools.plots.drawing.quantities import score_words
 from rltools.plots.drawing.several import Recordings, recordings_by_label
 from rltools.plots.drawing.style import (
     DATA_INCHES,
@@ -93,7 +93,7 @@ def agreement(
         ...     recording = rltools.explain(recording, policy, method=method)
         >>> axes = rltools.plots.agreement(recording)
         >>> [label.get_text() for label in axes.get_yticklabels()][-2:]
-        ['integrated gradient', 'std (control)']
+        ['integrated gradients', 'std (control)']
     """
     recordings = {str(label): member for label, member in recordings_by_label(recording).items()}
     methods = [method] if isinstance(method, str) else method
@@ -110,7 +110,7 @@ def agreement(
     lines = max(head.count("\n") + 1 for head in heads)
     axes, width = canvas(axes, 1.2 + 0.15 * lines + 0.58 * max(count, 2), 0.6 + inches(names) + data - DATA_INCHES)
     width = data if own_figure else width
-    set_x_label(axes, width, f"rank correlation of the features' importance for the {score_words(result.target)}")
+    set_x_label(axes, width, f"rank correlation of the features' importance for {score_words(result.target)}")
     keep_spines(axes)
     axes.set_xticks([])
     source = describe(summary) if len(recordings) == 1 else (f"{len(recordings)} agents",)
@@ -143,7 +143,7 @@ def _name(ranking: Ranking, agents: bool, rankings: Sequence[Ranking]) -> str:
 
 def _method(ranking: Ranking) -> str:
     standardized = f" {TERMS['std'].name}" if is_per_feature_unit(ranking.unit) else ""
-    return f"{method_words(ranking.method)}{standardized}"
+    return f"{plain(method_title(ranking.method), 40)}{standardized}"
 
 
 def _notes(result: Agreement, level: float, names: list[str]) -> tuple[str, ...]:
@@ -160,7 +160,7 @@ def _notes(result: Agreement, level: float, names: list[str]) -> tuple[str, ...]
 
 
 def _centered_text(axes: Axes, text: str) -> None:
-    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=GRAY)
+    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=theme_color("muted"))
 
 
 def _draw_triangle(axes: Axes, result: Agreement, names: list[str], heads: list[str], lines: int) -> None:
@@ -172,8 +172,19 @@ def _draw_triangle(axes: Axes, result: Agreement, names: list[str], heads: list[
     by_chance = chance(features, 0.975) if features >= FEWEST_RANKED else np.nan
     top = 0.47
     for column, head in enumerate(heads[:-1]):
-        axes.vlines(positions[column], top, positions[column + 1] - 0.46, color=PALE, linewidth=0.8, zorder=0)
-        axes.text(positions[column], top, head, fontsize="small", color=INK, va="bottom", ha="center", parse_math=False)
+        axes.vlines(
+            positions[column], top, positions[column + 1] - 0.46, color=theme_color("line"), linewidth=0.8, zorder=0
+        )
+        axes.text(
+            positions[column],
+            top,
+            head,
+            fontsize="small",
+            color=theme_color("ink"),
+            va="bottom",
+            ha="center",
+            parse_math=False,
+        )
     for row in range(1, len(names)):
         for column in range(row):
             value, low, high = (
@@ -193,9 +204,15 @@ def _draw_cell(axes: Axes, x: float, y: float, estimate: tuple[float, float, flo
 
     value, low, high = estimate
     is_known, has_interval = np.isfinite(value), np.isfinite(low)
-    face = signed_colors()((value + 1) / 2) if is_known and not gray else UNCERTAIN
+    face = signed_colors()((value + 1) / 2) if is_known and not gray else theme_color("uncertain")
     axes.add_patch(Rectangle((x - 0.475, y - 0.46), 0.95, 0.92, facecolor=face, edgecolor="none"))
-    color = GRAY if gray or not is_known else PAPER if abs(value) > 0.75 else INK
+    color = (
+        theme_color("muted")
+        if gray or not is_known
+        else theme_color("paper")
+        if abs(value) > 0.75
+        else theme_color("ink")
+    )
     text = two_decimals(value) if is_known else "–"
     axes.text(x, y - 0.14 * has_interval, text, ha="center", va="center", color=color)
     if has_interval:

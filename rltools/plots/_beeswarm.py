@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rltools.plots.drawing.colors import GRAY, PALE, value_colors
+from rltools._util.text import is_multiple
+from rltools.plots.drawing.colors import theme_color, value_colors
 from rltools.plots.drawing.labels import fixed, inches, plain, set_y_labels
 from rltools.plots.drawing.plot_info import Chapter, plot
-from rltools.plots.drawing.quantities import effect_words, shown_unit
+from rltools.plots.drawing.quantities import effect_words
 from rltools.plots.drawing.style import (
     canvas,
     describe,
@@ -41,7 +42,7 @@ _GRADIENT_INCHES = 0.3
 """The width of the colors beside a row."""
 _GRADIENT_STEPS = 12
 _UNIT_CHARACTERS = 14
-"""Longer units are left out beside a row."""
+"""Longer units, and multiples of a unit, are left out beside a row."""
 
 
 @plot(
@@ -84,7 +85,7 @@ def beeswarm(
         >>> recording = rltools.explain(recording, policy, method="integrated_gradients")
         >>> axes = rltools.plots.beeswarm(recording)
         >>> axes.get_xlabel()
-        'integrated gradient of the score of the action taken (centered)'
+        'integrated gradients of the score of the action taken (centered)'
     """
     summary = summarize(recording, method=method, target=target)
     quantity = measure(summary, standardized)
@@ -98,7 +99,7 @@ def beeswarm(
     low_inches, high_inches = (inches(texts, points=8.3) for texts in _ends(ranges))
     beside = 0.3 + low_inches + _GRADIENT_INCHES + high_inches
     axes, width = canvas(axes, 1.55 + 0.36 * max(len(order), 3), 0.4 + inches(labels) + beside)
-    set_x_label(axes, width, effect_words(quantity.name, quantity.unit, summary.labels[label_index]))
+    set_x_label(axes, width, effect_words(quantity, summary.labels[label_index]))
     keep_spines(axes, "bottom")
     sampled_note = f"{len(sample.values):,} evenly spread steps drawn" if stride > 1 else ""
     notes = (label_note(summary, label), top_note(len(order), len(summary.features)), sampled_note)
@@ -106,8 +107,16 @@ def beeswarm(
     if len(sample.values) == 0:
         draw_no_steps(axes)
         return axes
-    axes.axvline(0, color=GRAY, linewidth=0.8, zorder=1)
-    axes.hlines(range(len(order)), 0, 1, transform=axes.get_yaxis_transform(), color=PALE, linewidth=0.6, zorder=0)
+    axes.axvline(0, color=theme_color("muted"), linewidth=0.8, zorder=1)
+    axes.hlines(
+        range(len(order)),
+        0,
+        1,
+        transform=axes.get_yaxis_transform(),
+        color=theme_color("line"),
+        linewidth=0.6,
+        zorder=0,
+    )
     span = np.ptp(sample.attributions[:, order]) or 1.0
     for row, (position, values) in enumerate(zip(order, ranges, strict=True)):
         _swarm(axes, row, sample, position, values, span)
@@ -134,10 +143,9 @@ class _Range:
         low, high = (float(end) for end in np.percentile(values, [5, 95]))
         if high <= low:  # a one-hot element is 1 at few steps, which must not be cut off
             low, high = float(values.min()), float(values.max())
-        factor, name = shown_unit(unit)
-        scale, digits = factor * max(abs(low), abs(high)), 0 if low.is_integer() and high.is_integer() else 1
-        low_text, high_text = (fixed(factor * end, scale, digits) for end in (low, high))
-        short = plain(name) if len(name) <= _UNIT_CHARACTERS else ""
+        scale, digits = max(abs(low), abs(high)), 0 if low.is_integer() and high.is_integer() else 1
+        low_text, high_text = (fixed(end, scale, digits) for end in (low, high))
+        short = "" if is_multiple(unit) or len(unit) > _UNIT_CHARACTERS else plain(unit)
         return cls(low, high, (low_text, f"{high_text} {short}".rstrip()))
 
     def scaled(self, values: np.ndarray) -> np.ndarray:
@@ -176,7 +184,7 @@ def _draw_ranges(axes: Axes, ranges: Sequence[_Range], low_inches: float) -> Non
         ):
             axes.annotate(
                 text, (1, row), xycoords=axes.get_yaxis_transform(), xytext=(72 * place, 0),
-                textcoords="offset points", ha=side, va="center_baseline", fontsize="small", color=GRAY,
+                textcoords="offset points", ha=side, va="center_baseline", fontsize="small", color=theme_color("muted"),
                 parse_math=False, annotation_clip=False,
             )  # fmt: skip
 

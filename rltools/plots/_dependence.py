@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rltools.plots.drawing.colors import GRAY, INK, PALE, PAPER, action_color
+from rltools.plots.drawing.colors import action_color, theme_color
 from rltools.plots.drawing.dots import MAX_DOTS, Color, color_by_action, color_by_value, draw_dots
 from rltools.plots.drawing.labels import feature_labels, number, plain
 from rltools.plots.drawing.legends import most_taken
 from rltools.plots.drawing.plot_info import Chapter, ReportData, plot
-from rltools.plots.drawing.quantities import effect_words, shown_unit
+from rltools.plots.drawing.quantities import effect_words
 from rltools.plots.drawing.style import (
     canvas,
     describe,
@@ -101,7 +100,7 @@ def dependence(
         >>> recording = rltools.explain(recording, policy, method="shapley", references=32, every=3)
         >>> axes = rltools.plots.dependence(recording, "y velocity")
         >>> axes.get_xlabel()
-        'y velocity (length units/s)'
+        'y velocity / (7.5 length units/s)'
     """
     summary = summarize(recording, method=method, target=target, level=level)
     quantity = measure(summary, standardized)
@@ -114,11 +113,8 @@ def dependence(
     sample = slice(None, None, stride_for(len(points.values), MAX_DOTS))
     values, attributions = points.values[sample], points.attributions[sample, position]
     axes, width = canvas(axes, 3.8, 2.0)
-    factor, _ = shown_unit(summary.units[position])
     axes.set_xlabel(_name(summary, position), parse_math=False)
-    axes.set_ylabel(
-        textwrap.fill(effect_words(quantity.name, quantity.unit, summary.labels[label_index]), 34), parse_math=False
-    )
+    axes.set_ylabel(effect_words(quantity, summary.labels[label_index], 36), parse_math=False)
     keep_spines(axes, "bottom", "left")
     curves = _curves(result, points, color_feature)
     notes = (
@@ -130,9 +126,9 @@ def dependence(
     if len(values) == 0:
         draw_no_steps(axes)
         return axes
-    axes.axhline(0, color=GRAY, linewidth=0.8, zorder=1)
-    x = factor * values[:, position]
-    few, centers = result.curve.few, factor * result.curve.centers
+    axes.axhline(0, color=theme_color("muted"), linewidth=0.8, zorder=1)
+    x = values[:, position]
+    few, centers = result.curve.few, result.curve.centers
     if few:
         gap = float(np.diff(centers).min()) if len(centers) > 1 else 1.0
         # Jitter, so that dots of equal values do not hide one another.
@@ -143,21 +139,20 @@ def dependence(
     if color_feature == ACTION:
         colors: Sequence[Color] = color_by_action(axes, points.actions[sample], points.action_names)
     elif color_feature is None:
-        colors = [GRAY] * len(x)
+        colors = [theme_color("muted")] * len(x)
     else:
-        other_factor, _ = shown_unit(summary.units[color_feature])
-        colors = color_by_value(axes, other_factor * values[:, color_feature], _name(summary, color_feature))
+        colors = color_by_value(axes, values[:, color_feature], _name(summary, color_feature))
     draw_dots(axes, x, attributions, colors)
     for color, curve in curves:
-        _draw_mean(axes, curve, factor, color)
-    _draw_histogram(axes, factor * points.values[:, position], centers if few else None)
+        _draw_mean(axes, curve, color)
+    _draw_histogram(axes, points.values[:, position], centers if few else None)
     return axes
 
 
 def _curves(result: Dependence, points: Points, color_feature: int | None) -> list[tuple[str, Curve]]:
     """The means to draw, with their colors: one for each frequent action where actions have colors, else one."""
     if color_feature != ACTION:
-        return [(INK, result.curve)]
+        return [(theme_color("ink"), result.curve)]
     named, _ = most_taken(points.actions)
     return [(action_color(action), result.by_actions[action]) for action in named if action in result.by_actions]
 
@@ -172,7 +167,7 @@ def _color_feature(summary: Summary, result: Dependence, colored_by: str | None)
 
 
 def _name(summary: Summary, position: int) -> str:
-    (name,) = feature_labels([summary.features[position]], [shown_unit(summary.units[position])[1]])
+    (name,) = feature_labels([summary.features[position]], [summary.units[position]])
     return name
 
 
@@ -193,15 +188,15 @@ def _notes(
     return line, f"colors: what explains most of the rest ({association})"
 
 
-def _draw_mean(axes: Axes, curve: Curve, factor: float, color: str) -> None:
+def _draw_mean(axes: Axes, curve: Curve, color: str) -> None:
     """Draw a mean with its interval where there are steps; it is broken where there are none."""
     from matplotlib.patheffects import Normal, Stroke
 
-    outlined = [Stroke(linewidth=3.6, foreground=PAPER), Normal()]
-    mean, centers = curve.mean, factor * curve.centers
+    outlined = [Stroke(linewidth=3.6, foreground=theme_color("paper")), Normal()]
+    mean, centers = curve.mean, curve.centers
     if curve.few:
         axes.vlines(centers, mean.low, mean.high, color=color, linewidth=1.8, zorder=4, path_effects=outlined)
-        axes.plot(centers, mean.value, "D", color=color, markeredgecolor=PAPER, markersize=6.5, zorder=5)
+        axes.plot(centers, mean.value, "D", color=color, markeredgecolor=theme_color("paper"), markersize=6.5, zorder=5)
         return
     starts = np.flatnonzero(~(curve.joined & curve.supported & np.roll(curve.supported, 1)))
     for piece in np.split(np.arange(len(centers)), starts):
@@ -230,5 +225,14 @@ def _draw_histogram(axes: Axes, values: np.ndarray, centers: np.ndarray | None) 
         edges = np.append(centers - width / 2, centers[-1] + width / 2)
     widths = np.diff(edges) if centers is None else np.full(len(counts), width)
     heights = 0.85 * (low - foot) * counts / max(counts.max(), 1)
-    axes.bar(edges[: len(counts)], heights, widths, bottom=foot, align="edge", color=PALE, linewidth=0, zorder=0)
+    axes.bar(
+        edges[: len(counts)],
+        heights,
+        widths,
+        bottom=foot,
+        align="edge",
+        color=theme_color("line"),
+        linewidth=0,
+        zorder=0,
+    )
     axes.set_ylim(foot, high)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rltools.plots.drawing.colors import GRAY, INK, PALE, action_color, color_limit, signed_colors
+from rltools.plots.drawing.colors import action_color, color_limit, signed_colors, theme_color
 from rltools.plots.drawing.labels import inches, plain, wrapped
 from rltools.plots.drawing.legends import MAX_ACTIONS, action_labels, most_taken, others_label
 from rltools.plots.drawing.panels import draw_attributions, draw_line
@@ -126,7 +126,7 @@ def filmstrip(
     notes = (
         *describe(summary)[:1],
         *_episode_notes(outcome),
-        effect_words(quantity.name, quantity.unit, summary.labels[label_index]),
+        effect_words(quantity, summary.labels[label_index]),
         label_note(summary, label),
     )
     lines = wrapped(notes, int(CHARACTERS_PER_INCH * data)).count("\n") + 1
@@ -211,7 +211,7 @@ def _name_steps(axes: Axes, panel: Axes, rows: _Rows) -> None:
     from matplotlib.ticker import MaxNLocator
 
     panel.xaxis.set_major_locator(MaxNLocator(8, integer=True, steps=[1, 2, 5, 10]))
-    panel.tick_params(axis="x", length=2.5, pad=2, labelsize="small", color=GRAY)
+    panel.tick_params(axis="x", length=2.5, pad=2, labelsize="small", color=theme_color("muted"))
     axes.xaxis.label.set(ha="right", va="top")
     axes.xaxis.set_label_coords(-5 / 72 / _DATA, rows.actions[0] - 4.5 / 72 / rows.height)
 
@@ -240,7 +240,7 @@ def _draw_frames(axes: Axes, strip: Filmstrip, rows: _Rows) -> None:
             tall,
             corners,
             facecolor="none",
-            edgecolor=PALE,
+            edgecolor=theme_color("line"),
             linewidth=0.8,
             transform=panel.transData,
         )
@@ -248,8 +248,8 @@ def _draw_frames(axes: Axes, strip: Filmstrip, rows: _Rows) -> None:
         shown.set_clip_path(edge)
         middle, time = left + part / 2, (step + 0.5) / steps
         axes.plot(
-            [middle, time], [bottom - 0.08 * (bottom - below), below + 0.08 * (bottom - below)], color=GRAY,
-            linewidth=0.9, transform=axes.transAxes, clip_on=False, solid_capstyle="round",
+            [middle, time], [bottom - 0.08 * (bottom - below), below + 0.08 * (bottom - below)],
+            color=theme_color("muted"), linewidth=0.9, transform=axes.transAxes, clip_on=False, solid_capstyle="round",
         )  # fmt: skip
 
 
@@ -273,7 +273,7 @@ def _action_keys(strip: Filmstrip, header: Header) -> list[_ActionKey]:
     named, other_count = most_taken(positions)
     others = tuple(sorted(set(positions.tolist()) - set(named)))
     keys = [_ActionKey(texts[position], action_color(position), (position,)) for position in named]
-    return [*keys, *(_ActionKey(text, GRAY, others) for text in others_label(other_count))]
+    return [*keys, *(_ActionKey(text, theme_color("muted"), others) for text in others_label(other_count))]
 
 
 def _draw_actions(panel: Axes, strip: Filmstrip, header: Header, keys: Sequence[_ActionKey]) -> None:
@@ -334,5 +334,5 @@ def _draw_legend(axes: Axes, row: Extent, keys: Sequence[_ActionKey], columns: i
     for word, x, side, points in (("lowers", left, "right", -4), ("raises", right, "left", 4)):
         axes.annotate(
             word, (x, middle), xycoords="axes fraction", xytext=(points, 0), textcoords="offset points", ha=side,
-            va="center_baseline", fontsize="small", color=INK, annotation_clip=False,
+            va="center_baseline", fontsize="small", color=theme_color("ink"), annotation_clip=False,
         )  # fmt: skip

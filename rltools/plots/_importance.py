@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rltools._util.glossary import TERMS
-from rltools.plots.drawing.bars import draw_episodes, draw_intervals, draw_shares, share_text, write_in_bars
-from rltools.plots.drawing.colors import GRAY, PALE
+from rltools._util.text import share_interval
+from rltools.plots.drawing.bars import draw_episodes, draw_intervals, draw_shares, write_in_bars
+from rltools.plots.drawing.colors import theme_color
 from rltools.plots.drawing.labels import feature_labels, inches, plain, set_y_labels
 from rltools.plots.drawing.plot_info import Chapter, ReportData, plot
 from rltools.plots.drawing.quantities import score_words
@@ -32,7 +33,6 @@ from rltools.summary import (
     RANDOM_MAPS,
     Interval,
     Summary,
-    episode_shares,
     is_control,
     random_shares,
     summarize,
@@ -121,7 +121,9 @@ def importance(
     low = np.concatenate([share.low[order] for share in shares.values()])
     episodes = max(each.summary.overall.episodes for each in series.values())
     band_note = f"gray band: {100 * level:g} % of {RANDOM_MAPS} random maps" if bands else ""
-    dots_note = "" if np.isfinite(low).any() or episodes < 2 else "dots: episodes"
+    dots_note = (
+        "dots: episodes" if all(len(each.summary.overall.each_importance) > 1 for each in drawn.values()) else ""
+    )
     notes = (dots_note or interval_note(low, episodes, level), top_note(len(order), len(names)), band_note)
     heading(axes, width, *_heading(drawn, standardized, agents), *notes)
     if not any(each.summary.n for each in drawn.values()):
@@ -238,7 +240,7 @@ def _part(share: Interval, order: list[int]) -> Interval:
 def _dots(summary: Summary, names: list[str], order: list[int]) -> np.ndarray:
     """Shares in percent of each episode, `[episode, row]`."""
     columns = _columns(summary, names)[order]
-    return np.where(columns < 0, np.nan, 100 * episode_shares(summary)[:, columns])
+    return np.where(columns < 0, np.nan, 100 * summary.overall.each_importance[:, columns])
 
 
 def _draw_lane(
@@ -252,7 +254,10 @@ def _draw_lane(
     else:
         draw_episodes(axes, rows, dots)
         clear = np.stack([np.nanmin(dots, axis=0, initial=100), np.nanmax(dots, axis=0, initial=0)], axis=1)
-    texts = [share_text(*ends) for ends in zip(share.value, share.low, share.high, strict=True)]
+    texts = [
+        share_interval(*(float(end) / 100 for end in ends))[0] if np.isfinite(ends[0]) else "0/0"
+        for ends in zip(share.value, share.low, share.high, strict=True)
+    ]
     write_in_bars(
         axes, width, texts, np.zeros(len(rows)), np.nan_to_num(share.value), clear=clear, rows=rows, pale=control
     )
@@ -260,12 +265,15 @@ def _draw_lane(
 
 def _name_lanes(axes: Axes, lanes: np.ndarray, labels: list[str], rows: int) -> None:
     """Write the names of the methods beside the lanes of each row, and a line between rows."""
-    axes.hlines(np.arange(1, rows) - 0.5, 0, 1, transform=axes.get_yaxis_transform(), color=PALE, linewidth=0.6)
+    axes.hlines(
+        np.arange(1, rows) - 0.5, 0, 1, transform=axes.get_yaxis_transform(), color=theme_color("line"), linewidth=0.6
+    )
     for row in range(rows):
         for lane, label in zip(lanes, labels, strict=True):
             axes.annotate(
                 label, (1, row + lane), xycoords=axes.get_yaxis_transform(), xytext=(6, 0), textcoords="offset points",
-                va="center_baseline", fontsize="small", color=GRAY, parse_math=False, annotation_clip=False,
+                va="center_baseline", fontsize="small", color=theme_color("muted"), parse_math=False,
+                annotation_clip=False,
             )  # fmt: skip
 
 
@@ -277,7 +285,12 @@ def _draw_band(axes: Axes, band: tuple[Summary, Interval], names: list[str], ord
         if column >= 0:
             ends = [100 * float(part[column]) for part in (shares.low, shares.high)]
             axes.fill_betweenx(
-                [row - 0.5, row + 0.5], *np.clip(ends, low, high), color=PALE, alpha=0.45, linewidth=0, zorder=0
+                [row - 0.5, row + 0.5],
+                *np.clip(ends, low, high),
+                color=theme_color("line"),
+                alpha=0.45,
+                linewidth=0,
+                zorder=0,
             )
 
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rltools.plots.drawing.colors import color_limit
-from rltools.plots.drawing.labels import feature_labels, inches, plain
+from rltools.plots.drawing.labels import inches, plain
 from rltools.plots.drawing.legends import action_labels, signed_bar
 from rltools.plots.drawing.panels import action_panel, draw_feature, feature_panel, score_panel
 from rltools.plots.drawing.plot_info import Chapter, plot
-from rltools.plots.drawing.quantities import ending_words, score_words, shown_unit
+from rltools.plots.drawing.quantities import ending_words, score_words
 from rltools.plots.drawing.style import (
     DATA_INCHES,
     Measure,
@@ -23,6 +22,7 @@ from rltools.plots.drawing.style import (
     heading,
     keep_spines,
     label_note,
+    labels_of,
     measure,
     strongest_label,
 )
@@ -100,8 +100,7 @@ def timeline(
     number = median_episode(summary.outcomes) if episode is None else episode
     outcome = None if number is None else recording.outcome(number)
     name = textwrap.fill(score_words(summary.labels[label_index]), 20)
-    units = [shown_unit(summary.units[position]) for position in order]
-    labels = feature_labels([summary.features[position] for position in order], [unit for _, unit in units])
+    labels = labels_of(summary, order)
     own_figure = axes is None
     axes, width = canvas(
         axes, 1.6 + 0.62 * max(len(order), 2), _side_inches([*labels, name], recording.header) + _DATA - DATA_INCHES
@@ -124,34 +123,24 @@ def timeline(
     steps = episode_steps(recording, summary.key, number, label=label_index, scale=quantity.scale)
     axes.set_xlim(-0.5, outcome.steps - 0.5)
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, steps=[1, 2, 5, 10]))
-    rows = [_Row(*row) for row in zip(labels, order, [factor for factor, _ in units], strict=True)]
-    _draw_panels(axes, steps, rows, recording.header, (name, quantity))
+    _draw_panels(axes, steps, list(zip(labels, order, strict=True)), recording.header, (name, quantity))
     return axes
 
 
-@dataclass(frozen=True)
-class _Row:
-    """A feature: its label, its position, and the factor of the numbers on its axis."""
-
-    label: str
-    position: int
-    factor: float
-
-
 def _draw_panels(
-    axes: Axes, steps: EpisodeSteps, rows: list[_Row], header: Header, quantity: tuple[str, Measure]
+    axes: Axes, steps: EpisodeSteps, rows: list[tuple[str, int]], header: Header, quantity: tuple[str, Measure]
 ) -> None:
-    """Draw all panels; `quantity` is the name of the score, and what the colors are."""
+    """Draw all panels; `rows` are labels and positions of features, `quantity` the score and what the colors are."""
     discrete = header.action_start is not None
     extents = _panel_extents([1.2, 0.3 if discrete else 1.0, *([1.0] * len(rows))])
     score_panel(axes, extents[0], steps.scores, quantity[0])
     action_panel(axes, extents[1], steps.actions, header.action_names, header.action_start)
-    largest = color_limit(steps.attributions[:, [row.position for row in rows]])
-    for extent, row in zip(extents[2:], rows, strict=True):
-        panel = feature_panel(axes, extent, row.label)
-        draw_feature(panel, steps.values[:, row.position], steps.attributions[:, row.position], largest, row.factor)
+    largest = color_limit(steps.attributions[:, [position for _, position in rows]])
+    for extent, (label, position) in zip(extents[2:], rows, strict=True):
+        panel = feature_panel(axes, extent, label)
+        draw_feature(panel, steps.values[:, position], steps.attributions[:, position], largest)
     low, high = extents[-1][0], extents[2][0] + extents[2][1]
-    signed_bar(axes, (low, high - low), largest, quantity[1].unit, quantity[1].name)
+    signed_bar(axes, (low, high - low), largest, quantity[1])
 
 
 def _side_inches(labels: list[str], header: Header) -> float:

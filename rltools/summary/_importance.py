@@ -1,4 +1,4 @@
-"""Shares of importance by episode, and those of random maps."""
+"""The shares of importance that random maps give."""
 
 from __future__ import annotations
 
@@ -6,19 +6,9 @@ import numpy as np
 
 from rltools.recording import Recording
 from rltools.stats import Interval
-from rltools.summary._data import SummaryData
 
 RANDOM_MAPS = 200
 """Random maps whose shares make a band."""
-
-
-def episode_shares(summary: SummaryData) -> np.ndarray:
-    """The share of each feature in each episode, float `[episode, feature]`; NaN where every attribution is 0."""
-    whole = summary.magnitudes.sum(axis=1, keepdims=True)
-    shares: np.ndarray = np.divide(
-        summary.magnitudes, whole, out=np.full(whole.shape[:1] + summary.magnitudes.shape[1:], np.nan), where=whole > 0
-    )
-    return shares
 
 
 def random_shares(recording: Recording, key: str, *, level: float = 0.95, maps: int = RANDOM_MAPS) -> Interval:

@@ -10,10 +10,11 @@ from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rltools._util.glossary import method_title
 from rltools.ablation import ablations
 from rltools.ablation.replacements import find_replacement
 from rltools.errors import RecordingError
-from rltools.plots.drawing.quantities import method_words, score_words
+from rltools.plots.drawing.quantities import score_words
 from rltools.recording import Recording
 from rltools.testing._ablations import copy_ablations
 from rltools.testing._recordings import shortened
@@ -137,7 +138,7 @@ def _check_named(axes: Axes, texts: list[tuple[Text, Bbox]], recording: Recordin
         return
     specs = recording.specs.values()
     methods = {
-        name for spec in specs for name in (spec.method, spec.method.replace("_", " "), method_words(spec.method))
+        name for spec in specs for name in (spec.method, spec.method.replace("_", " "), method_title(spec.method))
     }
     assert any(method in words for method in methods), f"no method is named in {words!r}"
     labels = {label for spec in specs for label in (spec.target, *spec.labels)}

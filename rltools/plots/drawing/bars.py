@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rltools.plots.drawing.colors import ACCENT, GRAY, INK, LOWERS, PAPER, RAISES
+from rltools.plots.drawing.colors import theme_color
 from rltools.plots.drawing.labels import inches
 
 if TYPE_CHECKING:
@@ -43,7 +43,13 @@ def draw_arrows(axes: Axes, width: float, starts: np.ndarray, ends: np.ndarray, 
         upper, lower = row - height / 2, row + height / 2
         corners = [(start, upper), (neck, upper), (end, row), (neck, lower), (start, lower)]
         axes.add_patch(
-            Polygon(corners, closed=True, facecolor=RAISES if end > start else LOWERS, linewidth=0, zorder=2)
+            Polygon(
+                corners,
+                closed=True,
+                facecolor=theme_color("raises") if end > start else theme_color("lowers"),
+                linewidth=0,
+                zorder=2,
+            )
         )
 
 
@@ -91,7 +97,7 @@ def write_in_bars(
             ha="left" if outward else "right",
             va="center_baseline",
             fontsize="small",
-            color=PAPER if inside and not pale else INK,
+            color=theme_color("paper") if inside and not pale else theme_color("ink"),
             parse_math=False,
             annotation_clip=False,
             zorder=5,
@@ -104,8 +110,8 @@ def draw_shares(axes: Axes, rows: np.ndarray, values: np.ndarray, height: float 
         rows,
         np.nan_to_num(values),
         height=height,
-        facecolor="none" if hollow else ACCENT,
-        edgecolor=GRAY if hollow else "none",
+        facecolor="none" if hollow else theme_color("accent"),
+        edgecolor=theme_color("muted") if hollow else "none",
         linewidth=0.9 if hollow else 0,
         zorder=2,
     )
@@ -113,19 +119,20 @@ def draw_shares(axes: Axes, rows: np.ndarray, values: np.ndarray, height: float 
 
 def draw_intervals(axes: Axes, rows: np.ndarray, low: np.ndarray, high: np.ndarray) -> None:
     """Draw a line from the lower to the upper end of each interval; none where they are NaN."""
-    axes.hlines(rows, low, high, color=PAPER, linewidth=3.2, zorder=3)
-    axes.hlines(rows, low, high, color=INK, linewidth=1.4, zorder=4)
+    axes.hlines(rows, low, high, color=theme_color("paper"), linewidth=3.2, zorder=3)
+    axes.hlines(rows, low, high, color=theme_color("ink"), linewidth=1.4, zorder=4)
 
 
 def draw_episodes(axes: Axes, rows: np.ndarray, values: np.ndarray) -> None:
     """Draw a dot for each episode where there are too few for an interval; `values` are `[episode, row]`."""
     for of_episode in values:
-        axes.plot(of_episode, rows, "o", color=PAPER, markeredgecolor=INK, markeredgewidth=0.9, markersize=4, zorder=4)
-
-
-def share_text(value: float, low: float, high: float) -> str:
-    """A share in percent with the digits that its interval allows; `0/0` if nothing is shared out."""
-    if not np.isfinite(value):
-        return "0/0"
-    decimals = 1 if value < 9.95 and not high - low > 2 else 0
-    return f"{value:.{decimals}f} %"
+        axes.plot(
+            of_episode,
+            rows,
+            "o",
+            color=theme_color("paper"),
+            markeredgecolor=theme_color("ink"),
+            markeredgewidth=0.9,
+            markersize=4,
+            zorder=4,
+        )

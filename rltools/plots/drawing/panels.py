@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rltools.plots.drawing.colors import GRAY, INK, action_color, signed_colors
+from rltools.plots.drawing.colors import action_color, signed_colors, theme_color
 from rltools.plots.drawing.labels import number
 from rltools.plots.drawing.legends import MAX_ACTIONS, Extent, action_labels, legend_beside, most_taken, others_label
 from rltools.plots.drawing.style import keep_spines
@@ -27,10 +27,10 @@ _FEW_VALUES = 12
 def score_panel(axes: Axes, extent: Extent, scores: np.ndarray, name: str) -> None:
     """Draw the explained score `[step]` over time, with a line at zero."""
     panel = _panel(axes, extent, name)
-    draw_line(panel, scores, INK)
+    draw_line(panel, scores, theme_color("ink"))
     low, high = round_ticks(panel, scores)
     if low < 0 < high:
-        panel.axhline(0, color=GRAY, linewidth=0.7, zorder=0)
+        panel.axhline(0, color=theme_color("muted"), linewidth=0.7, zorder=0)
 
 
 def action_panel(axes: Axes, extent: Extent, actions: np.ndarray, names: Sequence[str], start: int | None) -> None:
@@ -45,12 +45,12 @@ def action_panel(axes: Axes, extent: Extent, actions: np.ndarray, names: Sequenc
         positions = actions.astype(np.int64) - start
         named, other_count = most_taken(positions)
         colors = {position: action_color(position) for position in named}
-        strip = np.array([_rgb(colors.get(position, GRAY)) for position in positions.tolist()])
+        strip = np.array([_rgb(colors.get(position, theme_color("muted"))) for position in positions.tolist()])
         panel.imshow(strip[None], aspect="auto", extent=(-0.5, len(actions) - 0.5, 0, 1), interpolation="nearest")
         panel.set_yticks([])
         handles = [Patch(color=color) for color in colors.values()]
         labels = [*(texts[position] for position in named), *others_label(other_count)]
-        handles += [Patch(color=GRAY)] if other_count else []
+        handles += [Patch(color=theme_color("muted"))] if other_count else []
     else:
         columns = actions.reshape(len(actions), -1)
         named = list(range(min(MAX_ACTIONS, columns.shape[1])))
@@ -70,19 +70,14 @@ def feature_panel(axes: Axes, extent: Extent, name: str) -> Axes:
     return _panel(axes, extent, name)
 
 
-def draw_feature(
-    panel: Axes, values: np.ndarray, attributions: np.ndarray, largest: float, factor: float = 1.0
-) -> None:
-    """Draw a feature's values `[step]` as a line, and below it its attributions `[step]` as colors.
-
-    The numbers at the ticks are multiplied by `factor`.
-    """
-    low, high = round_ticks(panel, values, factor)
+def draw_feature(panel: Axes, values: np.ndarray, attributions: np.ndarray, largest: float) -> None:
+    """Draw a feature's values `[step]` as a line, and below it its attributions `[step]` as colors."""
+    low, high = round_ticks(panel, values)
     bottom = low - 0.7 * (high - low)
     # Below and not behind: a value that oscillates would hide the colors.
     draw_attributions(panel, attributions[:, None], largest, (bottom, low))
     panel.set_ylim(bottom, high)
-    draw_line(panel, values, INK)
+    draw_line(panel, values, theme_color("ink"))
 
 
 def draw_attributions(panel: Axes, values: np.ndarray, largest: float, y: tuple[float, float]) -> None:
@@ -146,24 +141,18 @@ def two_ticks(panel: Axes, values: np.ndarray) -> tuple[float, float]:
     return limits
 
 
-def round_ticks(panel: Axes, values: np.ndarray, factor: float = 1.0) -> tuple[float, float]:
-    """Put two or three ticks at round numbers; returns the limits it sets, with a margin.
-
-    Args:
-        panel: axes with values on the y axis.
-        values: float `[step, ...]`, what is drawn.
-        factor: of the numbers at the ticks, for values that are shown in another unit.
-    """
+def round_ticks(panel: Axes, values: np.ndarray) -> tuple[float, float]:
+    """Put two ticks at round numbers; returns the limits it sets, with a margin."""
     from matplotlib.ticker import MaxNLocator
 
     low, high, limits = _limits(panel, values)
     if high > low:
-        rounded = np.asarray(MaxNLocator(3, steps=[1, 2, 2.5, 5, 10]).tick_values(factor * low, factor * high)) / factor
+        rounded = np.asarray(MaxNLocator(3, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high))
         inside = rounded[(rounded >= limits[0]) & (rounded <= limits[1])]
         ticks = inside[[0, -1]].tolist() if len(inside) > 1 else [low, high]
     else:
         ticks = [low]
-    panel.set_yticks(ticks, labels=[number(factor * tick) for tick in ticks])
+    panel.set_yticks(ticks, labels=[number(tick) for tick in ticks])
     return limits
 
 
