@@ -10,7 +10,7 @@ from rltools._util.glossary import TERMS
 from rltools._util.text import capitalized, plural, value_with_unit
 from rltools.plots.drawing.bars import draw_arrows, write_in_bars
 from rltools.plots.drawing.colors import theme_color
-from rltools.plots.drawing.labels import feature_labels, inches, number, plain, set_y_labels
+from rltools.plots.drawing.labels import feature_labels, fixed, inches, number, plain, set_y_labels
 from rltools.plots.drawing.plot_info import Chapter, plot
 from rltools.plots.drawing.quantities import effect_words, score_words
 from rltools.plots.drawing.style import (
@@ -25,6 +25,7 @@ from rltools.plots.drawing.style import (
     strongest_label,
 )
 from rltools.summary import contrast_key, decision_at, summarize
+from rltools.targets.scores import target_noun
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -105,7 +106,7 @@ def decision(
         if _adds_up(result) or result is None
         else f"{quantity.name} does not add up to the score: bars start at zero"
     )
-    title = f"What moved {name}" + ("" if result is None else f" at step {result.step}")
+    title = f"What moved the {target_noun(label_name)}" + ("" if result is None else f" at step {result.step}")
     heading(
         axes,
         width,
@@ -177,7 +178,7 @@ def _draw_bars(axes: Axes, width: float, sizes: np.ndarray, result: Decision) ->
     span = float(np.ptp(reached)) or 1.0
     axes.set_xlim(reached.min() - 0.16 * span, reached.max() + 0.16 * span)
     draw_arrows(axes, width, starts, ends)
-    texts = [f"{'+' if size > 0 else ''}{number(size)}" for size in sizes.tolist()]
+    texts = [fixed(size, float(np.abs(sizes).max(initial=0)), sign="+") for size in sizes.tolist()]
     write_in_bars(axes, width, texts, starts, ends)
     if baseline is None:
         axes.axvline(0, color=theme_color("muted"), linewidth=0.8, zorder=1)

@@ -11,7 +11,7 @@ import numpy as np
 from rltools.plots.drawing.colors import action_color, color_limit, signed_colors, theme_color
 from rltools.plots.drawing.labels import inches, plain, wrapped
 from rltools.plots.drawing.legends import MAX_ACTIONS, action_labels, most_taken, others_label
-from rltools.plots.drawing.panels import draw_attributions, draw_line
+from rltools.plots.drawing.panels import draw_attributions, draw_line, draw_runs
 from rltools.plots.drawing.plot_info import Chapter, plot
 from rltools.plots.drawing.quantities import effect_words, ending_words
 from rltools.plots.drawing.style import (
@@ -288,16 +288,7 @@ def _draw_actions(panel: Axes, strip: Filmstrip, header: Header, keys: Sequence[
         for key, column in zip(keys, drawn.T, strict=True):
             draw_line(panel, column, key.color)
         return
-    positions = actions.astype(np.int64) - header.action_start
-    starts = np.flatnonzero(np.diff(positions, prepend=positions[0] - 1))
-    ends = np.append(starts[1:], len(positions))
-    for key in keys:
-        runs = [
-            (start - 0.5, end - start)
-            for start, end in zip(starts, ends, strict=True)
-            if positions[start] in key.positions
-        ]
-        panel.broken_barh(runs, (0, 1), facecolors=key.color, linewidth=0, antialiased=False)
+    draw_runs(panel, actions.astype(np.int64) - header.action_start, (0, 1))
 
 
 def _draw_legend(axes: Axes, row: Extent, keys: Sequence[_ActionKey], columns: int) -> None:

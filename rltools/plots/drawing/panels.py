@@ -14,7 +14,6 @@ from rltools.plots.drawing.style import keep_spines
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
 
 
@@ -36,33 +35,56 @@ def score_panel(axes: Axes, extent: Extent, scores: np.ndarray, name: str) -> No
 def action_panel(axes: Axes, extent: Extent, actions: np.ndarray, names: Sequence[str], start: int | None) -> None:
     """Draw the actions taken: a strip of colors for discrete ones, a line for each dimension of continuous ones."""
     from matplotlib.lines import Line2D
-    from matplotlib.patches import Patch
 
     panel = _panel(axes, extent, "action")
-    texts = action_labels(names)
-    handles: list[Artist]
     if start is not None:
         positions = actions.astype(np.int64) - start
-        named, other_count = most_taken(positions)
-        colors = {position: action_color(position) for position in named}
-        strip = np.array([_rgb(colors.get(position, theme_color("muted"))) for position in positions.tolist()])
-        panel.imshow(strip[None], aspect="auto", extent=(-0.5, len(actions) - 0.5, 0, 1), interpolation="nearest")
+        draw_runs(panel, positions, (0, 1))
+        panel.set_ylim(0, 1)
         panel.set_yticks([])
-        handles = [Patch(color=color) for color in colors.values()]
-        labels = [*(texts[position] for position in named), *others_label(other_count)]
-        handles += [Patch(color=theme_color("muted"))] if other_count else []
-    else:
-        columns = actions.reshape(len(actions), -1)
-        named = list(range(min(MAX_ACTIONS, columns.shape[1])))
-        for position in named:
-            draw_line(panel, columns[:, position], action_color(position))
-        round_ticks(panel, columns[:, named])
-        handles = [Line2D([], [], color=action_color(position)) for position in named]
-        other_count = columns.shape[1] - len(named)
-        labels = [texts[position] for position in named]
-        if other_count:
-            handles, labels = [*handles, Line2D([], [], linestyle="")], [*labels, f"{other_count} more not shown"]
+        action_legend(axes, positions, names)
+        return
+    columns = actions.reshape(len(actions), -1)
+    named = list(range(min(MAX_ACTIONS, columns.shape[1])))
+    for position in named:
+        draw_line(panel, columns[:, position], action_color(position))
+    round_ticks(panel, columns[:, named])
+    handles = [Line2D([], [], color=action_color(position)) for position in named]
+    texts, other_count = action_labels(names), columns.shape[1] - len(named)
+    labels = [texts[position] for position in named]
+    if other_count:
+        handles, labels = [*handles, Line2D([], [], linestyle="")], [*labels, f"{other_count} more not shown"]
     legend_beside(axes, handles, labels)
+
+
+def draw_runs(panel: Axes, positions: np.ndarray, y: tuple[float, float]) -> None:
+    """Draw discrete actions `[step]` as a strip: a block of color for each run of the same action; rare ones in gray.
+
+    Args:
+        panel: axes with steps on the x axis.
+        positions: int64 `[step]`, the positions of the actions taken.
+        y: the lower end and the height of the strip.
+    """
+    named, _ = most_taken(positions)
+    starts = np.flatnonzero(np.diff(positions, prepend=positions[:1] - 1))
+    ends = np.append(starts[1:], len(positions))
+    shown = np.where(np.isin(positions[starts], named), positions[starts], -1)
+    for position in np.unique(shown).tolist():
+        of_action = shown == position
+        runs = [(start - 0.5, end - start) for start, end in zip(starts[of_action], ends[of_action], strict=True)]
+        color = theme_color("muted") if position < 0 else action_color(position)
+        panel.broken_barh(runs, y, facecolors=color, linewidth=0, antialiased=False)
+
+
+def action_legend(axes: Axes, positions: np.ndarray, names: Sequence[str]) -> None:
+    """Name the colors of the discrete actions taken, int64 `[step]`, on the right of the axes."""
+    from matplotlib.patches import Patch
+
+    named, other_count = most_taken(positions)
+    texts = action_labels(names)
+    colors = [*map(action_color, named), *([theme_color("muted")] if other_count else [])]
+    labels = [*(texts[position] for position in named), *others_label(other_count)]
+    legend_beside(axes, [Patch(color=color) for color in colors], labels)
 
 
 def feature_panel(axes: Axes, extent: Extent, name: str) -> Axes:
@@ -163,9 +185,3 @@ def _limits(panel: Axes, values: np.ndarray) -> tuple[float, float, tuple[float,
     margin = 0.12 * (high - low) or abs(high) or 1.0
     panel.set_ylim(low - margin, high + margin)
     return low, high, (low - margin, high + margin)
-
-
-def _rgb(color: str) -> tuple[float, float, float]:
-    from matplotlib.colors import to_rgb
-
-    return to_rgb(color)
