@@ -210,4 +210,6 @@ def _name_steps(axes: Axes, columns_extent: list[tuple[float, float]], longest: 
     last = longest - 1
     ticks = [(left + part * (step + 0.5) / scale, step) for left, part in columns_extent for step in sorted({0, last})]
     axes.set_xticks([x for x, _ in ticks], labels=[f"{step:,}" for _, step in ticks], fontsize="small")
+    for label, (_, step) in zip(axes.get_xticklabels(), ticks, strict=True):
+        label.set_horizontalalignment("center" if last == 0 else "left" if step == 0 else "right")
     axes.tick_params(axis="x", length=2, color=theme_color("muted"))
