@@ -23,8 +23,9 @@ import numpy as np
 from rltools._util.glossary import TERMS, method_title
 from rltools._util.text import plural
 from rltools.errors import ArgumentError
-from rltools.plots.drawing.colors import feature_color, theme_color
+from rltools.plots.drawing.colors import dark_colors, feature_color, theme_color
 from rltools.plots.drawing.labels import feature_labels, plain, wrapped
+from rltools.plots.drawing.theme import themed
 from rltools.summary import unit_words
 
 if TYPE_CHECKING:
@@ -81,6 +82,23 @@ def printed(points: float = PRINT_POINTS) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def dark() -> Iterator[None]:
+    """A context in which plots are drawn for a dark page; their figures stay dark after it.
+
+    Example:
+        >>> import rltools
+        >>> from rltools.plots.drawing.style import dark
+        >>> policy = rltools.load_policy("cartpole-ppo")
+        >>> recording = rltools.explain(rltools.record(policy, episodes=3, max_steps=40), policy)
+        >>> with dark():
+        ...     figure = rltools.plots.importance(recording).figure
+        >>> figure.savefig("importance-dark.png")
+    """
+    with dark_colors(), themed():
+        yield
+
+
 def _text_scale() -> float:
     from matplotlib import rcParams
 
@@ -127,7 +145,7 @@ def heading(axes: Axes, inches: float, title: str, *parts: str) -> None:
         parse_math=False,
     )
     annotation.set_label(SMALL_PRINT + ", ".join(filter(None, parts)))
-    pad = 7 + lines * size * 1.3
+    pad = 7 + lines * size * 1.5
     wrapped_title = textwrap.fill(title, max(20, int(TITLE_CHARACTERS_PER_INCH * inches)))
     font = {"fontsize": "medium", "fontweight": "bold", "verticalalignment": "bottom"}
     axes.set_title(wrapped_title, font, loc="left", color=theme_color("ink"), pad=pad, parse_math=False)
