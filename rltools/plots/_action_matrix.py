@@ -12,7 +12,7 @@ from rltools.plots.drawing.colors import signed_colors, theme_color
 from rltools.plots.drawing.labels import inches, plain, set_y_labels
 from rltools.plots.drawing.legends import color_bar
 from rltools.plots.drawing.plot_info import Chapter, plot
-from rltools.plots.drawing.quantities import score_words
+from rltools.plots.drawing.quantities import effect_words
 from rltools.plots.drawing.style import (
     DATA_INCHES,
     canvas,
@@ -110,7 +110,7 @@ def action_matrix(
     has_intervals = bool(np.isfinite(means.mean.low[:, order]).any())
     title = "What pushes towards each action" if means.per_action else "What moves each action"
     notes = (
-        score_words(summary.labels[label_index] if means.per_action else summary.target),
+        effect_words(quantity, summary.labels[label_index] if means.per_action else summary.target),
         label_note(summary, label) if means.per_action else "",
         top_note(len(order), len(summary.features)),
         _omitted_note(means),

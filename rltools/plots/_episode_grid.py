@@ -148,7 +148,7 @@ def episode_grid(
     if discrete:
         taken = np.concatenate([steps.actions for steps in every]) - int(recording.header.action_start or 0)
         action_legend(axes, taken, recording.header.action_names)
-    signed_bar(axes, (0.0, 0.9 if not discrete else 0.55 if rows > 2 else 0.4), largest, quantity)
+    signed_bar(axes, (0.0, 0.9 if not discrete else 0.55 if rows > 2 else 0.3), largest, quantity)
     return axes
 
 

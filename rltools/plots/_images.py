@@ -231,7 +231,7 @@ def _name_rows(axes: Axes, grid: _Grid, labels: list[str], order: list[int]) -> 
     axes.tick_params(axis="y", length=0, pad=6)
     if grid.beside:
         axes.set_yticks([])
-        axes.set_ylabel("observed, and attribution of each pixel", fontsize="small")
+        axes.set_ylabel("observed,\nattribution", fontsize="small")
         return
     (_, top, _, high), (_, bottom, _, low) = grid.extent(0), grid.extent(0, second=True)
     heights = [bottom + low * (1 - (row + 0.5) / FEATURES_BELOW) for row in range(len(order))]

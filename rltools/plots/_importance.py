@@ -253,7 +253,9 @@ def _draw_lane(
         draw_intervals(axes, rows, share.low, share.high)
     else:
         draw_episodes(axes, rows, dots)
-        clear = np.stack([np.nanmin(dots, axis=0, initial=100), np.nanmax(dots, axis=0, initial=0)], axis=1)
+        reached = np.isfinite(dots).any(axis=0)
+        ends = (np.nanmin(dots, axis=0, initial=np.inf), np.nanmax(dots, axis=0, initial=-np.inf))
+        clear = np.where(reached[:, None], np.stack(ends, axis=1), np.nan)
     texts = [
         share_interval(*(float(end) / 100 for end in ends))[0] if np.isfinite(ends[0]) else "0/0"
         for ends in zip(share.value, share.low, share.high, strict=True)

@@ -115,7 +115,7 @@ def state_map(
     names = _axis_names(summary, plane, positions)
     # Beyond the numbers of the first map, which is inset.
     axes.set_xlabel(names[0], parse_math=False, fontsize="small", loc="left", labelpad=15)
-    axes.set_ylabel(names[1], parse_math=False, fontsize="small", labelpad=26)
+    axes.set_ylabel(names[1], parse_math=False, fontsize="small", labelpad=34)
     axes.set_xticks([])
     axes.set_yticks([])
     keep_spines(axes)
@@ -141,7 +141,7 @@ def state_map(
         _draw_magnitudes(_panel(axes, (_SPLIT, 0, 1 - _SPLIT, 1), limits), axes, cells, quantity)
         return axes
     labels = labels_of(summary, order, units=False)
-    _draw_shares(axes, cells, order, [plain(label, int(7 * width * (1 - _SPLIT))) for label in labels], limits)
+    _draw_shares(axes, cells, order, [plain(label, int(5.5 * width * (1 - _SPLIT))) for label in labels], limits)
     return axes
 
 

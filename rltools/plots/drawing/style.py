@@ -23,7 +23,7 @@ import numpy as np
 from rltools._util.glossary import TERMS, method_title
 from rltools._util.text import plural
 from rltools.errors import ArgumentError
-from rltools.plots.drawing.colors import dark_colors, feature_color, theme_color
+from rltools.plots.drawing.colors import dark_colors, theme_color
 from rltools.plots.drawing.labels import feature_labels, plain, wrapped
 from rltools.plots.drawing.theme import themed
 from rltools.summary import unit_words
@@ -154,12 +154,6 @@ def heading(axes: Axes, inches: float, title: str, *parts: str) -> None:
 def set_x_label(axes: Axes, inches: float, text: str) -> None:
     """Set the label of the x axis, wrapped to the width of the data in inches."""
     axes.set_xlabel(textwrap.fill(text, max(20, int(12.5 * inches))), parse_math=False)
-
-
-def mark_feature(axes: Axes, row: float, position: int) -> None:
-    """Draw a square in the color of a feature beside its name on the y axis."""
-    color = feature_color(position)
-    axes.plot(0, row, "s", color=color, markersize=5, transform=axes.get_yaxis_transform(), clip_on=False)
 
 
 def keep_spines(axes: Axes, *visible: str) -> None:
