@@ -178,6 +178,15 @@ def ordinal(rank: int) -> str:
     return f"{rank}{ending}"
 
 
+def ordinal_word(rank: int) -> str:
+    """A rank in a sentence.
+
+    >>> ordinal_word(1), ordinal_word(3), ordinal_word(7)
+    ('first', 'third', '7th')
+    """
+    return {1: "first", 2: "second", 3: "third"}.get(rank) or ordinal(rank)
+
+
 def listed(parts: Iterable[str], most: int | None = None) -> str:
     """Parts as a list in a sentence; beyond `most` only how many more there are.
 
