@@ -73,8 +73,8 @@ def write_comparison(
 
     Returns:
         The path of the page, and the findings as sentences: whether the runs use the same features, what each needs
-        most, if that was measured, its first
-        features by each method, and how well rankings agree. Controls are named as such, and have no findings.
+        most, if that was measured, its first features by each method, and how well rankings agree. Controls are named
+        as such, and have no findings.
     """
     summaries = {
         run: _controls_last(
@@ -124,7 +124,7 @@ def _alike(
     summaries: Mapping[tuple[str, int], list[Summary]],
     ablations: Mapping[tuple[str, int], Ablation],
 ) -> list[Finding]:
-    """Whether the runs use the same features, by an attribution that all of them have, and need the same, if measured."""
+    """Whether the runs use the same features, by an attribution that all of them have, and need the same most."""
     explained = [
         [(each.method, each.target) for each in of_run if not is_control(each.unit)] for of_run in summaries.values()
     ]
