@@ -14,8 +14,11 @@ from rltools._util.text import plural
 
 FIRST_LINE = 10.0
 """Seconds after which a log gets the first line about the progress; shorter work has no other line than its first."""
-EVERY = 30.0
-"""A log gets a further line after each multiple of so many seconds, however long a single step takes."""
+EVERY = 25.0
+"""A log gets a further line after each multiple of so many seconds, however long a single step takes.
+
+So no half a minute passes without one, also if looking whether one is due takes a while.
+"""
 BEAT = 1.0
 """How often it is looked whether a line is due, in seconds, while nothing is done."""
 
@@ -27,7 +30,7 @@ def progress_bar(
     """Show progress; yields a function to call with the amount of work done since the last call.
 
     On a terminal or in a notebook it is a bar. Elsewhere, in a log, it is a line at the beginning, further ones after
-    10 s and every 30 s, also while a single step takes longer than that, and one at the end of work that took at least
+    10 s and every 25 s, also while a single step takes longer than that, and one at the end of work that took at least
     10 s, without control characters.
 
     Args:
@@ -86,7 +89,7 @@ def _lines(description: str, total: float, unit: str) -> Iterator[Callable[[floa
 
 @contextmanager
 def stage(description: str, *, show: bool) -> Iterator[None]:
-    """Work whose progress nobody counts: in a log, a line every 30 s says that it goes on, and how long it took.
+    """Work whose progress nobody counts: in a log, a line every 25 s says that it goes on, and how long it took.
 
     Args:
         description: of the work.
@@ -138,7 +141,7 @@ class _Log:
             passed = now - self._start
             if self._total and (passed < self._next or self._done >= self._total):
                 return
-            if not self._total and now - max(self._start, _Log.printed) < EVERY:  # work inside it may print lines
+            if not self._total and now - max(self._start, _Log.printed) <= EVERY:  # work inside it may print lines
                 return
             self._next = EVERY * (passed // EVERY + 1)
             _Log.printed = now

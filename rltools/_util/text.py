@@ -34,7 +34,7 @@ def number(value: float, digits: int = 4) -> str:
     """
     if math.isnan(value):
         return "–"
-    if 10 ** min(digits, 3) <= abs(value) < _LARGEST:
+    if 10 ** min(digits, 3) - 0.5 <= abs(value) < _LARGEST:
         text = f"{value:,.{max(0, digits - 1 - math.floor(math.log10(abs(value))))}f}"
         text = text.rstrip("0").rstrip(".") if "." in text else text
     else:

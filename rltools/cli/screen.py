@@ -7,6 +7,7 @@ text and for links, reach the terminal.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 import textwrap
@@ -26,6 +27,11 @@ BLOCKS = " ▏▎▍▌▋▊▉█"
 """A cell of a bar from empty to full, in eighths."""
 BAR_CELLS = 24
 """The length of the longest bar."""
+_JOINED = "\N{NO-BREAK SPACE}"
+_BESIDE = re.compile(r"\d (?:%(?: \[[^\[\]]{1,24}\])?|± \S+|\[[^\[\]]{1,24}\])")
+"""A number with what stands beside it."""
+_CONTINUED = " " * 4
+"""How the further lines of a long error begin."""
 MOST_FINDINGS = 6
 """How many statements of a section are printed; the page has all."""
 
@@ -46,17 +52,21 @@ def columns() -> int:
 def wrapped(text: object, indent: str = "", hanging: str | None = None, width: int | None = None) -> list[str]:
     """Lines of a text that fit; a single word that does not, such as a path or a command, stays whole.
 
-    >>> wrapped("one two three", "  ", width=9)
-    ['  one two', '  three']
+    A number stays beside its percent sign, its interval and its plus or minus.
+
+    >>> wrapped("one two three", "  ", width=9), wrapped("it is 34 % [30, 37]", width=14)
+    (['  one two', '  three'], ['it is', '34 % [30, 37]'])
     """
-    return textwrap.wrap(
-        as_text(text),
+    joined = _BESIDE.sub(lambda match: match[0].replace(" ", _JOINED), as_text(text))
+    lines = textwrap.wrap(
+        joined,
         width or columns(),
         initial_indent=indent,
         subsequent_indent=indent if hanging is None else hanging,
         break_long_words=False,
         break_on_hyphens=False,
-    ) or [indent.rstrip()]
+    )
+    return [line.replace(_JOINED, " ") for line in lines] or [indent.rstrip()]
 
 
 def bold(lines: Sequence[str]) -> list[str]:
@@ -168,7 +178,7 @@ def wrapped_error(message: str) -> list[str]:
     lines = []
     for line in message.split("\n"):
         indent = line[: len(line) - len(line.lstrip())]
-        lines += wrapped(line.strip(), indent, f"{indent}  ", width)
+        lines += wrapped(line.strip(), indent, f"{indent}{_CONTINUED}", width)
     return lines
 
 
