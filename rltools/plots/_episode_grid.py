@@ -14,6 +14,7 @@ from rltools.plots.drawing.legends import signed_bar
 from rltools.plots.drawing.panels import action_legend, draw_runs
 from rltools.plots.drawing.plot_info import Chapter, plot
 from rltools.plots.drawing.quantities import effect_words
+from rltools.plots.drawing.steps import link_span
 from rltools.plots.drawing.style import (
     DATA_INCHES,
     canvas,
@@ -114,17 +115,13 @@ def episode_grid(
     axes.set_xlabel("step")
     keep_spines(axes)
     count_note = f"{len(outcomes_drawn)} of {len(outcomes)} episodes" if len(outcomes_drawn) < len(outcomes) else ""
-    order_note = "best return first" if by == "return" else "by number"
     uneventful = uneventful_steps(recording)
-    ends = {outcome.ended for outcome in outcomes_drawn}
     notes = (
         count_note,
-        order_note,
+        "best return first" if by == "return" else "by number",
         top_note(len(order), len(summary.features)),
         label_note(summary, label),
-        _uneventful_note(uneventful, outcomes_drawn),
-        "dotted end: cut short" if ends - {"terminated", "fault"} else "",
-        "! fault" if "fault" in ends else "",
+        *_ending_notes(uneventful, outcomes_drawn),
     )
     colors = effect_words(quantity, summary.labels[label_index])
     heading(axes, width, "What mattered when, episode by episode", *describe(summary), colors, *notes)
@@ -151,6 +148,7 @@ def episode_grid(
         cell.set_ylim(len(order) - 0.5 + _ACTIONS * discrete + 0.1, -0.5)
         cell.set_title(title, fontsize="small", loc="left", pad=2, color=theme_color("ink"), parse_math=False)
         cell.set_ylabel("")
+        link_span(cell, outcome.number, last)
     tops = [1 - below - part_y for below, part_y in rows_extent]
     _name_rows(axes, tops, rows_extent[0][1], [*labels, *(["action"] if discrete else [])])
     _name_steps(axes, columns_extent, longest)
@@ -170,9 +168,15 @@ def _last_event(uneventful: Uneventful, outcome: Outcome) -> int:
     return min(outcome.steps, int(eventful[-1]) + 1 + _AT_REST)
 
 
-def _uneventful_note(uneventful: Uneventful, outcomes: Sequence[Outcome]) -> str:
+def _ending_notes(uneventful: Uneventful, outcomes: Sequence[Outcome]) -> tuple[str, ...]:
+    """Small print: what stands at the ends of the maps."""
     left_out = sum(outcome.steps - _last_event(uneventful, outcome) for outcome in outcomes)
-    return f"gray: {plural(left_out, 'uneventful step')} at the end" if left_out else ""
+    ends = {outcome.ended for outcome in outcomes}
+    return (
+        f"gray: {plural(left_out, 'uneventful step')} at the end" if left_out else "",
+        "dotted end: cut short" if ends - {"terminated", "fault"} else "",
+        "! fault" if "fault" in ends else "",
+    )
 
 
 def _title(outcome: Outcome) -> str:
@@ -203,7 +207,7 @@ def _draw_cell(cell: Axes, values: np.ndarray, outcome: Outcome, longest: int, l
         cell.axvspan(end, end + beyond, color=theme_color("line"), linewidth=0, clip_on=False)
     cut = outcome.ended not in ("terminated", "fault")
     cell.axvline(
-        len(values) - 0.5,
+        end + beyond,
         color=theme_color("ink"),
         linewidth=1.2,
         linestyle=(0, (1, 1.5)) if cut else "-",
