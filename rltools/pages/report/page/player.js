@@ -6,6 +6,7 @@ import { brief } from "../../replay/page/numbers.js";
 import { makeBars } from "./bars_of_step.js";
 import { actionOf } from "./action.js";
 import { drawObservation } from "./observation.js";
+import { replayAddress } from "./replays.js";
 import { readSteps } from "./steps.js";
 
 export function makePlayer() {
@@ -124,7 +125,10 @@ export function makePlayer() {
     byId("player-next").disabled = k === of.steps.length - 1;
     const link = byId("player-replay");
     link.hidden = !of.replay;
-    link.href = of.replay ? `${of.replay}#step=${state.step}` : "#";
+    if (!of.replay) return;
+    link.href = replayAddress(of.replay, state.step);
+    link.dataset.file = of.replay;
+    link.dataset.at = state.step;
   }
 
   function showFrame({ frames, number }) {
