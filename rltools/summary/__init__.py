@@ -16,6 +16,7 @@ from rltools.summary._data import DECISION, Ranked, Residuals, Returns, leaders,
 from rltools.summary._decision import Decision, contrast_key, decision_at
 from rltools.summary._dependence import Dependence, value_dependence
 from rltools.summary._estimates import Statistics
+from rltools.summary._filmstrip import Filmstrip, filmstrip_steps
 from rltools.summary._find import find_decision
 from rltools.summary._find_caveats import run_caveats
 from rltools.summary._find_in_run import find_in_run, part_shares
@@ -58,6 +59,7 @@ __all__ = [
     "Dependence",
     "EpisodeSteps",
     "Event",
+    "Filmstrip",
     "Finding",
     "ImageSteps",
     "Interval",
@@ -93,6 +95,7 @@ __all__ = [
     "episode_steps",
     "explained_points",
     "feature_plane",
+    "filmstrip_steps",
     "find_agreement",
     "find_decision",
     "find_in_run",
