@@ -10,10 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from rltools._util.text import interval, percent, plural
+from rltools._util.text import interval, plural
 from rltools.pages.measured import Measured
 from rltools.pages.report._extremes import Extremes, StepLink
-from rltools.summary import DECISION, Ranked, Summary, loss_text, ranked_at, ranked_features, verdict_text
+from rltools.summary import DECISION, Ranked, Summary, loss_of, loss_text, ranked_features, verdict_text
+from rltools.summary.sentence import share_of
 
 TOP = 10
 """The most bars of a picture."""
@@ -84,7 +85,7 @@ def loss_bars(measured: Measured, examples: Mapping[str, StepLink]) -> Bars | No
     order = [int(player) for player in losses.order[:TOP] if losses.seeds[player]]
     if not order:
         return None
-    ranked = [ranked_at(losses.players, losses.interval, player) for player in order]
+    ranked = [loss_of(losses, player) for player in order]
     seconds = [math.nan if others is None else float(others[player]) for player in order]
     scale = _Scale([*_ends(ranked), *seconds])
     rows = []
@@ -117,7 +118,7 @@ def share_bars(summary: Summary, found: Sequence[Extremes], title: str) -> Bars 
     rows = tuple(
         scale.bar(
             each,
-            interval(each.share, each.low, each.high, percent),
+            str(share_of(each)),
             "share",
             step=found[each.position].example if each.position < len(found) else None,
         )

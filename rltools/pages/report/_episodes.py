@@ -5,14 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rltools._util.html import render
 from rltools._util.text import capitalized, interval, number, plural
-from rltools.pages.report._parts import Figure, part
+from rltools.errors import CorruptError
+from rltools.pages.report._parts import Figure, drawn, part
+from rltools.plots import filmstrip
 from rltools.recording import Outcome, Recording, notable_episodes
+from rltools.stats import FEWEST_REPORTED
 from rltools.summary import Summary
 
 if TYPE_CHECKING:
@@ -24,8 +28,6 @@ TOUCHING = 1.5
 """Percent of the width within which dots overlap."""
 EDGE = 2.0
 """Percent of the width at both ends, so that no dot runs out of the picture."""
-FEWEST = 5
-"""With fewer episodes the dots say more than an interval."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ def strip(outcomes: Sequence[Outcome], summary: Summary) -> Strip | None:
         text = f"episode {outcome.number}: return {number(outcome.total_reward)}, {outcome.ended}"
         dots.append(Dot(x, row, f"{text} after {outcome.steps} steps", outcome.ended == "terminated"))
     returns = summary.returns
-    without = np.isnan(returns.low) or len(walked) < FEWEST
+    without = np.isnan(returns.low) or len(walked) < FEWEST_REPORTED
     ends = [None, None] if without else [position(returns.low), position(returns.high)]
     return Strip(tuple(dots), position(returns.mean), ends[0], ends[1], (number(low), number(high)))
 
@@ -110,7 +112,7 @@ def return_strip(returns: Strip | None, summary: Summary) -> Markup:
     from markupsafe import Markup
 
     mean = summary.returns
-    ends = (mean.low, mean.high) if len(summary.outcomes) >= FEWEST else (math.nan, math.nan)
+    ends = (mean.low, mean.high) if len(summary.outcomes) >= FEWEST_REPORTED else (math.nan, math.nan)
     filled = render(part("strip.html"), strip=returns, mean=interval(mean.mean, *ends), n=mean.n, plural=plural)
     return Markup(filled)  # noqa: S704  the template escaped what it was given
 
@@ -144,5 +146,11 @@ def cards(recording: Recording, main: Summary) -> tuple[Card, ...]:
 
 
 def _filmstrip(recording: Recording, main: Summary, number: int) -> Figure | None:
-    """The frames of an episode with its attributions under them; None without frames or explained steps."""
-    return None
+    """The frames of an episode with its attributions under them; None without explained steps, or if it is damaged."""
+    if not main.n:
+        return None
+    draw = partial(filmstrip, recording, number, method=main.key, target=main.target)
+    try:
+        return drawn(draw, f"filmstrip-{number:06d}", "", recording.directory / "plots")
+    except CorruptError:
+        return None

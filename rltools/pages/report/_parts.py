@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from rltools._util.files import atomic_write
 from rltools._util.html import image_data_url, render
-from rltools._util.text import plural
 from rltools.plots.drawing.alt import alt_text
-from rltools.recording import Header, Recording
-from rltools.summary import Caveat, Summary, method_name
+from rltools.recording import Header
+from rltools.summary import Caveat
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -43,13 +42,6 @@ def macros(name: str) -> Any:
 def picture_links(figures: Iterable[Figure]) -> dict[str, Any]:
     """The steps of the marks of all pictures, by the ids of their elements."""
     return {}
-
-
-def attribution_name(recording: Recording, summary: Summary) -> str:
-    """The name of an attribution, `shapley of centered:chosen`, with its window and what sets it apart from others."""
-    window = recording.spec(summary.key).window
-    over = f" over {plural(window, 'observation')}" if window else ""
-    return f"{method_name(summary)} of {summary.target}{over}{f' ({summary.apart})' if summary.apart else ''}"
 
 
 def seeds_text(header: Header) -> str:

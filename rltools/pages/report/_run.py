@@ -11,13 +11,13 @@ from rltools._util.glossary import TERMS
 from rltools._util.html import head, render, security_policy
 from rltools._util.text import number, plural
 from rltools.errors import ArgumentError
-from rltools.pages.measured import Measured, measured
+from rltools.pages.answer import Answer, answer_of
+from rltools.pages.measured import Measured
 from rltools.pages.report._bars import Bars, loss_bars, share_bars
 from rltools.pages.report._episodes import cards, replay_files, return_strip, strip
 from rltools.pages.report._extremes import Extremes, extremes
 from rltools.pages.report._parts import (
     Figure,
-    attribution_name,
     closing,
     drawn,
     macros,
@@ -27,22 +27,24 @@ from rltools.pages.report._parts import (
 )
 from rltools.pages.report._player import player
 from rltools.pages.report._script import episode_scripts, first_step, json_markup, page_script, script_markup
-from rltools.pages.report._statement import (
-    decision_statement,
-    measured_statement,
-    sentence_html,
-    statement,
-    trust,
-)
+from rltools.pages.report._statement import sentence_html, statement, trust
 from rltools.pages.report._tables import facts, measured_table, signed, tables, write_csv
 from rltools.plots import Chapter, report_plots
 from rltools.recording import Recording
-from rltools.summary import DECISION, Caveat, Summary, is_control, run_caveats, summarize
+from rltools.summary import DECISION, Caveat, Summary
 from rltools.targets.scores import target_meaning
+
+FILMSTRIP = "filmstrip"
+"""The plot that stands on the cards of episodes."""
 
 
 def write_report(
-    recording: Recording, *, commands: tuple[str, ...] = (), unmeasured: str = "", level: float = 0.95
+    recording: Recording,
+    *,
+    commands: tuple[str, ...] = (),
+    unmeasured: str = "",
+    level: float = 0.95,
+    answer: Answer | None = None,
 ) -> Path:
     """Write `index.html` of a run: findings, plots, replays, tables, caveats, and the commands that reproduce it.
 
@@ -55,6 +57,7 @@ def write_report(
         commands: the commands that reproduce the page.
         unmeasured: the reason why nothing was measured, if there is one.
         level: the level of the intervals.
+        answer: what the page says, if it is arranged already.
 
     Returns:
         The path of the page.
@@ -66,20 +69,18 @@ def write_report(
     if len(recording) == 0:
         raise ArgumentError(f"{recording.directory} has no episodes to report on; record some first")
     folder = recording.directory
-    summaries = _summaries(recording, level)
-    main = summaries[0]
+    answer = answer_of(recording, unmeasured=unmeasured, level=level) if answer is None else answer
+    summaries, main, losses = answer.summaries, answer.main, answer.measured
     style, policy = page_style(), recording.header.policy
-    losses = measured(recording, summaries, level=level)
     title = f"What {policy} {'needs' if losses else 'looks at'}"
     replays, _ = replay_files(recording, main)
     with os_errors_as(folder):
         write_csv(folder / "summary.csv", summaries)
         found = {summary.key: extremes(recording, summary, replays) for summary in summaries}
         shown = player(recording, main, summaries, replays)
-        decision = decision_statement(main, summaries)
         has_images = recording.features_of(main.key).has_images
         bars = _bars(main, summaries, losses, found, has_images=has_images)
-        pictures = _figures(recording, main, summaries, {each.name for each in bars.values() if each})
+        pictures = _figures(recording, main, summaries, {FILMSTRIP, *(each.name for each in bars.values() if each)})
         of_losses = [figure for chapter, figure in pictures if chapter == Chapter.MEASURED]
         others = [(chapter, figure) for chapter, figure in pictures if chapter != Chapter.MEASURED]
         pictured = not bars["score"] and bool(others)
@@ -97,12 +98,11 @@ def write_report(
             has_images=has_images,
             measured=losses,
             not_measured=Caveat("not_measured", text=unmeasured),
-            losses=measured_statement(losses) if losses else None,
+            sections=[(section, statement(section)) for section in answer.sections if section.key != "trust"],
+            trust_line=answer.trust,
+            trust=trust(answer),
             losses_table=measured_table(losses) if losses else None,
             losses_figures=of_losses,
-            trust=trust(losses) if losses else (),
-            decision=decision,
-            score=statement(recording, main, summaries),
             sentence_html=sentence_html,
             terms=TERMS,
             meaning=target_meaning(main.target),
@@ -115,34 +115,17 @@ def write_report(
             cards=cards(recording, main),
             tables=tables(recording, summaries, found),
             player=shown,
-            first_step=first_step((bars[name] for name in ("measured", "decision", "score")), shown),
+            first_step=first_step((bars[section.key] for section in answer.sections if section.key in bars), shown),
             player_index=json_markup(shown.index if shown else {}),
             player_episodes=episode_scripts(shown),
             picture_links=json_markup(picture_links(figure for _, figure in pictures)),
             script=script_markup(),
-            closing=closing(_caveats(recording, summaries, losses), commands, recording.header, policy=True),
+            closing=closing(answer.caveats, commands, recording.header, policy=True),
         )
         path = folder / "index.html"
         with atomic_write(path) as temporary:
             temporary.write_text(page, encoding="utf-8", errors="replace")
     return path
-
-
-def _summaries(recording: Recording, level: float) -> list[Summary]:
-    """Summaries of all attributions that explain every episode, the one that heads the findings first."""
-    first = recording.find()
-    specs = {first: recording.spec(first)} | {
-        key: spec for key, spec in recording.specs.items() if recording.complete(key)
-    }
-    return [
-        summarize(
-            recording,
-            method=key,
-            merged=spec.parameters.get("groups") == "summary",  # groups of elements that were replaced together
-            level=level,
-        )
-        for key, spec in specs.items()
-    ]
 
 
 def _bars(
@@ -183,10 +166,3 @@ def _figures(
 def _chapters(figures: Sequence[tuple[str, Figure]]) -> list[tuple[str, list[Figure]]]:
     chapters = groupby(figures, key=lambda entry: entry[0])
     return [(chapter, [figure for _, figure in entries]) for chapter, entries in chapters]
-
-
-def _caveats(recording: Recording, summaries: Sequence[Summary], losses: Measured | None) -> list[Caveat]:
-    """The caveats of what was measured, and of all methods but the controls."""
-    own = (summary for summary in summaries if not is_control(summary.unit))
-    of_attributions = run_caveats(recording, [(attribution_name(recording, summary), summary) for summary in own])
-    return [*(losses.caveats if losses else ()), *of_attributions]

@@ -12,11 +12,13 @@ from rltools._util.files import atomic_write
 from rltools._util.glossary import TERMS
 from rltools._util.text import interval, number, percent
 from rltools.ablation import RULE
+from rltools.pages.answer import attribution_name
 from rltools.pages.measured import Measured
 from rltools.pages.report._extremes import Extremes
-from rltools.pages.report._parts import attribution_name, seeds_text
+from rltools.pages.report._parts import seeds_text
 from rltools.recording import Recording
-from rltools.summary import Summary, loss_text, rank_range, ranked_at, verdict_text
+from rltools.summary import Summary, loss_of, loss_text, rank_range, verdict_text
+from rltools.summary.sentence import share_of
 from rltools.targets.scores import target_meaning
 
 MOST_ROWS = 24
@@ -50,7 +52,7 @@ def measured_table(measured: Measured) -> dict[str, Any]:
         rows.append(
             {
                 "feature": name,
-                "loss": loss_text(ranked_at(losses.players, losses.interval, player)),
+                "loss": loss_text(loss_of(losses, player)),
                 "seeds": int(losses.seeds[player]),
                 "kind": verdict.kind,
                 "verdict": verdict_text(verdict.kind, verdict.partner),
@@ -104,7 +106,7 @@ def score_table(summary: Summary, found: Sequence[Extremes]) -> tuple[str, list[
         {
             "feature": each.feature,
             "unit": summary.units[each.position],
-            "share": interval(each.share, each.low, each.high, percent),
+            "share": str(share_of(each)),
             "share_value": f"{each.share:.6g}",
             "position": position(each.share) or 0.0,
             "low": position(each.low),
