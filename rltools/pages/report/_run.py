@@ -7,7 +7,7 @@ from itertools import groupby
 from pathlib import Path
 
 from rltools._util.files import atomic_write, os_errors_as
-from rltools._util.glossary import TERMS
+from rltools._util.glossary import TERMS, method_title
 from rltools._util.html import head, render, security_policy
 from rltools._util.text import number, plural
 from rltools.errors import ArgumentError
@@ -109,6 +109,7 @@ def write_report(
             plural=plural,
             number=number,
             signed=signed,
+            method_title=method_title,
             bars=bars,
             lead=others[0][1] if pictured else None,
             chapters=_chapters(others[1:] if pictured else others),
