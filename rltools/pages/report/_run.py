@@ -45,6 +45,7 @@ def write_report(
     unmeasured: str = "",
     level: float = 0.95,
     answer: Answer | None = None,
+    experiment: str = "",
 ) -> Path:
     """Write `index.html` of a run: findings, plots, replays, tables, caveats, and the commands that reproduce it.
 
@@ -58,6 +59,7 @@ def write_report(
         unmeasured: the reason why nothing was measured, if there is one.
         level: the level of the intervals.
         answer: what the page says, if it is arranged already.
+        experiment: the title of the experiment whose page is in the folder above; "" if the run belongs to none.
 
     Returns:
         The path of the page.
@@ -90,6 +92,7 @@ def write_report(
             parts=macros("parts.html"),
             title=title,
             policy=policy,
+            experiment=experiment,
             environment=recording.header.environment_id,
             facts=facts(recording, main),
             returns=return_strip(strip(main.outcomes, main), main),
