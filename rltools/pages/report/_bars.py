@@ -98,8 +98,8 @@ def loss_bars(measured: Measured, examples: Mapping[str, StepLink]) -> Bars | No
                 note=verdict_text(verdict.kind, verdict.partner), second=other, step=examples.get(each.feature),
             )
         )  # fmt: skip
-    baseline = losses.baseline
-    notes = [f"return with everything seen: {interval(*(float(end) for end in _parts(baseline)))}"]
+    value, low, high = (float(end) for end in (losses.baseline.value, losses.baseline.low, losses.baseline.high))
+    notes = [f"return with everything seen: {interval(value, low, high)}"]
     if losses.leaders > 1 and not losses.tied_at_floor:
         notes.append(f"the first {losses.leaders} cannot be told apart")
     if math.isfinite(max(seconds, default=math.nan)):
@@ -128,10 +128,6 @@ def share_bars(summary: Summary, found: Sequence[Extremes], title: str) -> Bars 
     notes = (f"{plural(more, 'more feature')} below",) if more else ()
     name = "" if summary.target == DECISION else "importance"
     return Bars(title, rows, scale.zero, notes, name)
-
-
-def _parts(ends: object) -> tuple[object, object, object]:
-    return ends.value, ends.low, ends.high  # type: ignore[attr-defined]
 
 
 def _ends(ranked: Sequence[Ranked]) -> list[float]:
@@ -163,6 +159,4 @@ class _Scale:
         inside = kind != "uncertain" and each.share > 0 and min(end, end if low is None else low) - start >= _INSIDE
         number = start if inside else max(end, high or 0.0)
         other = self.position(second) if math.isfinite(second) else None
-        return Bar(
-            each.feature, text, start, round(end - start, 2), low, high, other, kind, note, number, inside, step
-        )
+        return Bar(each.feature, text, start, round(end - start, 2), low, high, other, kind, note, number, inside, step)

@@ -113,7 +113,11 @@ def _number(value: float) -> str:
 
 
 def _compared(
-    title: str, by_run: Mapping[str, Mapping[str, Ranked]], *, write: Callable[[Ranked], str], end: Callable[[float], str]
+    title: str,
+    by_run: Mapping[str, Mapping[str, Ranked]],
+    *,
+    write: Callable[[Ranked], str],
+    end: Callable[[float], str],
 ) -> Compared | None:
     """Arrange the numbers of runs; features come in the order of their largest number in any run."""
     largest: dict[str, float] = {}

@@ -91,6 +91,7 @@ def write_comparison(
     with os_errors_as(folder), warnings.catch_warnings():
         warnings.simplefilter("ignore", SharedEpisodesWarning)  # a caveat says so
         _write_table(folder / "summary.csv", summaries)
+        figures = compared_figures(runs, labels, folder / "plots")
         page = render(
             part("comparison.html"),
             head=head(title, style, security_policy([style], [page_script()], "font-src data:")),
@@ -109,9 +110,7 @@ def write_comparison(
             judged=judged(labels, assessments or {}),
             left_out=left_out,
             rows=[_row(runs[run], labels[run], summaries[run], folder) for run in runs],
-            figures=[
-                figure for figure, control in compared_figures(runs, labels, folder / "plots") if control or not compared
-            ],
+            figures=[figure for figure, control in figures if control or not compared],
             closing=closing(
                 _caveats(runs, labels, summaries), commands, next(iter(runs.values())).header, policy=False
             ),
@@ -189,9 +188,7 @@ def explained_by(recording: Recording) -> list[tuple[str, str]]:
     return list(dict.fromkeys((spec.method, spec.target) for spec in specs))
 
 
-def compared_figures(
-    runs: Runs, labels: dict[tuple[str, int], str], folder: Path
-) -> list[tuple[Figure, bool]]:
+def compared_figures(runs: Runs, labels: dict[tuple[str, int], str], folder: Path) -> list[tuple[Figure, bool]]:
     """The runs side by side, a figure for each method and target that all of them have; then the controls' figures.
 
     Each figure comes with whether it is one of controls.

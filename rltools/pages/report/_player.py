@@ -16,8 +16,8 @@ import numpy as np
 from rltools._util.glossary import ENDINGS
 from rltools.errors import RltoolsError
 from rltools.pages.replay._encode import packed, quantized
-from rltools.pages.replay.rows import maps, pictures, summed, webp_uri
-from rltools.pages.report._rows import ShownRow, shown_rows
+from rltools.pages.replay.rows import maps, pictures, webp_uri
+from rltools.pages.report._rows import ShownRow, shown_rows, summed_rows
 from rltools.recording import Episode, Recording
 from rltools.spaces import Part
 from rltools.spaces.leaves import pick
@@ -76,7 +76,7 @@ def player(recording: Recording, main: Summary, summaries: Sequence[Summary], re
         states = episode.states.reshape(len(episode), -1)[chosen]
         values = np.stack([row.observed(states) for row in rows], axis=1)
         scaled = _attributions(recording, number, chosen, main)
-        added = summed(scaled, rows)
+        added = summed_rows(scaled, rows)
         sizes.append(np.abs(added[np.isfinite(added)]))
         largest = np.maximum(largest, np.abs(np.nan_to_num(values)).max(axis=0, initial=0.0))
         episodes.append(
@@ -120,11 +120,11 @@ def _attributions(recording: Recording, number: int, steps: np.ndarray, main: Su
     """Attributions `[step, target, element]` as the page compares them: times the std if they are per unit."""
     attribution = recording.attribution_of(main.key, episodes=[number])
     values = attribution.values.reshape(*attribution.values.shape[:2], -1)[steps]
-    return values if main.std is None else values * main.std
+    return np.asarray(values if main.std is None else values * main.std)
 
 
 def _targets(recording: Recording, number: int, steps: np.ndarray, main: Summary) -> np.ndarray:
-    return recording.attribution_of(main.key, episodes=[number]).scores[steps]
+    return np.asarray(recording.attribution_of(main.key, episodes=[number]).scores[steps])
 
 
 def _episode(recording: Recording, episode: Episode, steps: np.ndarray) -> dict[str, Any]:
@@ -165,7 +165,7 @@ def _decisions(
     groups = [np.sort(elements) for _, elements in attribution.spec.rows(attribution.features)]
     whole = np.array([any(np.array_equal(np.sort(row.entries), group) for group in groups) for row in rows])
     # Of an action of several dimensions the one that changes most.
-    changes = np.nan_to_num(summed(values, rows)).max(axis=1)
+    changes = np.nan_to_num(summed_rows(values, rows)).max(axis=1)
     return quantized(np.where(whole, changes, np.nan), np.dtype("i1"))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -65,6 +66,11 @@ def shown_rows(recording: Recording, main: Summary) -> list[ShownRow]:
         sizes[elements] = size / len(elements)
     ranked = sorted(rows, key=lambda row: -sizes[row.entries].sum())[:MOST_ROWS]
     return sorted(ranked, key=lambda row: int(row.entries[0]))
+
+
+def summed_rows(values: np.ndarray, rows: Sequence[ShownRow]) -> np.ndarray:
+    """Sums over the elements of each row, `[..., element]` -> float64 `[..., row]`."""
+    return np.stack([values[..., row.entries].sum(axis=-1, dtype=np.float64) for row in rows], axis=-1)
 
 
 def _choices(part: Part, names: tuple[str, ...]) -> list[ShownRow]:

@@ -141,15 +141,16 @@ def _bars(
     has_images: bool,
 ) -> dict[str, Bars | None]:
     """The pictures of what was measured, of how the decision changes and of what moves the score."""
-    examples = {
-        name: each.example for name, each in zip(main.features, found[main.key], strict=False) if each.example
-    }
+    examples = {name: each.example for name, each in zip(main.features, found[main.key], strict=False) if each.example}
     decision = next((summary for summary in summaries if summary.target == DECISION), None)
-    return {
+    bars = {
         "measured": loss_bars(losses, examples) if losses else None,
         "decision": share_bars(decision, found[decision.key], "How often the decision changes") if decision else None,
-        "score": None if main.target == DECISION or has_images else share_bars(main, found[main.key], "Share of what moves the score"),
+        "score": None,
     }
+    if main.target != DECISION and not has_images:
+        bars["score"] = share_bars(main, found[main.key], "Share of what moves the score")
+    return bars
 
 
 def _figures(
