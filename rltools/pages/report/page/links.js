@@ -3,9 +3,11 @@
 
 import { byId } from "../../replay/page/document.js";
 import { makePictureLinks } from "./picture_links.js";
+import { makePressable } from "./pressed.js";
 
 export function makeLinks(player) {
   const pictures = makePictureLinks(JSON.parse(byId("picture-links").textContent));
+  document.querySelectorAll("span.step").forEach(makePressable);
   let last = null;
 
   function stepAt(event) {

@@ -1,6 +1,7 @@
 // Tables that sort by a column, and copy themselves as lines of tab-separated values.
 
 import { element } from "../../replay/page/document.js";
+import { makePressable } from "./pressed.js";
 
 export function makeTables() {
   for (const table of document.querySelectorAll("table.sortable")) {
@@ -11,8 +12,8 @@ export function makeTables() {
 
 function makeSortable(table, head, column) {
   if (head.dataset.sort === undefined) return;
-  const button = element("button", "sort");
-  button.type = "button";
+  const button = element("span", "sort");
+  makePressable(button);
   button.append(...head.childNodes);
   head.append(button);
   button.addEventListener("click", () => {
