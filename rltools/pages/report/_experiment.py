@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 from rltools import plots
 from rltools._util.files import atomic_write, os_errors_as
 from rltools._util.glossary import TERMS
-from rltools._util.html import head, render, security_policy
+from rltools._util.html import head, render
 from rltools._util.text import interval, plural
 from rltools.pages.answer import attribution_name
 from rltools.pages.measured import measured_ablation
 from rltools.pages.report._compared import compared_losses, compared_shares
 from rltools.pages.report._measured import judged, needs, needs_caption
-from rltools.pages.report._parts import Figure, closing, drawn, macros, page_style, part
+from rltools.pages.report._parts import Figure, closing, drawn, macros, part
 from rltools.pages.report._script import page_script, script_markup
 from rltools.pages.report._statement import sentence_html
 from rltools.recording import Recording, SharedEpisodesWarning, shared_episodes
@@ -86,7 +86,6 @@ def write_comparison(
     measured = [find_loss_lead(ablation, agent=labels[run]) for run, ablation in ablations.items()]
     agreement = find_agreement(summaries)
     targets = dict.fromkeys(summary.target for of_run in summaries.values() for summary in of_run)
-    style = page_style()
     compared = list(filter(None, (compared_losses(labels, ablations), *compared_shares(labels, summaries))))
     with os_errors_as(folder), warnings.catch_warnings():
         warnings.simplefilter("ignore", SharedEpisodesWarning)  # a caveat says so
@@ -94,7 +93,7 @@ def write_comparison(
         figures = compared_figures(runs, labels, folder / "plots")
         page = render(
             part("comparison.html"),
-            head=head(title, style, security_policy([style], [page_script()], "font-src data:")),
+            head=head(title, part("page.css"), [page_script()]),
             parts=macros("parts.html"),
             plural=plural,
             compared=compared,

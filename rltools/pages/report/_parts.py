@@ -25,12 +25,6 @@ def part(name: str) -> str:
     return files("rltools.pages.report").joinpath("page").joinpath(name).read_text(encoding="utf-8")
 
 
-def page_style() -> str:
-    """The style of the pages: the colors that pages and plots share, then the page's own rules."""
-    palette = files("rltools").joinpath("_util").joinpath("palette.css").read_text(encoding="utf-8")
-    return f"{palette}{part('stub.css')}{part('page.css')}"
-
-
 def macros(name: str) -> Any:
     """The macros of a template of this package."""
     from jinja2 import Environment, StrictUndefined

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rltools._util.files import atomic_write, os_errors_as
 from rltools._util.glossary import TERMS, method_title
-from rltools._util.html import head, render, security_policy
+from rltools._util.html import head, render
 from rltools._util.text import number, plural
 from rltools.errors import ArgumentError
 from rltools.pages.answer import Answer, answer_of
@@ -21,7 +21,7 @@ from rltools.pages.report._parts import (
     closing,
     drawn,
     macros,
-    page_style,
+   
     part,
     picture_links,
 )
@@ -73,7 +73,7 @@ def write_report(
     folder = recording.directory
     answer = answer_of(recording, unmeasured=unmeasured, level=level) if answer is None else answer
     summaries, main, losses = answer.summaries, answer.main, answer.measured
-    style, policy = page_style(), recording.header.policy
+    policy = recording.header.policy
     title = f"What {policy} {'needs' if losses else 'looks at'}"
     replays, _ = replay_files(recording, main)
     with os_errors_as(folder):
@@ -88,7 +88,7 @@ def write_report(
         pictured = not bars["score"] and bool(others)
         page = render(
             part("run.html"),
-            head=head(title, style, security_policy([style], [page_script()], "font-src data:")),
+            head=head(title, part("page.css"), [page_script()]),
             parts=macros("parts.html"),
             title=title,
             policy=policy,
