@@ -34,7 +34,7 @@ def number(value: float, digits: int = 4) -> str:
     """
     if math.isnan(value):
         return "–"
-    if 10 ** min(digits, 3) <= abs(value) < _LARGEST:
+    if 10 ** min(digits, 3) - 0.5 <= abs(value) < _LARGEST:
         text = f"{value:,.{max(0, digits - 1 - math.floor(math.log10(abs(value))))}f}"
         text = text.rstrip("0").rstrip(".") if "." in text else text
     else:
@@ -143,6 +143,31 @@ def plus_minus(value: float, low: float, high: float) -> tuple[str, str]:
     return fixed(value, decimals), f" ± {fixed(half, decimals)}"
 
 
+def with_unit(name: str, unit: str) -> str:
+    """A feature with its unit, as on an axis; a unit that is a multiple, by which values are divided, as a divisor.
+
+    >>> with_unit("angle", "rad"), with_unit("y velocity", "7.5 length units/s"), with_unit("contact", "")
+    ('angle (rad)', 'y velocity / (7.5 length units/s)', 'contact')
+    """
+    if not unit:
+        return name
+    return f"{name} / ({unit})" if is_multiple(unit) else f"{name} ({unit})"
+
+
+def value_with_unit(value: str, unit: str) -> str:
+    """A value with its unit; of a unit that is a multiple as a product.
+
+    >>> value_with_unit("−0.80", "7.5 length units/s"), value_with_unit("0.1", "rad"), value_with_unit("1", "")
+    ('−0.80 × 7.5 length units/s', '0.1 rad', '1')
+    """
+    return f"{value} × {unit}" if is_multiple(unit) else f"{value} {unit}".rstrip()
+
+
+def is_multiple(unit: str) -> bool:
+    """Whether a unit begins with a number, so that it is a multiple of a unit: "7.5 length units/s"."""
+    return unit[:1].isdigit()
+
+
 def ordinal(rank: int) -> str:
     """A rank as text.
 
@@ -151,6 +176,15 @@ def ordinal(rank: int) -> str:
     """
     ending = "th" if rank % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(rank % 10, "th")
     return f"{rank}{ending}"
+
+
+def ordinal_word(rank: int) -> str:
+    """A rank in a sentence.
+
+    >>> ordinal_word(1), ordinal_word(3), ordinal_word(7)
+    ('first', 'third', '7th')
+    """
+    return {1: "first", 2: "second", 3: "third"}.get(rank) or ordinal(rank)
 
 
 def listed(parts: Iterable[str], most: int | None = None) -> str:

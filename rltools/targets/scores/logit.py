@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 @score(
     meaning="the raw score of {}, before scores become probabilities",
     title="the logit of {}",
+    noun="logit",
     linear=lambda outputs: 0.0,
 )
 def logit(outputs: Tensor, rows: Rows) -> Tensor:
