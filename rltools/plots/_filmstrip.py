@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rltools._util.text import plural
-from rltools.plots.drawing.colors import GRAY, INK, PALE, action_color, color_limit, signed_colors
+from rltools.plots.drawing.colors import action_color, color_limit, signed_colors, theme_color
 from rltools.plots.drawing.labels import inches, plain, wrapped
 from rltools.plots.drawing.legends import MAX_ACTIONS, action_labels, most_taken, others_label
-from rltools.plots.drawing.panels import draw_attributions, draw_line
+from rltools.plots.drawing.panels import draw_attributions, draw_line, draw_runs
 from rltools.plots.drawing.plot_info import Chapter, plot
+from rltools.plots.drawing.quantities import effect_words, ending_words
 from rltools.plots.drawing.style import (
     CHARACTERS_PER_INCH,
     DATA_INCHES,
@@ -122,12 +122,11 @@ def filmstrip(
     room = _LEGEND_PART * data
     columns = len(keys) if sum(texts) <= room else max(1, int(room // max(texts)))
     rows = _rows(strip, len(order), recording.header, -(-len(keys) // max(columns, 1)))
-    name = plain(summary.labels[label_index], 30)
     outcome = None if strip is None else strip.outcome
     notes = (
         *describe(summary)[:1],
         *_episode_notes(outcome),
-        f"{quantity.name} of {name}",
+        effect_words(quantity, summary.labels[label_index]),
         label_note(summary, label),
     )
     lines = wrapped(notes, int(CHARACTERS_PER_INCH * data)).count("\n") + 1
@@ -198,10 +197,7 @@ def _rows(strip: Filmstrip | None, features: int, header: Header, legend_lines: 
 def _episode_notes(outcome: Outcome | None) -> tuple[str, ...]:
     if outcome is None:
         return ("n = 0 steps",)
-    ending = outcome.ended if outcome.ended != "limit" else "stopped"
-    return (
-        f"episode {outcome.number}: return {outcome.total_reward:.4g}, {ending} after {plural(outcome.steps, 'step')}",
-    )
+    return (f"episode {outcome.number}: return {outcome.total_reward:.4g}, {ending_words(outcome)}",)
 
 
 def _name_rows(axes: Axes, rows: _Rows, labels: Sequence[str]) -> None:
@@ -215,7 +211,7 @@ def _name_steps(axes: Axes, panel: Axes, rows: _Rows) -> None:
     from matplotlib.ticker import MaxNLocator
 
     panel.xaxis.set_major_locator(MaxNLocator(8, integer=True, steps=[1, 2, 5, 10]))
-    panel.tick_params(axis="x", length=2.5, pad=2, labelsize="small", color=GRAY)
+    panel.tick_params(axis="x", length=2.5, pad=2, labelsize="small", color=theme_color("muted"))
     axes.xaxis.label.set(ha="right", va="top")
     axes.xaxis.set_label_coords(-5 / 72 / _DATA, rows.actions[0] - 4.5 / 72 / rows.height)
 
@@ -244,7 +240,7 @@ def _draw_frames(axes: Axes, strip: Filmstrip, rows: _Rows) -> None:
             tall,
             corners,
             facecolor="none",
-            edgecolor=PALE,
+            edgecolor=theme_color("line"),
             linewidth=0.8,
             transform=panel.transData,
         )
@@ -252,8 +248,8 @@ def _draw_frames(axes: Axes, strip: Filmstrip, rows: _Rows) -> None:
         shown.set_clip_path(edge)
         middle, time = left + part / 2, (step + 0.5) / steps
         axes.plot(
-            [middle, time], [bottom - 0.08 * (bottom - below), below + 0.08 * (bottom - below)], color=GRAY,
-            linewidth=0.9, transform=axes.transAxes, clip_on=False, solid_capstyle="round",
+            [middle, time], [bottom - 0.08 * (bottom - below), below + 0.08 * (bottom - below)],
+            color=theme_color("muted"), linewidth=0.9, transform=axes.transAxes, clip_on=False, solid_capstyle="round",
         )  # fmt: skip
 
 
@@ -277,7 +273,7 @@ def _action_keys(strip: Filmstrip, header: Header) -> list[_ActionKey]:
     named, other_count = most_taken(positions)
     others = tuple(sorted(set(positions.tolist()) - set(named)))
     keys = [_ActionKey(texts[position], action_color(position), (position,)) for position in named]
-    return [*keys, *(_ActionKey(text, GRAY, others) for text in others_label(other_count))]
+    return [*keys, *(_ActionKey(text, theme_color("muted"), others) for text in others_label(other_count))]
 
 
 def _draw_actions(panel: Axes, strip: Filmstrip, header: Header, keys: Sequence[_ActionKey]) -> None:
@@ -292,16 +288,7 @@ def _draw_actions(panel: Axes, strip: Filmstrip, header: Header, keys: Sequence[
         for key, column in zip(keys, drawn.T, strict=True):
             draw_line(panel, column, key.color)
         return
-    positions = actions.astype(np.int64) - header.action_start
-    starts = np.flatnonzero(np.diff(positions, prepend=positions[0] - 1))
-    ends = np.append(starts[1:], len(positions))
-    for key in keys:
-        runs = [
-            (start - 0.5, end - start)
-            for start, end in zip(starts, ends, strict=True)
-            if positions[start] in key.positions
-        ]
-        panel.broken_barh(runs, (0, 1), facecolors=key.color, linewidth=0, antialiased=False)
+    draw_runs(panel, actions.astype(np.int64) - header.action_start, (0, 1))
 
 
 def _draw_legend(axes: Axes, row: Extent, keys: Sequence[_ActionKey], columns: int) -> None:
@@ -335,8 +322,8 @@ def _draw_legend(axes: Axes, row: Extent, keys: Sequence[_ActionKey], columns: i
     bar.set_xticks([])
     bar.set_yticks([])
     keep_spines(bar)
-    for text, x, side, points in (("lowers", left, "right", -4), ("raises", right, "left", 4)):
+    for word, x, side, points in (("lowers", left, "right", -4), ("raises", right, "left", 4)):
         axes.annotate(
-            text, (x, middle), xycoords="axes fraction", xytext=(points, 0), textcoords="offset points", ha=side,
-            va="center_baseline", fontsize="small", color=INK, annotation_clip=False,
+            word, (x, middle), xycoords="axes fraction", xytext=(points, 0), textcoords="offset points", ha=side,
+            va="center_baseline", fontsize="small", color=theme_color("ink"), annotation_clip=False,
         )  # fmt: skip

@@ -10,11 +10,11 @@ from rltools.attributions import is_control
 from rltools.stats import FEWEST_RANKED, Interval, chance
 from rltools.summary._ablation_curves import ORDERS, AblationCurves, ablation_curves
 from rltools.summary._action_matrix import ActionMeans, action_means
-from rltools.summary._agreement import Agreement, Ranking, agreement
+from rltools.summary._agreement import RANDOM, Agreement, Ranking, agreement, without_random
 from rltools.summary._coalition_values import PlayerValues, player_values
 from rltools.summary._data import DECISION, Ranked, Residuals, Returns, leaders, ranked_at, ranked_features
 from rltools.summary._decision import Decision, contrast_key, decision_at
-from rltools.summary._dependence import Dependence, value_dependence
+from rltools.summary._dependence import Curve, Dependence, value_dependence
 from rltools.summary._estimates import Statistics
 from rltools.summary._filmstrip import Filmstrip, filmstrip_steps
 from rltools.summary._find import find_decision
@@ -23,6 +23,7 @@ from rltools.summary._find_in_run import find_in_run, part_shares
 from rltools.summary._find_in_runs import find_agreement, find_leads, find_rankings
 from rltools.summary._find_losses import ablation_caveats, find_loss_lead, find_losses, loss_of
 from rltools.summary._images import Choosing, ImageSteps, pictured
+from rltools.summary._importance import RANDOM_MAPS, random_shares
 from rltools.summary._lags import Lags, lag_shares, lagged_key
 from rltools.summary._losses import MeasuredLosses, measured_losses
 from rltools.summary._marks import marked, marked_loss
@@ -56,12 +57,15 @@ __all__ = [
     "DECISION",
     "FEWEST_RANKED",
     "ORDERS",
+    "RANDOM",
+    "RANDOM_MAPS",
     "AblationCurves",
     "ActionMeans",
     "Agreement",
     "Caveat",
     "Cells",
     "Choosing",
+    "Curve",
     "Decision",
     "Dependence",
     "EpisodeSteps",
@@ -136,6 +140,7 @@ __all__ = [
     "pictured",
     "player_values",
     "quantity_of",
+    "random_shares",
     "rank_range",
     "ranked_at",
     "ranked_features",
@@ -150,5 +155,6 @@ __all__ = [
     "value_dependence",
     "verdict_text",
     "when",
+    "without_random",
     "write_trust",
 ]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rltools.plots.drawing.colors import action_color, theme_color, value_colors
-from rltools.plots.drawing.legends import action_labels, color_bar, legend_beside, most_taken, others_label
+from rltools.plots.drawing.legends import Extent, action_labels, color_bar, legend_beside, most_taken, others_label
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,7 +46,7 @@ def color_by_action(axes: Axes, positions: np.ndarray, names: Sequence[str]) -> 
     return [colors.get(position, theme_color("muted")) for position in positions.tolist()]
 
 
-def color_by_value(axes: Axes, values: np.ndarray, name: str) -> list[Color]:
+def color_by_value(axes: Axes, values: np.ndarray, name: str, extent: Extent = (0.1, 0.8)) -> list[Color]:
     """The color of each value, with a color bar on the right.
 
     The color scale runs from the 5th to the 95th percentile; from the minimum to the maximum where these coincide.
@@ -55,10 +55,11 @@ def color_by_value(axes: Axes, values: np.ndarray, name: str) -> list[Color]:
         axes: the axes beside which the color bar stands.
         values: float `[step]`.
         name: label of the color bar, with the unit.
+        extent: bottom and height of the color bar, as fractions of the axes.
     """
     low, high = (float(end) for end in np.percentile(values, [5, 95]))
     end_labels = ("≤ {}", "≥ {}")
     if high <= low:
         low, high, end_labels = float(values.min()), float(values.max()), ("{}", "{}")
-    color_bar(axes, value_colors(), (low, high) if high > low else (low - 1, low + 1), name, end_labels)
+    color_bar(axes, value_colors(), (low, high) if high > low else (low - 1, low + 1), name, end_labels, extent)
     return [tuple(color) for color in value_colors()((values - low) / ((high - low) or 1.0))]
