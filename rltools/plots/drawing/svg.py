@@ -101,8 +101,9 @@ def svg_markup(svg: bytes, name: str, alt: str, colors: Colors = "page") -> str:
 def step_links(figure: Figure, name: str) -> dict[str, dict[str, Any]]:
     """What the elements of a figure stand for, for the script of a page: `{id: {kind, episode, step, ...}}`.
 
-    The ids are those of the elements in the markup of this name. A span also has `x`, its left and right end in the units of the SVG, `y`, its upper and lower end, and `limits`,
-    the steps at its ends. Rows have `names`, and `y`, the middle of each. The figure must have been drawn.
+    The ids are those of the elements in the markup of this name. A span also has `x`, its left and right end in the
+    units of the SVG, `y`, its upper and lower end, and `limits`, the steps at its ends. Rows have `names`, and `y`, the
+    middle of each. The figure must have been drawn.
     """
     return {f"{name}-{gid}": _link_data(link, figure) for gid, link in linked(figure).items()}
 
