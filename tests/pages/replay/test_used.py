@@ -56,7 +56,7 @@ def test_playing_goes_on_until_it_is_paused(used: Any) -> None:
 def test_moments_are_buttons_marks_and_keys(used: Any, data_of: Callable[[Path], Any], page: Path) -> None:
     highlights = data_of(page)["highlights"]
     steps = [moment["step"] for moment in highlights]
-    assert {"gap", "entropy", "attribution"} <= {moment["kind"] for moment in highlights}
+    assert {"margin", "entropy", "attribution"} <= {kind for moment in highlights for kind in moment["kinds"]}
     text = used.run("[...document.querySelectorAll('.highlight-list button')].map((x) => x.textContent)")
     assert text == [f"step {moment['step']}{moment['text']}" for moment in highlights]
     assert used.run("document.querySelectorAll('#highlight-marks .highlight-mark').length") == len(highlights)
