@@ -168,5 +168,5 @@ def _correlation(first: Ranking, second: Ranking, level: float) -> tuple[float, 
         agreeing = rank_agreement(first.ranks, second.ranks, paired=first.agent == second.agent)
     if agreeing is None:
         return np.nan, np.nan, np.nan
-    ends = agreeing.interval(level)
+    ends = agreeing.reported(level)
     return float(ends.value), float(np.maximum(ends.low, -1)), float(np.minimum(ends.high, 1))
