@@ -16,11 +16,11 @@ from rltools.summary._data import DECISION, Ranked, Residuals, Returns, leaders,
 from rltools.summary._decision import Decision, contrast_key, decision_at
 from rltools.summary._dependence import Dependence, value_dependence
 from rltools.summary._estimates import Statistics
-from rltools.summary._find import find_decision
 from rltools.summary._find_caveats import run_caveats
-from rltools.summary._find_in_run import find_in_run, part_shares
+from rltools.summary._find_in_run import find_in_run, find_memory
 from rltools.summary._find_in_runs import find_agreement, find_leads, find_rankings
 from rltools.summary._find_losses import ablation_caveats, find_loss_lead, find_losses
+from rltools.summary._find_levels import find_decision
 from rltools.summary._images import Choosing, ImageSteps, pictured
 from rltools.summary._lags import Lags, lag_shares, lagged_key
 from rltools.summary._losses import MeasuredLosses, measured_losses
@@ -99,6 +99,7 @@ __all__ = [
     "find_leads",
     "find_loss_lead",
     "find_losses",
+    "find_memory",
     "find_rankings",
     "find_trust",
     "is_control",
@@ -109,7 +110,6 @@ __all__ = [
     "loss_text",
     "measured_losses",
     "method_name",
-    "part_shares",
     "phase_means",
     "pictured",
     "player_values",

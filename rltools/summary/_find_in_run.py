@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-
-import numpy as np
+from dataclasses import replace
 
 from rltools.recording import Recording
 from rltools.summary._agreement import agreement
-from rltools.summary._data import DECISION, Ranked, SummaryData, leaders, ranked_at
-from rltools.summary._estimates import scores_of
+from rltools.summary._data import DECISION, Ranked, SummaryData, leaders
 from rltools.summary._find import find, find_decision
 from rltools.summary._lags import lag_shares
-from rltools.summary._sums import magnitudes
 from rltools.summary._when import When, when
 from rltools.summary.finding import Finding, FindingKind, number_of
 
+HALF = 0.5
 TIMED = 3
 """The most features for which findings say when in an episode they matter."""
 
@@ -24,7 +22,7 @@ TIMED = 3
 def find_in_run(recording: Recording, main: SummaryData, summaries: Sequence[SummaryData]) -> tuple[Finding, ...]:
     """The findings of a run, the most important first; `run_caveats` has its caveats.
 
-    The first finding heads a page. A finding of kind "lead_time" says when it holds; each "next" belongs to the finding
+    The first finding heads a page: for a recurrent policy memory against the moment, where that is certain. A finding of kind "lead_time" says when it holds; each "next" belongs to the finding
     before it.
 
     Args:
@@ -41,13 +39,17 @@ def find_in_run(recording: Recording, main: SummaryData, summaries: Sequence[Sum
     timed = {part.feature: part for part in when(recording, main, names)}
     tied = leaders(main)
     first = timed.pop(tied[0].feature, None) if len(tied) == 1 else None
+    memory = tuple(find_memory(recording, summaries))
+    if any(_is_certain(finding) for finding in memory):
+        others[0] = replace(others[0], moment=True)
+    leading = tuple(finding for finding in memory if _is_certain(finding))
     return (
+        *leading,
         others[0],
         *([] if first is None else [_time("lead_time", first)]),
         *others[1:],
-        *_arrays(recording, main),
         *(_time("time", part) for part in timed.values()),
-        *_memory(recording, summaries),
+        *(finding for finding in memory if finding not in leading),
         *_decision(main, summaries),
         *_agreement(recording, main),
         *by_action,
@@ -59,47 +61,18 @@ def _time(kind: FindingKind, part: When) -> Finding:
     return Finding(kind, (share,), part=part.part, even=0.0 if part.is_third else part.even)
 
 
-def _arrays(recording: Recording, main: SummaryData) -> Iterator[Finding]:
-    shares = part_shares(recording, main)
-    if shares:
-        yield Finding("arrays", shares, method=main.method, target=main.target, level=main.level)
+def _is_certain(memory: Finding) -> bool:
+    """Whether the past certainly carries more, or less, than half."""
+    return memory.subjects[0].low > HALF or memory.subjects[0].high < HALF
 
 
-def part_shares(recording: Recording, summary: SummaryData) -> tuple[Ranked, ...]:
-    """The share of each array of a Dict or Tuple observation, the largest first; empty if there is only one array.
-
-    It is the sum of the shares of its features, with an interval of its own, because intervals of features do not add
-    up.
+def find_memory(recording: Recording, summaries: Sequence[SummaryData]) -> Iterator[Finding]:
+    """The share of past observations, for attributions over a window of observations.
 
     Args:
-        recording: the recording of the summary.
-        summary: the summary of one of its attributions, of targets of one score: others have no common unit.
+        recording: the recording of the summaries.
+        summaries: of its attributions; those over no window are passed over.
     """
-    parts = recording.features_of(summary.key).parts
-    if len(parts) < 2 or len(set(scores_of(summary.labels))) > 1:
-        return ()
-    groups = recording.spec(summary.key).rows(recording.features_of(summary.key))
-    part_of = np.array(
-        [
-            next(index for index, part in enumerate(parts) if part.start <= elements[0] < part.stop)
-            for _, elements in groups
-        ]
-    )
-    sizes = magnitudes(recording, summary.key).mattering()
-    if len(sizes.sizes) == 0:
-        return ()
-
-    def shares(totals: np.ndarray) -> dict[str, np.ndarray]:
-        by_part = np.stack([totals[:, part_of == index].sum(axis=1) for index in range(len(parts))], axis=1)
-        return {"": by_part / by_part.sum(axis=1, keepdims=True)}
-
-    share = sizes.drawn(shares)[""].interval(summary.level, "share")
-    names = [part.leaf.name for part in parts]
-    return tuple(ranked_at(names, share, int(index)) for index in np.argsort(-share.value, kind="stable"))
-
-
-def _memory(recording: Recording, summaries: Sequence[SummaryData]) -> Iterator[Finding]:
-    """The share of past observations, for attributions over a window of observations."""
     for summary in summaries:
         window = recording.spec(summary.key).window
         if not window or not summary.n:

@@ -12,7 +12,7 @@ from rltools.errors import ArgumentError
 from rltools.recording import Episode, Recording
 from rltools.stats import Interval
 from rltools.summary._bins import BinSums, binned_means
-from rltools.summary.episodes import explained, flat, grouped, usable, without_draws
+from rltools.summary.episodes import Groups, explained, flat, grouped, usable, without_draws
 
 ALIGNMENTS = ("time", "start", "end")
 
@@ -49,6 +49,7 @@ def phase_means(
     align: str = "time",
     event: Event | None = None,
     level: float = 0.95,
+    groups: Groups | None = None,
 ) -> Phases:
     """Attributions of some features along the episodes, averaged over episodes.
 
@@ -64,6 +65,7 @@ def phase_means(
         event: aligns episodes at an event: a feature and a number, for the first step at which it is larger; or a
             function from an episode to the step or None. Episodes without the event are left out.
         level: the level of the intervals, over episodes and draws.
+        groups: what values are summed over, such as `Summary.rows`; None for the variables.
 
     Raises:
         RecordingError: an episode is not explained yet.
@@ -75,8 +77,8 @@ def phase_means(
             f"align={align!r} is none of {', '.join(ALIGNMENTS)}; to align at an event, pass "
             f"event=(feature, number), for instance event=('left leg contact', 0.5)"
         )
-    told_apart = recording.spec(key).rows(recording.features_of(key))
-    groups = [told_apart[position] for position in positions]
+    rows = recording.rows(key) if groups is None else groups
+    groups = [rows[position] for position in positions]
     series: list[Series] = []
     draws: list[np.ndarray | None] = []
     for episode, attribution in explained(recording, key):

@@ -11,6 +11,7 @@ from rltools.attributions import is_control
 from rltools.stats import chance
 from rltools.summary._data import DECISION, Ranked, SummaryData
 from rltools.summary._when import MOST
+from rltools.summary._wording_of_levels import at_the_moment, no_lead
 from rltools.summary.finding import NAMED, Finding, wording
 from rltools.summary.sentence import Sentence, joined, listed, share_of, source, span
 
@@ -64,12 +65,14 @@ def _doubt(finding: Finding) -> str:
 @wording("lead")
 def _lead(finding: Finding) -> Sentence:
     first, *tied = finding.subjects
+    if finding.leaders > 1 and finding.noun != "feature" and finding.target != DECISION:
+        return no_lead(finding)
     if finding.target == DECISION:
         start = f"Replacing {first.feature} with its value in another visited state "
         sentence = start + effect(first, continuous=finding.continuous)
         beside = [_change(change, continuous=finding.continuous) for change in tied]
     else:
-        sentence = span(first.feature, "feature") + " makes up " + share_of(first)
+        sentence = at_the_moment(finding) + span(first.feature, "feature") + " makes up " + share_of(first)
         sentence += f" of what moves the {_noun(finding)}"
         beside = [with_share(ranked) for ranked in tied]
     if finding.leaders > 1:
@@ -176,20 +179,6 @@ def _lead_time(finding: Finding) -> Sentence:
 def _in_steps(finding: Finding) -> Sentence | str:
     """The share of the steps in a part; thirds need none."""
     return f", in {100 * finding.even:.0f} % of the steps" if finding.even else ""
-
-
-@wording("arrays")
-def _arrays(finding: Finding) -> Sentence:
-    shares = joined([with_share(ranked) for ranked in finding.subjects])
-    return "Shares of the arrays in an observation: " + shares + "."
-
-
-@wording("memory")
-def _memory(finding: Finding) -> Sentence:
-    past = share_of(finding.subjects[0])
-    window = plural(finding.n, "observation")
-    start = "Through the recurrent state, past observations carry " + past
-    return start + f" of the weight of the last {window}" + source(finding.source) + "."
 
 
 @wording("agreement")
