@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from rltools.pages.measured import Measured, measured
 from rltools.recording import Recording
-from rltools.summary import Caveat, Finding, Summary, find_decision
+from rltools.summary import Caveat, Finding, Summary, find_decision, find_memory, with_memory
 
 if TYPE_CHECKING:
     from rltools.ablation import Ablation
@@ -27,6 +27,7 @@ class Analysis:
             actions are unbounded, so that a change has no scale.
         ablation: what the return is without each feature; None if that was not measured.
         unmeasured: the reason why not; "" if it was, or if it was not wanted.
+        memory: the summary of the last observations of a recurrent policy, through its state; None for others.
     """
 
     recording: Recording
@@ -35,6 +36,7 @@ class Analysis:
     decisions: Summary | None = None
     ablation: Ablation | None = None
     unmeasured: str = ""
+    memory: Summary | None = None
 
     @property
     def findings(self) -> tuple[Finding | Caveat, ...]:
@@ -42,10 +44,16 @@ class Analysis:
         decisions = () if self.decisions is None else find_decision(self.decisions)
         gathered = self.measured
         if gathered is None:
-            caveat, findings = Caveat("not_measured", text=self.unmeasured), self.summary.findings
+            caveat, findings = Caveat("not_measured", text=self.unmeasured), self.of_score
             own = 0 if decisions else 1 + (len(findings) > 1 and findings[1].kind == "next")
             return (*decisions, *findings[:own], caveat, *findings[own:])
-        return (*gathered.findings, *gathered.trust, *decisions, *self.summary.findings)
+        return (*gathered.findings, *gathered.trust, *decisions, *self.of_score)
+
+    @cached_property
+    def of_score(self) -> tuple[Finding | Caveat, ...]:
+        """What moves the score: of a recurrent policy memory against the moment first, where that is certain."""
+        memory = () if self.memory is None else tuple(find_memory(self.recording, [self.memory]))
+        return with_memory(memory, self.summary.findings)
 
     @cached_property
     def measured(self) -> Measured | None:

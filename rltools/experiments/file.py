@@ -32,6 +32,7 @@ from rltools.explanation.spec import decodes, with_groups
 from rltools.metrics import find_metric
 from rltools.policies.base import Policy
 from rltools.recording import as_path
+from rltools.recording.attribution import VARIABLES
 from rltools.targets import fitting_target
 
 MAX_ENTRIES = 200

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from rltools.spaces.leaves import Leaf
+from rltools.spaces.leaves import Leaf, nest, pick
 from rltools.spaces.parts import Part
 
 if TYPE_CHECKING:
@@ -195,3 +195,36 @@ def encode(features: Features, x: Any, xp: Any = np) -> Any:
                 product = (product[..., :, None] * factor[..., None, :]).reshape(*lead, -1)
         pieces.append(product)
     return xp.concatenate(pieces, axis=-1).reshape(*lead, *features.shape)
+
+
+def decode_observations(features: Features, observations: Any) -> Any:
+    """Observations as an environment returns them, with each choice that has factors as the values of these.
+
+    Args:
+        features: of the encoded observation.
+        observations: `[step, ...]`; for a Dict or Tuple a structure of such arrays.
+
+    Returns:
+        The same, as `features.decoded.encode` takes it: a choice is int64 `[step, factor]`.
+
+    Example:
+        >>> import numpy as np
+        >>> import rltools
+        >>> features = rltools.load_policy("taxi-masked-ppo").features
+        >>> decode_observations(features, np.array([137])).tolist()
+        [[1, 1, 4, 1]]
+    """
+    if not any(features.factors):
+        return observations
+    given = iter(features.factors)
+    decoded = []
+    for leaf in features.leaves:
+        values = np.asarray(pick(observations, leaf))
+        if leaf.kind == "choice":
+            chosen, columns = values.reshape(len(values), -1).astype(np.int64), []
+            for index, start in enumerate(leaf.starts):
+                sizes = tuple(len(factor.values) for factor in next(given))
+                columns += np.unravel_index(chosen[:, index] - start, sizes) if sizes else [chosen[:, index]]
+            values = np.stack(columns, axis=1)
+        decoded.append((leaf, values))
+    return nest(decoded)

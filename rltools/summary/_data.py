@@ -98,13 +98,18 @@ class SummaryData:
     unseen: tuple[str, ...] = ()
     apart: str = ""
     inside: tuple[SummaryData, ...] = ()
-    noun: str = "feature"
+    nouns: tuple[str, ...] = ()
     factors: tuple[str, ...] = ()
 
     @property
     def rows(self) -> list[tuple[str, np.ndarray]]:
         """The features with the positions of their elements, as other functions of this room take groups."""
         return list(zip(self.features, self.elements, strict=True))
+
+    @property
+    def noun(self) -> str:
+        """What the features are, if all are the same: "region", "kind of object"; else "feature"."""
+        return self.nouns[0] if len(set(self.nouns)) == 1 else "feature"
 
     def position(self, feature: str) -> int:
         """The position of a feature, or of a region of an image, in `features`.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from rltools.recording import Recording
 from rltools.summary._agreement import agreement
@@ -12,9 +13,11 @@ from rltools.summary._data import DECISION, Ranked, SummaryData, leaders
 from rltools.summary._find import find, find_decision
 from rltools.summary._lags import lag_shares
 from rltools.summary._when import When, when
+from rltools.summary.caveats import Caveat
 from rltools.summary.finding import Finding, FindingKind, number_of
 
 HALF = 0.5
+StatementT = TypeVar("StatementT", Finding, Finding | Caveat)
 TIMED = 3
 """The most features for which findings say when in an episode they matter."""
 
@@ -40,16 +43,14 @@ def find_in_run(recording: Recording, main: SummaryData, summaries: Sequence[Sum
     tied = leaders(main)
     first = timed.pop(tied[0].feature, None) if len(tied) == 1 else None
     memory = tuple(find_memory(recording, summaries))
-    if any(_is_certain(finding) for finding in memory):
-        others[0] = replace(others[0], moment=True)
-    leading = tuple(finding for finding in memory if _is_certain(finding))
+    *leading, head = with_memory(memory, others[:1]) if any(map(_is_certain, memory)) else others[:1]
     return (
         *leading,
-        others[0],
+        head,
         *([] if first is None else [_time("lead_time", first)]),
         *others[1:],
         *(_time("time", part) for part in timed.values()),
-        *(finding for finding in memory if finding not in leading),
+        *(() if leading else memory),
         *_decision(main, summaries),
         *_agreement(recording, main),
         *by_action,
@@ -59,6 +60,24 @@ def find_in_run(recording: Recording, main: SummaryData, summaries: Sequence[Sum
 def _time(kind: FindingKind, part: When) -> Finding:
     share = Ranked(part.feature, -1, part.share, part.low, part.high)
     return Finding(kind, (share,), part=part.part, even=0.0 if part.is_third else part.even)
+
+
+def with_memory(memory: Sequence[Finding], findings: Sequence[StatementT]) -> tuple[StatementT | Finding, ...]:
+    """Findings with what a recurrent policy remembers: first, if it certainly carries more or less than half.
+
+    The first of the other findings is then about the moment itself.
+
+    Args:
+        memory: what `find_memory` finds.
+        findings: the others, of the observation of the moment.
+    """
+    if not memory:
+        return tuple(findings)
+    if not findings or not any(map(_is_certain, memory)):
+        return (*findings[:1], *memory, *findings[1:])
+    first, *others = findings
+    first = replace(first, moment=True) if isinstance(first, Finding) else first
+    return (*memory, first, *others)
 
 
 def _is_certain(memory: Finding) -> bool:

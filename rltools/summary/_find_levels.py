@@ -128,6 +128,7 @@ def _within(summary: SummaryData, members: list[int], kind: FindingKind, variabl
     tied = 1 if summary.overall.episodes > 1 and order.certain else max(2, min(order.leaders, len(ranked)))
     if len(ranked) == 1:
         tied = 1
+    nouns = {summary.nouns[index] for index in members}
     yield finding_of(summary)(
         kind,
         subjects=ranked[:NAMED],
@@ -135,6 +136,7 @@ def _within(summary: SummaryData, members: list[int], kind: FindingKind, variabl
         doubt=_doubt(summary) if tied > 1 else "",
         part=variable,
         total=len(members),
+        noun=nouns.pop() if len(nouns) == 1 else "feature",
     )
 
 

@@ -129,24 +129,24 @@ def _summary(
         caveats=caveats_of_sums(recording, key, sums, overall, groups),
         unseen=unseen_features(recording, key, groups, overall),
         apart=recording.told_apart(key),
-        noun=_noun(recording, key, rows),
+        nouns=_nouns(recording, key, rows),
         factors=() if spec.decoded else tuple(factor.name for each in recording.features.factors for factor in each),
     )
 
 
-def _noun(recording: Recording, key: str, rows: Level) -> str:
-    """What the rows are, if all of them are that."""
-    if rows.name == "objects":
-        return "kind of object"
+def _nouns(recording: Recording, key: str, rows: Level) -> tuple[str, ...]:
+    """What each row is, in a word."""
     features = recording.features_of(key)
     features = features.observation or features
     images = [part for part in features.parts if part.is_image]
-    names = {part.leaf.name for part in images}
-    inside = all(
-        name not in names and any(part.start <= int(elements[0]) % features.size < part.stop for part in images)
-        for name, elements in rows.groups
-    )
-    return "region" if images and inside else "feature"
+
+    def noun(name: str, first: int) -> str:
+        part = next((part for part in images if part.start <= first % features.size < part.stop), None)
+        if part is None or name == part.leaf.name:
+            return "feature"
+        return "kind of object" if rows.name == "objects" else "region"
+
+    return tuple(noun(name, int(elements[0])) for name, elements in rows.groups)
 
 
 def _residuals(sums: Sums) -> Residuals | None:

@@ -56,7 +56,7 @@ class Summary(SummaryData):
         apart: the parameters that differ from other attributions of the same method and target, for instance
             "reference 64 visited states, seed 0"; "" if there are no others.
         inside: summaries of what is inside the variables: regions of images and elements of vectors, and objects.
-        noun: what the features are, in a word: "feature", "region", "kind of object".
+        nouns: what each feature is, in a word: "feature", "region", "kind of object".
         factors: the names of factors that a card decodes choices to, and that the method does not tell apart.
 
     Example:

@@ -34,8 +34,9 @@ def _inside(finding: Finding) -> Sentence:
     first, *others = finding.subjects
     if finding.leaders > 1:
         return f"Inside {finding.part} no {finding.noun} leads: " + _tied(finding) + "."
-    sentence = f"Inside {finding.part}, {first.feature} comes first with " + share_of(first)
-    return sentence + _followed_by(others) + "."
+    sentence = f"Inside {finding.part}, {_inner_name(finding, first)} comes first with " + share_of(first)
+    following = [f"{_inner_name(finding, each)} " + share_of(each) for each in others]
+    return sentence + (", then " + listed(following) if following else Sentence()) + "."
 
 
 @wording("objects")
@@ -54,7 +55,7 @@ def _memory(finding: Finding) -> Sentence:
 
 def _tied(finding: Finding) -> Sentence:
     shown = finding.subjects[: finding.leaders]
-    names = [f"{each.feature} " + share_of(each) for each in shown]
+    names = [f"{_inner_name(finding, each)} " + share_of(each) for each in shown]
     more = finding.leaders - len(shown)
     if more <= 0:
         return listed(names) + " cannot be told apart"
@@ -64,5 +65,6 @@ def _tied(finding: Finding) -> Sentence:
     return sentence + f" and {more} more cannot be told apart"
 
 
-def _followed_by(others: list[Ranked]) -> Sentence:
-    return ", then " + listed([f"{each.feature} " + share_of(each) for each in others]) if others else Sentence()
+def _inner_name(finding: Finding, each: Ranked) -> str:
+    """The name of a row, without that of the variable that the sentence is about."""
+    return each.feature.removeprefix(f"{finding.part}: ") if finding.kind == "inside" else each.feature

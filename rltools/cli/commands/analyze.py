@@ -10,6 +10,7 @@ from rltools.cli.app import MEASURE, app
 from rltools.cli.options import (
     Agent,
     AnalysisReferences,
+    AnalysisWindow,
     Bounds,
     Env,
     Episodes,
@@ -44,6 +45,7 @@ def analyze(
     method: Method = None,
     target: Target = None,
     references: AnalysisReferences = None,
+    window: AnalysisWindow = None,
     seconds: SecondsPerMethod = 60.0,
     no_ablate: NoAblate = False,
     seeds: LossSeeds = 16,
@@ -67,6 +69,7 @@ def analyze(
         method=method,
         target=target,
         references=references,
+        window=window,
         seconds=seconds,
         ablate=not no_ablate,
         seeds=seeds,
@@ -94,7 +97,7 @@ def groups_of(analysis: Analysis) -> list[tuple[str, tuple[Finding | Caveat, ...
     measured, decisions = analysis.measured, analysis.decisions
     changes = () if decisions is None else find_decision(decisions)
     of_score = "How the decision changes" if analysis.summary.target == DECISION else "What moves the score"
-    groups = [("How the decision changes", changes), (of_score, analysis.summary.findings)]
+    groups = [("How the decision changes", changes), (of_score, analysis.of_score)]
     if measured is not None:
         groups = [("What the agent needs, measured", measured.findings), ("Trust", measured.trust), *groups]
     else:

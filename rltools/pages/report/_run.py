@@ -106,15 +106,7 @@ def _summaries(recording: Recording, level: float) -> list[Summary]:
     specs = {first: recording.spec(first)} | {
         key: spec for key, spec in recording.specs.items() if recording.complete(key)
     }
-    return [
-        summarize(
-            recording,
-            method=key,
-            merged=spec.parameters.get("groups") == "summary",  # groups of elements that were replaced together
-            level=level,
-        )
-        for key, spec in specs.items()
-    ]
+    return [summarize(recording, method=key, level=level) for key in specs]
 
 
 def _figures(recording: Recording, main: Summary, summaries: Sequence[Summary]) -> list[tuple[str, Figure]]:
