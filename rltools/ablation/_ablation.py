@@ -268,7 +268,12 @@ def ablations(recording: Recording) -> tuple[Ablation, ...]:
 def _precedence(ablation: Ablation) -> tuple[bool, bool, int, str]:
     """What sorts ablations; nothing that copying a folder changes."""
     spec = ablation.spec
-    return spec.replace != DEFAULT_REPLACEMENT, spec.groups not in (VARIABLES, OLDER), -len(ablation.rollouts), ablation.key
+    return (
+        spec.replace != DEFAULT_REPLACEMENT,
+        spec.groups not in (VARIABLES, OLDER),
+        -len(ablation.rollouts),
+        ablation.key,
+    )
 
 
 def open_ablation(recording: Recording, key: str | None = None) -> Ablation:

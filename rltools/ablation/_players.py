@@ -14,7 +14,8 @@ from rltools.errors import ArgumentError
 from rltools.recording.attribution import VARIABLES
 from rltools.spaces import Features
 from rltools.spaces.factors import decode, encode
-from rltools.spaces.variables import DETAILS, Rows
+from rltools.spaces.layout import Rows
+from rltools.spaces.variables import DETAILS
 
 FEATURES, OLDER = "features", "summary"
 """`groups`, beside `VARIABLES`; the older name is that of files in which an image in a Dict was hidden by regions."""

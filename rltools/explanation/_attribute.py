@@ -86,7 +86,8 @@ def attribute(
     x = policy.encode(batch)
     with compute_threads(policy, len(x), threads):
         context = _decide(policy, batch, context or Context(), x, max_batch)
-    settings, identifier, states = implementation.settings(parameters), {}, None
+    settings, states = implementation.settings(parameters), None
+    identifier: dict[str, Any] = {}
     if decodes(implementation, settings, policy.features):
         policy, identifier, context = Decoded(policy), {"decoded": True}, replace(context, forward_pass=None)
         x = policy.encode(batch)

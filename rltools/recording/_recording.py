@@ -30,7 +30,8 @@ from rltools.recording.specs import (
 )
 from rltools.spaces import Features
 from rltools.spaces.factors import decode
-from rltools.spaces.variables import Detail, Rows
+from rltools.spaces.layout import Rows
+from rltools.spaces.variables import Detail
 
 if TYPE_CHECKING:
     import pandas as pd

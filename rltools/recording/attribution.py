@@ -16,8 +16,8 @@ import numpy as np
 from rltools._util.notebook import notebook_html
 from rltools._util.short_repr import array_repr, short_repr, value_repr
 from rltools.spaces import Features
-from rltools.spaces.variables import Detail, Rows, rows_of
-
+from rltools.spaces.layout import Rows
+from rltools.spaces.variables import Detail, rows_of
 
 VARIABLES = "variables"
 """The parameter `groups` of a method that takes the variables of an observation as its players."""

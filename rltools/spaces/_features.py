@@ -16,11 +16,11 @@ from rltools._util.short_repr import value_repr
 from rltools._util.text import nearest_names
 from rltools.errors import ArgumentError, UnknownNameError
 from rltools.spaces.axes import element_axes, image_axes, is_image
-from rltools.spaces.factors import Factor, decoded_features
+from rltools.spaces.factors import decoded_leaves
+from rltools.spaces.layout import Factor, Objects, Rows
 from rltools.spaces.leaves import Leaf, leaves, map_leaves, nest, pick
-from rltools.spaces.objects import Objects
 from rltools.spaces.parts import Part, with_lag
-from rltools.spaces.variables import Detail, Rows, rows_of
+from rltools.spaces.variables import Detail, rows_of
 
 if TYPE_CHECKING:
     from gymnasium import Space
@@ -174,7 +174,19 @@ class Features:
     @cached_property
     def decoded(self) -> Features:
         """The features with choices decoded into their factors; the same object if there are none."""
-        return decoded_features(self)
+        if not any(self.factors):
+            return self
+        leaves, names, choices = decoded_leaves(self)
+        return replace(
+            self,
+            shape=(sum(leaf.size for leaf in leaves),),
+            given_names=names,
+            units=(),
+            leaves=leaves,
+            choices=choices,
+            given_lags=(),
+            factors=(),
+        )
 
     def variables(self, detail: Detail = "variables") -> Rows:
         """What is ranked, and replaced together, at a level of detail; see `rltools.spaces.variables`."""

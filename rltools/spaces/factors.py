@@ -11,27 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from math import prod
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from rltools.spaces.layout import Factor, Layout
 from rltools.spaces.leaves import Leaf, nest, pick
 from rltools.spaces.parts import Part
-
-if TYPE_CHECKING:
-    from rltools.spaces._features import Features
-
-
-class Factor(NamedTuple):
-    """One of several quantities that a value of a choice combines.
-
-    Attributes:
-        name: short, fit for an axis label.
-        values: a name for each of its values.
-    """
-
-    name: str
-    values: tuple[str, ...]
 
 
 class DecodedChoice(NamedTuple):
@@ -53,26 +39,38 @@ class DecodedChoice(NamedTuple):
         return tuple(len(factor.values) for factor in self.factors)
 
 
-def decoded_features(features: Features) -> Features:
-    """The features of the same observation with each choice that has factors decoded; the same without factors.
+class DecodedLeaves(NamedTuple):
+    """The leaves of a decoded observation, and what their elements are called.
+
+    Attributes:
+        leaves: the arrays; a choice with factors is one choice for each of them.
+        names: one for each element; empty if two would be alike.
+        choices: a name for each choice.
+    """
+
+    leaves: tuple[Leaf, ...]
+    names: tuple[str, ...]
+    choices: tuple[str, ...]
+
+
+def decoded_leaves(layout: Layout) -> DecodedLeaves:
+    """The leaves of an observation with each choice that has factors decoded.
 
     Example:
         >>> import rltools
         >>> features = rltools.load_policy("taxi-masked-ppo").features
-        >>> features.size, features.decoded.size
+        >>> decoded_leaves(features).choices
+        ('row', 'column', 'passenger', 'destination')
+        >>> layout.size, features.decoded.size
         (500, 19)
-        >>> [name for name, _ in features.decoded.variables()]
-        ['row', 'column', 'passenger', 'destination']
     """
-    if not any(features.factors):
-        return features
     leaves: list[Leaf] = []
     names: list[str] = []
     choices: list[str] = []
-    given, counted = iter(features.choices or _choice_names(features)), iter(features.factors)
-    for leaf in features.leaves:
-        part = next((part for part in features.parts if part.leaf is leaf), None)
-        own = features.names[part.start : part.stop] if part is not None else ()
+    each_choice = zip(layout.choices or _choice_names(layout), layout.factors, strict=True)
+    for leaf in layout.leaves:
+        part = next((part for part in layout.parts if part.leaf is leaf), None)
+        own = layout.names[part.start : part.stop] if part is not None else ()
         if leaf.kind != "choice":
             leaves.append(leaf)
             names += own
@@ -81,7 +79,7 @@ def decoded_features(features: Features) -> Features:
         starts: list[int] = []
         first = 0
         for size, start in zip(leaf.sizes, leaf.starts, strict=True):
-            choice, factors = next(given), next(counted)
+            choice, factors = next(each_choice)
             if factors:
                 sizes += [len(factor.values) for factor in factors]
                 starts += [0] * len(factors)
@@ -96,27 +94,17 @@ def decoded_features(features: Features) -> Features:
         leaves.append(replace(leaf, shape=(len(sizes),), sizes=tuple(sizes), starts=tuple(starts)))
     if len(set(names)) < len(names):  # two choices with a factor of the same name: their leaves tell them apart
         names, choices = [], []
-    size = sum(leaf.size for leaf in leaves)
-    return replace(
-        features,
-        shape=(size,),
-        given_names=tuple(names),
-        units=(),
-        leaves=tuple(leaves),
-        choices=tuple(choices),
-        given_lags=(),
-        factors=(),
-    )
+    return DecodedLeaves(tuple(leaves), tuple(names), tuple(choices))
 
 
-def _choice_names(features: Features) -> list[str]:
-    return [name for part in features.parts if part.leaf.kind == "choice" for name in part.choice_names()]
+def _choice_names(layout: Layout) -> list[str]:
+    return [name for part in layout.parts if part.leaf.kind == "choice" for name in part.choice_names()]
 
 
-def _choices(features: Features) -> Iterator[Part | DecodedChoice]:
+def _choices(layout: Layout) -> Iterator[Part | DecodedChoice]:
     """The parts of an observation that are no choices, and each choice, in order."""
-    factors = iter(features.factors)
-    for part in features.parts:
+    factors = iter(layout.factors)
+    for part in layout.parts:
         if part.leaf.kind != "choice":
             yield part
             continue
@@ -126,11 +114,11 @@ def _choices(features: Features) -> Iterator[Part | DecodedChoice]:
             start += size
 
 
-def decode(features: Features, x: Any, xp: Any = np) -> Any:
+def decode(layout: Layout, x: Any, xp: Any = np) -> Any:
     """Encoded observations with their choices decoded into factors.
 
     Args:
-        features: of the encoded observation.
+        layout: of the encoded observation.
         x: `[..., *shape]`, an array or a tensor; for the mean of several observations, how often each value occurs.
         xp: the module of `x`: numpy or torch.
 
@@ -143,12 +131,12 @@ def decode(features: Features, x: Any, xp: Any = np) -> Any:
         >>> decode(features, features.encode([137])).nonzero()[1].tolist()  # row 1, column 1, in place 4, to 1
         [1, 6, 11, 16]
     """
-    if not any(features.factors):
+    if not any(layout.factors):
         return x
-    lead = x.shape[: x.ndim - len(features.shape)]
-    flat = x.reshape(*lead, features.size)
+    lead = x.shape[: x.ndim - len(layout.shape)]
+    flat = x.reshape(*lead, layout.size)
     pieces = []
-    for part in _choices(features):
+    for part in _choices(layout):
         if isinstance(part, Part):
             pieces.append(flat[..., part.start : part.stop])
             continue
@@ -163,7 +151,7 @@ def decode(features: Features, x: Any, xp: Any = np) -> Any:
     return xp.concatenate(pieces, axis=-1)
 
 
-def encode(features: Features, x: Any, xp: Any = np) -> Any:
+def encode(layout: Layout, x: Any, xp: Any = np) -> Any:
     """The inverse of `decode`: decoded observations `[..., *shape of features.decoded]` -> `[..., *shape]`.
 
     Differentiable in torch. The elements of a choice are the products of those of its factors.
@@ -175,33 +163,30 @@ def encode(features: Features, x: Any, xp: Any = np) -> Any:
         >>> bool((encode(features, decode(features, x)) == x).all())
         True
     """
-    if not any(features.factors):
+    if not any(layout.factors):
         return x
     lead, start, pieces = x.shape[:-1], 0, []
-    for part in _choices(features):
+    for part in _choices(layout):
         size = prod(part.shape) if isinstance(part, Part) else sum(part.sizes) if part.factors else part.size
         block = x[..., start : start + size]
         start += size
         if isinstance(part, Part) or not part.factors:
             pieces.append(block)
             continue
-        product, first = None, 0
-        for length in part.sizes:
+        product, first = block[..., : part.sizes[0]], part.sizes[0]
+        for length in part.sizes[1:]:
             factor = block[..., first : first + length]
             first += length
-            if product is None:
-                product = factor
-            else:
-                product = (product[..., :, None] * factor[..., None, :]).reshape(*lead, -1)
+            product = (product[..., :, None] * factor[..., None, :]).reshape(*lead, -1)
         pieces.append(product)
-    return xp.concatenate(pieces, axis=-1).reshape(*lead, *features.shape)
+    return xp.concatenate(pieces, axis=-1).reshape(*lead, *layout.shape)
 
 
-def decode_observations(features: Features, observations: Any) -> Any:
+def decode_observations(layout: Layout, observations: Any) -> Any:
     """Observations as an environment returns them, with each choice that has factors as the values of these.
 
     Args:
-        features: of the encoded observation.
+        layout: of the encoded observation.
         observations: `[step, ...]`; for a Dict or Tuple a structure of such arrays.
 
     Returns:
@@ -214,16 +199,17 @@ def decode_observations(features: Features, observations: Any) -> Any:
         >>> decode_observations(features, np.array([137])).tolist()
         [[1, 1, 4, 1]]
     """
-    if not any(features.factors):
+    if not any(layout.factors):
         return observations
-    given = iter(features.factors)
+    each_choice = iter(layout.factors)
     decoded = []
-    for leaf in features.leaves:
+    for leaf in layout.leaves:
         values = np.asarray(pick(observations, leaf))
         if leaf.kind == "choice":
-            chosen, columns = values.reshape(len(values), -1).astype(np.int64), []
+            chosen = values.reshape(len(values), -1).astype(np.int64)
+            columns: list[np.ndarray] = []
             for index, start in enumerate(leaf.starts):
-                sizes = tuple(len(factor.values) for factor in next(given))
+                sizes = tuple(len(factor.values) for factor in next(each_choice))
                 columns += np.unravel_index(chosen[:, index] - start, sizes) if sizes else [chosen[:, index]]
             values = np.stack(columns, axis=1)
         decoded.append((leaf, values))

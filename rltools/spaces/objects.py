@@ -2,33 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
-
 import numpy as np
 
+from rltools.spaces.layout import Layout, Objects
 from rltools.spaces.parts import Part
-
-if TYPE_CHECKING:
-    from rltools.spaces._features import Features
-
-
-class Objects(NamedTuple):
-    """What the codes in a channel of an image mean.
-
-    Attributes:
-        channel: the name of the channel.
-        names: of each code, from 0 on.
-    """
-
-    channel: str
-    names: tuple[str, ...]
-
 
 OTHER = "other cells"
 """Cells with a code that has no name."""
 
 
-def part_with_objects(features: Features) -> tuple[Part, Objects] | None:
+def part_with_objects(features: Layout) -> tuple[Part, Objects] | None:
     """The image whose cells have objects, and their names; None if no card declares any."""
     pairs = zip(features.parts, features.part_objects, strict=True)
     return next(((part, objects) for part, objects in pairs if objects is not None), None)
@@ -53,6 +36,8 @@ def object_kinds(part: Part, objects: Objects, observed: np.ndarray) -> np.ndarr
     """
     axis = part.dims.index("channel")
     cells = observed.reshape(len(observed), *part.shape)
-    codes = np.rint(np.nan_to_num(cells.take([part.channels.index(objects.channel)], axis + 1), nan=-1)).astype(np.int64)
+    codes = np.rint(np.nan_to_num(cells.take([part.channels.index(objects.channel)], axis + 1), nan=-1)).astype(
+        np.int64
+    )
     kinds = np.where((codes >= 0) & (codes < len(objects.names)), codes, len(objects.names))
     return np.broadcast_to(kinds, cells.shape).reshape(len(observed), -1)

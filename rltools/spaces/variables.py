@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 
 from rltools.errors import ArgumentError
+from rltools.spaces.layout import Layout, Rows
 from rltools.spaces.parts import without_lag
-
-if TYPE_CHECKING:
-    from rltools.spaces._features import Features
 
 Detail = Literal["variables", "regions", "elements"]
 """How fine the rows of an observation are, the coarsest first."""
 DETAILS: tuple[Detail, ...] = get_args(Detail)
-Rows = list[tuple[str, np.ndarray]]
-"""Pairs of a name and the row-major positions of its elements, int64."""
 
 
 def check_detail(detail: object, allowed: Sequence[str] = DETAILS) -> None:
@@ -27,10 +23,12 @@ def check_detail(detail: object, allowed: Sequence[str] = DETAILS) -> None:
         ArgumentError: it is none of those allowed.
     """
     if detail not in allowed:
-        raise ArgumentError(f"detail is {detail!r:.80}; it must be {', '.join(map(repr, allowed[:-1]))} or {allowed[-1]!r}")
+        raise ArgumentError(
+            f"detail is {detail!r:.80}; it must be {', '.join(map(repr, allowed[:-1]))} or {allowed[-1]!r}"
+        )
 
 
-def rows_of(features: Features, detail: Detail = "variables", separated: Sequence[str] = ()) -> Rows:
+def rows_of(features: Layout, detail: Detail = "variables", separated: Sequence[str] = ()) -> Rows:
     """The rows of an observation at a level of detail. Each element is in one row.
 
     Args:
@@ -74,7 +72,7 @@ def rows_of(features: Features, detail: Detail = "variables", separated: Sequenc
     return whole if len(whole) > 1 else inside
 
 
-def _merged(features: Features, rows: Rows, entries: dict[int, str]) -> Rows:
+def _merged(features: Layout, rows: Rows, entries: dict[int, str]) -> Rows:
     """Rows with those of one entry, and the lags of one feature, as one."""
     merged: dict[str, list[np.ndarray]] = {}
     for name, positions in rows:

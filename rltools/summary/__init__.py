@@ -17,10 +17,11 @@ from rltools.summary._decision import Decision, contrast_key, decision_at
 from rltools.summary._dependence import Dependence, value_dependence
 from rltools.summary._estimates import Statistics
 from rltools.summary._find_caveats import run_caveats
-from rltools.summary._find_in_run import find_in_run, find_memory, with_memory
+from rltools.summary._find_in_run import find_in_run
 from rltools.summary._find_in_runs import find_agreement, find_leads, find_rankings
-from rltools.summary._find_losses import ablation_caveats, find_loss_lead, find_losses
 from rltools.summary._find_levels import find_decision
+from rltools.summary._find_losses import ablation_caveats, find_loss_lead, find_losses
+from rltools.summary._find_memory import find_memory, with_memory
 from rltools.summary._images import Choosing, ImageSteps, pictured
 from rltools.summary._lags import Lags, lag_shares, lagged_key
 from rltools.summary._losses import MeasuredLosses, measured_losses

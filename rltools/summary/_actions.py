@@ -61,5 +61,3 @@ def action_positions(recording: Recording, episode: Episode) -> np.ndarray:
 def positions_or_every(recording: Recording, episode: Episode) -> np.ndarray:
     """`action_positions` if actions are one discrete choice; `EVERY` otherwise."""
     return action_positions(recording, episode) if named_actions(recording) else np.full(len(episode), EVERY)
-
-

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from typing import TypeVar
 
 from rltools.recording import Recording
 from rltools.summary._agreement import agreement
 from rltools.summary._data import DECISION, Ranked, SummaryData, leaders
-from rltools.summary._find import find, find_decision
-from rltools.summary._lags import lag_shares
+from rltools.summary._find import find
+from rltools.summary._find_levels import find_decision
+from rltools.summary._find_memory import find_memory, with_memory
 from rltools.summary._when import When, when
-from rltools.summary.caveats import Caveat
 from rltools.summary.finding import Finding, FindingKind, number_of
 
-HALF = 0.5
-StatementT = TypeVar("StatementT", Finding, Finding | Caveat)
 TIMED = 3
 """The most features for which findings say when in an episode they matter."""
 
@@ -25,8 +21,8 @@ TIMED = 3
 def find_in_run(recording: Recording, main: SummaryData, summaries: Sequence[SummaryData]) -> tuple[Finding, ...]:
     """The findings of a run, the most important first; `run_caveats` has its caveats.
 
-    The first finding heads a page: for a recurrent policy memory against the moment, where that is certain. A finding of kind "lead_time" says when it holds; each "next" belongs to the finding
-    before it.
+    The first finding heads a page: for a recurrent policy memory against the moment, where that is certain. A finding
+    of kind "lead_time" says when it holds; each "next" belongs to the finding before it.
 
     Args:
         recording: the recording of the summaries.
@@ -43,14 +39,12 @@ def find_in_run(recording: Recording, main: SummaryData, summaries: Sequence[Sum
     tied = leaders(main)
     first = timed.pop(tied[0].feature, None) if len(tied) == 1 else None
     memory = tuple(find_memory(recording, summaries))
-    *leading, head = with_memory(memory, others[:1]) if any(map(_is_certain, memory)) else others[:1]
+    head = [finding for finding in with_memory(memory, others[:1]) if isinstance(finding, Finding)]
     return (
-        *leading,
-        head,
+        *head,
         *([] if first is None else [_time("lead_time", first)]),
         *others[1:],
         *(_time("time", part) for part in timed.values()),
-        *(() if leading else memory),
         *_decision(main, summaries),
         *_agreement(recording, main),
         *by_action,
@@ -60,47 +54,6 @@ def find_in_run(recording: Recording, main: SummaryData, summaries: Sequence[Sum
 def _time(kind: FindingKind, part: When) -> Finding:
     share = Ranked(part.feature, -1, part.share, part.low, part.high)
     return Finding(kind, (share,), part=part.part, even=0.0 if part.is_third else part.even)
-
-
-def with_memory(memory: Sequence[Finding], findings: Sequence[StatementT]) -> tuple[StatementT | Finding, ...]:
-    """Findings with what a recurrent policy remembers: first, if it certainly carries more or less than half.
-
-    The first of the other findings is then about the moment itself.
-
-    Args:
-        memory: what `find_memory` finds.
-        findings: the others, of the observation of the moment.
-    """
-    if not memory:
-        return tuple(findings)
-    if not findings or not any(map(_is_certain, memory)):
-        return (*findings[:1], *memory, *findings[1:])
-    first, *others = findings
-    first = replace(first, moment=True) if isinstance(first, Finding) else first
-    return (*memory, first, *others)
-
-
-def _is_certain(memory: Finding) -> bool:
-    """Whether the past certainly carries more, or less, than half."""
-    return memory.subjects[0].low > HALF or memory.subjects[0].high < HALF
-
-
-def find_memory(recording: Recording, summaries: Sequence[SummaryData]) -> Iterator[Finding]:
-    """The share of past observations, for attributions over a window of observations.
-
-    Args:
-        recording: the recording of the summaries.
-        summaries: of its attributions; those over no window are passed over.
-    """
-    for summary in summaries:
-        window = recording.spec(summary.key).window
-        if not window or not summary.n:
-            continue
-        lags = lag_shares(recording, summary.key, level=summary.level)
-        now = lags.lags.index(0)
-        value, low, high = (1 - float(end[now]) for end in (lags.of_lag.value, lags.of_lag.high, lags.of_lag.low))
-        past = number_of("the past", value, low, high)
-        yield Finding("memory", (past,), method=summary.method, target=summary.target, n=window, level=summary.level)
 
 
 def _decision(main: SummaryData, summaries: Sequence[SummaryData]) -> tuple[Finding, ...]:

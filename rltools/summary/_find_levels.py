@@ -143,7 +143,8 @@ def _within(summary: SummaryData, members: list[int], kind: FindingKind, variabl
 def _among(numbers: np.ndarray) -> np.ndarray:
     """Shares of the last axis."""
     whole = numbers.sum(axis=-1, keepdims=True)
-    return np.divide(numbers, whole, out=np.full(numbers.shape, np.nan), where=whole > 0)
+    shares: np.ndarray = np.divide(numbers, whole, out=np.full(numbers.shape, np.nan), where=whole > 0)
+    return shares
 
 
 def _ranked(summary: SummaryData, shares: Jackknife, members: list[int]) -> tuple[Ranked, ...]:

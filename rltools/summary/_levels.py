@@ -11,7 +11,8 @@ from rltools._util.short_repr import short_repr
 from rltools.errors import ArgumentError
 from rltools.recording import Recording
 from rltools.spaces import Part
-from rltools.spaces.objects import OTHER, Objects, object_kinds, part_with_objects
+from rltools.spaces.layout import Objects
+from rltools.spaces.objects import OTHER, object_kinds, part_with_objects
 from rltools.spaces.variables import DETAILS, Detail, check_detail
 from rltools.summary.episodes import Groups, grouped
 
@@ -88,10 +89,9 @@ def inner_levels(recording: Recording, key: str) -> tuple[Level, ...]:
 
 def _objects(recording: Recording, key: str) -> Level | None:
     spec, features = recording.spec(key), recording.features_of(key)
-    found = None if spec.window or spec.parameters.get("groups") is not None else part_with_objects(features)
-    if found is None:
+    if spec.window or spec.parameters.get("groups") is not None or (pair := part_with_objects(features)) is None:
         return None
-    part, objects = found
+    part, objects = pair
     image = np.arange(part.start, part.stop)
     others = [(name, elements) for name, elements in features.variables() if not part.start <= elements[0] < part.stop]
-    return Level("objects", [*others, *((name, image) for name in (*objects.names, OTHER))], found)
+    return Level("objects", [*others, *((name, image) for name in (*objects.names, OTHER))], pair)

@@ -77,8 +77,8 @@ def phase_means(
             f"align={align!r} is none of {', '.join(ALIGNMENTS)}; to align at an event, pass "
             f"event=(feature, number), for instance event=('left leg contact', 0.5)"
         )
-    rows = recording.rows(key) if groups is None else groups
-    groups = [rows[position] for position in positions]
+    every = recording.rows(key) if groups is None else groups
+    chosen = [every[position] for position in positions]
     series: list[Series] = []
     draws: list[np.ndarray | None] = []
     for episode, attribution in explained(recording, key):
@@ -87,21 +87,21 @@ def phase_means(
         if zero is None or not rows.any():
             continue
         of_label = flat(attribution.values[:, label], 1)
-        values = grouped(of_label if scale is None else of_label * scale, groups)
+        values = grouped(of_label if scale is None else of_label * scale, chosen)
         values[~rows] = np.nan
         series.append(Series(values if signed else np.abs(values), zero))
-        without = without_draws(recording, key, episode.outcome.number, groups, scale)
+        without = without_draws(recording, key, episode.outcome.number, chosen, scale)
         if without is None:
             draws.append(None)
         else:
             of_label = np.where(rows[:, None], without[:, :, label], np.nan)
             draws.append(of_label if signed else np.abs(of_label))
-    every = recording.spec(key).every
-    width = max(every, -(-span(series) // MOST_BINS))
+    stride = recording.spec(key).every
+    width = max(stride, -(-span(series) // MOST_BINS))
     normalized = align == "time" and event is None
 
     def binned(episodes: Sequence[Series]) -> tuple[np.ndarray, BinSums]:
-        return in_parts(episodes, len(groups)) if normalized else in_steps(episodes, len(groups), width)
+        return in_parts(episodes, len(chosen)) if normalized else in_steps(episodes, len(chosen), width)
 
     times, sums = binned(series)
     blocks = _by_block(draws)

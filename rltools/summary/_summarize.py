@@ -87,9 +87,7 @@ def summarize(
     return replace(outer, inside=tuple(inner))
 
 
-def _summary(
-    recording: Recording, key: str, rows: Level, sums: Sums, std: np.ndarray | None, level: float
-) -> Summary:
+def _summary(recording: Recording, key: str, rows: Level, sums: Sums, std: np.ndarray | None, level: float) -> Summary:
     """The summary at one level of detail."""
     spec, features = recording.spec(key), recording.features_of(key)
     overall, groups = estimate_alike(sums, 0, level, spec.unit, spec.labels), rows.groups

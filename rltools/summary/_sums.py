@@ -182,8 +182,9 @@ class _LevelSums:
         scales = [None] if self._std is None else [None, self._std]
         summed = [self._level.summed(values if scale is None else values * scale, observed) for scale in scales]
         kinded = np.stack([kind for part in summed for kind in (part, np.abs(part))], axis=1)
-        for category, total in self._totals[-1].items():
-            total += (kinded if category == EVERY else kinded[action == category]).sum(axis=0)
+        totals = self._totals[-1]
+        for category in totals:
+            totals[category] += (kinded if category == EVERY else kinded[action == category]).sum(axis=0)
 
     def finish(self, number: int, rows: np.ndarray, chosen: np.ndarray, observed: np.ndarray | None) -> None:
         """End an episode: add its stored draws, and the moments of its observations `[step, element]`."""

@@ -9,7 +9,7 @@ from rltools.summary.sentence import Sentence, listed, share_of, source, span
 
 
 def no_lead(finding: Finding) -> Sentence:
-    """That nothing leads: `No region leads: a 13 % [9, 18], b 11 % and 4 more cannot be told apart (...).`"""
+    """That nothing leads, as in `No region leads: a 13 % [9, 18] and b 11 % [8, 16] cannot be told apart (...)`."""
     return f"No {finding.noun} leads: " + _tied(finding) + source(finding.source) + "."
 
 
@@ -54,9 +54,9 @@ def _memory(finding: Finding) -> Sentence:
 
 
 def _tied(finding: Finding) -> Sentence:
-    shown = finding.subjects[: finding.leaders]
-    names = [f"{_inner_name(finding, each)} " + share_of(each) for each in shown]
-    more = finding.leaders - len(shown)
+    tied = finding.subjects[: finding.leaders]
+    names = [f"{_inner_name(finding, each)} " + share_of(each) for each in tied]
+    more = finding.leaders - len(tied)
     if more <= 0:
         return listed(names) + " cannot be told apart"
     sentence = names[0]

@@ -10,8 +10,7 @@ import gymnasium
 from rltools.envs.names._atari import button_names
 from rltools.envs.names._mujoco import actuator_names, other_model
 from rltools.envs.names._named import NamedLeaf, NamedLeaves
-from rltools.spaces.factors import Factor
-from rltools.spaces.objects import Objects
+from rltools.spaces.layout import Factor, Objects
 
 if TYPE_CHECKING:
     from rltools.cards import EnvironmentCard, ImageObservation, ObservationCard
@@ -47,7 +46,8 @@ def _image(plain: NamedLeaf, card: ImageObservation) -> NamedLeaf:
         return plain
     if "channel" not in layout:
         return dataclasses.replace(plain, dims=layout)
-    objects = card.objects and Objects(card.objects.channel, card.objects.names)
+    codes = card.objects
+    objects = None if codes is None else Objects(codes.channel, codes.names)
     return dataclasses.replace(plain, dims=layout, channels=channels, objects=objects)
 
 

@@ -15,9 +15,8 @@ from gymnasium import Space, spaces
 from rltools.errors import ArgumentError
 from rltools.spaces import Features, Part, space_features
 from rltools.spaces.axes import element_axes
-from rltools.spaces.factors import Factor
+from rltools.spaces.layout import Factor, Objects
 from rltools.spaces.leaves import Leaf, Path, leaves
-from rltools.spaces.objects import Objects
 from rltools.spaces.parts import with_lag
 
 
@@ -104,13 +103,17 @@ def features_of(named: NamedLeaves, space: Space[Any]) -> Features:
     plain = space_features(space)
     by_path = fit_to_space(named, space)
     # Texts have no elements, but every tuple by leaf has an entry for them.
-    every = [by_path.get(leaf.path, NamedLeaf(leaf)) for leaf in plain.leaves] if plain.is_nested else [*by_path.values()]
+    every = (
+        [by_path.get(leaf.path, NamedLeaf(leaf)) for leaf in plain.leaves] if plain.is_nested else [*by_path.values()]
+    )
     names = _unique_names(every, [leaf.names or tuple(leaf.part.numbered()) for leaf in every])
     units = tuple(chain.from_iterable(leaf.units or ("",) * leaf.leaf.size for leaf in every))
     dims = tuple(leaf.part.dims if leaf.leaf.kind != "text" else () for leaf in every)
     channels = tuple(leaf.channels for leaf in every)
     factors = tuple(
-        chain.from_iterable(leaf.factors or ((),) * len(leaf.leaf.sizes) for leaf in every if leaf.leaf.kind == "choice")
+        chain.from_iterable(
+            leaf.factors or ((),) * len(leaf.leaf.sizes) for leaf in every if leaf.leaf.kind == "choice"
+        )
     )
     objects = tuple(leaf.objects for leaf in every)
     features = dataclasses.replace(
@@ -169,8 +172,7 @@ def _combine_to(named: NamedLeaf, leaf: Leaf) -> bool:
     counts = [prod(len(factor.values) for factor in factors) for factors in named.factors]
     fits = len(counts) == len(leaf.sizes) and not any(named.element_lags())
     return fits and all(
-        not factors or count == size
-        for factors, count, size in zip(named.factors, counts, leaf.sizes, strict=True)
+        not factors or count == size for factors, count, size in zip(named.factors, counts, leaf.sizes, strict=True)
     )
 
 
