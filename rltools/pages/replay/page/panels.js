@@ -1,6 +1,6 @@
 // The tracks below the heatmap: what the policy did and computed, the selected feature, and the reward.
 
-import { SERIES, css, seriesColor, swatch } from "./colors.js";
+import { SERIES, css, seriesColor } from "./colors.js";
 import { holdsForStep } from "./data.js";
 import { choice } from "./document.js";
 import { brief, column, fixed, largest, signed } from "./numbers.js";

@@ -132,7 +132,7 @@ function chooseAll(name) {
   viewsChanged();
 }
 
-export function select(name) {
+function select(name) {
   for (const side of sides) side.select(name);
   timeline?.showFeature();
 }
