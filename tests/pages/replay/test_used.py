@@ -59,7 +59,7 @@ def test_moments_are_buttons_marks_and_keys(used: Any, data_of: Callable[[Path],
     highlights = data_of(page)["highlights"]
     steps = [moment["step"] for moment in highlights]
     assert {"gap", "entropy", "attribution"} <= {moment["kind"] for moment in highlights}
-    text = used.run("[...document.querySelectorAll('#highlight-list button')].map((x) => x.textContent)")
+    text = used.run("[...document.querySelectorAll('#highlight-list a')].map((x) => x.textContent)")
     of_step = {index: "; ".join(m["text"] for m in highlights if m["step"] == index) for index in steps}
     assert text == [f"step {index}{reasons}" for index, reasons in of_step.items()]
     assert used.run("document.querySelectorAll('#highlight-marks .highlight-mark').length") == len(of_step)
@@ -75,7 +75,7 @@ def test_moments_are_buttons_marks_and_keys(used: Any, data_of: Callable[[Path],
     used.press("[")
     last = int(used.run("document.getElementById('scrubber').max"))
     assert step(used) == max(index for index in steps if index < last)
-    used.run("document.querySelector('#highlight-list button').click()")
+    used.run("document.querySelector('#highlight-list a').click()")
     assert step(used) == steps[0]
 
 

@@ -29,22 +29,27 @@ export function makeHighlights(sides, extent, seek) {
   const moments = momentsOf(sides);
   byId("no-moments").hidden = moments.length > 0;
   const items = moments.map(({ step, texts }) => {
-    const button = element("button", "");
+    const item = element("li");
+    const button = element("a");
     const reasons = element("span", "reason");
-    button.type = "button";
+    button.href = `#step=${step}`;
+    item.append(button);
     texts.forEach((text, k) => reasons.append(element("span", "", k ? `; ${text}` : text)));
     button.append(element("span", "step", `step ${step}`), reasons);
-    button.addEventListener("click", () => seek(step));
-    const mark = element("button", "highlight-mark");
+    button.addEventListener("click", (event) => {
+      event.preventDefault(); // the address stays as it is
+      seek(step);
+    });
+    const mark = element("button", "highlight-mark", "▼");
     mark.type = "button";
     mark.tabIndex = -1; // the keyboard reaches the same steps by `[` and `]`, and by the list in words
     mark.title = `step ${step}: ${texts.join("; ")}`;
     mark.setAttribute("aria-hidden", "true");
     mark.style.left = `${(step / Math.max(1, extent - 1)) * 100}%`;
     mark.addEventListener("click", () => seek(step));
-    return { step, button, mark };
+    return { step, item, button, mark };
   });
-  byId("highlight-list").replaceChildren(...items.map(({ button }) => button));
+  byId("highlight-list").replaceChildren(...items.map(({ item }) => item));
   byId("highlight-marks").replaceChildren(...items.map(({ mark }) => mark));
 
   return {

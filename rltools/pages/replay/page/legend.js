@@ -4,7 +4,8 @@ import { LEVELS, levelColor } from "./colors.js";
 import { element, named } from "./document.js";
 import { brief } from "./numbers.js";
 
-export function showLegend(host, view) {
+// `short` leaves out what is raised, which stands above the bars.
+export function showLegend(host, view, short = false) {
   const beyond = !view.share && view.robust < view.scale; // some values are larger than the fullest color
   const limit = brief(Number(view.robust.toPrecision(2)));
   const parts = view.share ? [
@@ -16,7 +17,7 @@ export function showLegend(host, view) {
     element("span", "figure", `${beyond ? "≤ " : ""}\u2212${limit}`),
     colorStrip(view),
     element("span", "figure", `${beyond ? "≥ " : ""}${limit}`),
-    named("span", "", `${view.perUnit ? "a higher value raises" : "raises"} ${view.label}`),
+    named("span", "", `${view.perUnit ? "a higher value raises" : "raises"}${short ? "" : ` ${view.label}`}`),
   ];
   if (beyond) {
     const torn = element("span", "torn", "beyond");

@@ -51,8 +51,9 @@ export function makeNow({ $, episode, data }) {
 function headOf(modes) {
   const head = element("thead");
   const row = element("tr");
-  for (const text of ["each action", "", ...modes.map(({ name }) => name)]) {
-    const cell = element("th", text ? "" : "meter", text);
+  for (const text of ["each action", "as a bar", ...modes.map(({ name }) => name)]) {
+    const cell = element("th");
+    cell.append(element("span", text === "as a bar" ? "unseen" : "", text));
     cell.scope = "col";
     row.append(cell);
   }

@@ -57,7 +57,7 @@ export function makeStrip(sides, span, tracks) {
   }
 
   function showStep(step) {
-    track.now.textContent = lanes.map(({ data }) => actionText(data, Math.min(step, data.steps - 1))).join(" / ");
+    if (lanes.length === 1) track.now.textContent = actionText(lanes[0].data, step); // two agents say theirs above
   }
 
   return { track, showStep, lanes: lanes.length + (differ ? 0.5 : 0) };

@@ -98,7 +98,7 @@ function fillSide(side, alone) {
     state.view = drawView(views[k], data, $("standardized").checked);
     $("standardized-label").hidden = !state.view.perUnit || !canBeScaled(views[k], data);
     $("caption").title = state.view.attribution.meaning;
-    showLegend($("legend"), state.view);
+    showLegend($("legend"), state.view, !alone);
     setRows();
   }
 
@@ -106,7 +106,7 @@ function fillSide(side, alone) {
   function share(robust) {
     if (!state.view) return;
     state.view.robust = robust ?? state.view.robust;
-    showLegend($("legend"), state.view);
+    showLegend($("legend"), state.view, !alone);
   }
 
   function select(f) {
@@ -198,7 +198,7 @@ function fillSide(side, alone) {
   }
 
   function recolor() {
-    if (state.view) showLegend($("legend"), state.view);
+    if (state.view) showLegend($("legend"), state.view, !alone);
     observations.redraw();
   }
 
