@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rltools._util.text import plural
-from rltools.plots.drawing.colors import GRAY, INK, signed_colors
+from rltools.plots.drawing.colors import signed_colors, theme_color
 from rltools.plots.drawing.labels import inches, number, plain, set_y_labels
 from rltools.plots.drawing.legends import color_bar
 from rltools.plots.drawing.plot_info import Chapter, plot
@@ -154,7 +154,7 @@ def _draw_cells(axes: Axes, values: np.ndarray, largest: float, cell_width: floa
     axes.imshow(values, aspect="auto", cmap=colors, vmin=-largest, vmax=largest, interpolation="nearest")
     axes.set_xticks(np.arange(values.shape[1] + 1) - 0.5, minor=True)
     axes.set_yticks(np.arange(values.shape[0] + 1) - 0.5, minor=True)
-    axes.grid(which="minor", color="white", linewidth=1.5)
+    axes.grid(which="minor", color=theme_color("paper"), linewidth=1.5)
     axes.tick_params(which="minor", length=0)
     texts = [[_cell_text(value, largest) for value in row] for row in values.tolist()]
     if max(len(text) for row in texts for text in row) * _CHARACTER_INCHES > cell_width:
@@ -169,7 +169,7 @@ def _draw_cells(axes: Axes, values: np.ndarray, largest: float, cell_width: floa
             ha="center",
             va="center",
             fontsize="small",
-            color="white" if dark else INK,
+            color=theme_color("paper") if dark else theme_color("ink"),
         )
 
 
@@ -187,7 +187,9 @@ def _hatch(axes: Axes, uncertain: np.ndarray) -> None:
 
     for row, column in np.argwhere(uncertain):
         corner = (column - 0.5, row - 0.5)
-        axes.add_patch(Rectangle(corner, 1, 1, fill=False, linewidth=0, edgecolor=GRAY, hatch="////", alpha=0.3))
+        axes.add_patch(
+            Rectangle(corner, 1, 1, fill=False, linewidth=0, edgecolor=theme_color("muted"), hatch="////", alpha=0.3)
+        )
 
 
 def _column_labels(means: ActionMeans, width: float) -> tuple[list[str], int]:

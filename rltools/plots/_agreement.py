@@ -10,7 +10,7 @@ import numpy as np
 from rltools._util.glossary import SAME_ORDER, SAME_ORDER_BRIEF, TERMS
 from rltools._util.text import two_decimals
 from rltools.attributions import is_per_feature_unit
-from rltools.plots.drawing.colors import GRAY, INK, signed_colors
+from rltools.plots.drawing.colors import signed_colors, theme_color
 from rltools.plots.drawing.labels import inches, plain
 from rltools.plots.drawing.plot_info import Chapter, ReportData, plot
 from rltools.plots.drawing.several import Recordings, recordings_by_label
@@ -153,7 +153,7 @@ def _notes(result: Agreement, level: float, names: list[str]) -> tuple[str, ...]
 
 
 def _centered_text(axes: Axes, text: str) -> None:
-    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=GRAY)
+    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=theme_color("muted"))
 
 
 def _draw_triangle(axes: Axes, result: Agreement, names: list[str]) -> None:
@@ -167,7 +167,7 @@ def _draw_triangle(axes: Axes, result: Agreement, names: list[str]) -> None:
             _draw_cell(axes, positions[column], positions[row], *numbers)
     for column, name in enumerate(names[:-1]):
         head = (positions[column] - 0.46, positions[column] + 0.42)
-        axes.text(*head, name, fontsize="small", color=INK, va="bottom", parse_math=False)
+        axes.text(*head, name, fontsize="small", color=theme_color("ink"), va="bottom", parse_math=False)
     axes.set_yticks(positions[1:], labels=names[1:], parse_math=False)
     axes.set_xlim(-0.5, positions[-2] + 0.5)
     axes.set_ylim(positions[-1] + 0.5, 0.1)
@@ -179,7 +179,7 @@ def _draw_cell(axes: Axes, x: float, y: float, value: float, low: float, high: f
     is_known, has_interval = np.isfinite(value), np.isfinite(low)
     face = signed_colors()((value + 1) / 2) if is_known else "#eeeeee"
     axes.add_patch(Rectangle((x - 0.475, y - 0.46), 0.95, 0.92, facecolor=face, edgecolor="none"))
-    color = "white" if is_known and abs(value) > 0.75 else INK
+    color = theme_color("paper") if is_known and abs(value) > 0.75 else theme_color("ink")
     axes.text(
         x, y - 0.14 * has_interval, two_decimals(value) if is_known else "–", ha="center", va="center", color=color
     )

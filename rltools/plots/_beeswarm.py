@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rltools.plots.drawing.colors import GRAY, PALE, value_colors
+from rltools.plots.drawing.colors import theme_color, value_colors
 from rltools.plots.drawing.labels import inches, plain, set_y_labels
 from rltools.plots.drawing.legends import color_bar
 from rltools.plots.drawing.plot_info import Chapter, plot
@@ -96,8 +96,16 @@ def beeswarm(
     if len(sample.values) == 0:
         draw_no_steps(axes)
         return axes
-    axes.axvline(0, color=GRAY, linewidth=0.8, zorder=1)
-    axes.hlines(range(len(order)), 0, 1, transform=axes.get_yaxis_transform(), color=PALE, linewidth=0.6, zorder=0)
+    axes.axvline(0, color=theme_color("muted"), linewidth=0.8, zorder=1)
+    axes.hlines(
+        range(len(order)),
+        0,
+        1,
+        transform=axes.get_yaxis_transform(),
+        color=theme_color("line"),
+        linewidth=0.6,
+        zorder=0,
+    )
     span = np.ptp(sample.attributions[:, order]) or 1.0
     for row, position in enumerate(order):
         _swarm(axes, row, sample.attributions[:, position], sample.values[:, position], span)

@@ -8,7 +8,7 @@ import numpy as np
 
 from rltools._util.glossary import TERMS
 from rltools._util.text import plural
-from rltools.plots.drawing.colors import GRAY, INK, signed_colors
+from rltools.plots.drawing.colors import signed_colors, theme_color
 from rltools.plots.drawing.labels import feature_labels, inches, number, plain, set_y_labels
 from rltools.plots.drawing.plot_info import Chapter, plot
 from rltools.plots.drawing.style import (
@@ -193,19 +193,25 @@ def _draw_bars(axes: Axes, sizes: list[float], result: Decision) -> None:
     for row, (end, size) in enumerate(zip(ends, sizes, strict=True)):
         _text_beside(axes, f"{'+' if size > 0 else ''}{number(size)}", end, row, on_left=size < 0)
     if baseline is None:
-        axes.axvline(0, color=GRAY, linewidth=0.8, zorder=1)
+        axes.axvline(0, color=theme_color("muted"), linewidth=0.8, zorder=1)
         axes.set_ylim(len(sizes) - 0.4, -0.6)
         return
     links = [baseline, *ends]
     for row, position in enumerate(links):
-        axes.vlines(position, max(row - 1.31, -0.95), min(row + 0.31, len(sizes) - 0.05), color=GRAY, linewidth=0.7)
+        axes.vlines(
+            position,
+            max(row - 1.31, -0.95),
+            min(row + 0.31, len(sizes) - 0.05),
+            color=theme_color("muted"),
+            linewidth=0.7,
+        )
     axes.set_ylim(len(sizes) + 0.4, -1.4)
     _mark_end(axes, baseline, -0.95, f"{TERMS['references'].name}' mean {number(baseline)}")
     _mark_end(axes, result.score, len(sizes) - 0.05, f"this step {number(result.score)}")
 
 
 def _mark_end(axes: Axes, position: float, row: float, text: str) -> None:
-    axes.plot(position, row, "D", color=INK, markersize=3.5)
+    axes.plot(position, row, "D", color=theme_color("ink"), markersize=3.5)
     low, high = axes.get_xlim()
     _text_beside(axes, text, position, row, on_left=position > (low + high) / 2, weight="bold")
 
@@ -220,5 +226,5 @@ def _text_beside(axes: Axes, text: str, position: float, row: float, *, on_left:
         va="center",
         fontsize="small",
         fontweight=weight,
-        color=INK,
+        color=theme_color("ink"),
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rltools.plots.drawing.colors import GRAY, INK, feature_color
+from rltools.plots.drawing.colors import feature_color, theme_color
 from rltools.plots.drawing.dots import MAX_DOTS, Color, color_by_action, color_by_value, draw_dots
 from rltools.plots.drawing.labels import feature_labels, number, plain
 from rltools.plots.drawing.plot_info import Chapter, ReportData, plot
@@ -121,7 +121,7 @@ def dependence(
     if len(values) == 0:
         draw_no_steps(axes)
         return axes
-    axes.axhline(0, color=GRAY, linewidth=0.8, zorder=1)
+    axes.axhline(0, color=theme_color("muted"), linewidth=0.8, zorder=1)
     x = values[:, position]
     if result.few:
         gap = float(np.diff(result.centers).min()) if len(result.centers) > 1 else 1.0
@@ -171,12 +171,35 @@ def _notes(summary: Summary, result: Dependence, color_choice: int | None, level
 def _draw_mean(axes: Axes, result: Dependence) -> None:
     from matplotlib.patheffects import Normal, Stroke
 
-    outlined = [Stroke(linewidth=2.3, foreground="white"), Normal()]
+    outlined = [Stroke(linewidth=2.3, foreground=theme_color("paper")), Normal()]
     mean = result.mean
     if result.few:
-        axes.vlines(result.centers, mean.low, mean.high, color=INK, linewidth=1.6, zorder=4, path_effects=outlined)
-        axes.plot(result.centers, mean.value, "D", color=INK, markeredgecolor="white", markersize=6, zorder=5)
+        axes.vlines(
+            result.centers,
+            mean.low,
+            mean.high,
+            color=theme_color("ink"),
+            linewidth=1.6,
+            zorder=4,
+            path_effects=outlined,
+        )
+        axes.plot(
+            result.centers,
+            mean.value,
+            "D",
+            color=theme_color("ink"),
+            markeredgecolor=theme_color("paper"),
+            markersize=6,
+            zorder=5,
+        )
         return
-    axes.fill_between(result.centers, mean.low, mean.high, color=INK, alpha=0.28, linewidth=0, zorder=3)
-    axes.plot(result.centers, mean.value, color=INK, linewidth=1.5, zorder=4, path_effects=outlined)
-    axes.plot(result.centers, mean.value, "D" if len(result.centers) == 1 else ".", color=INK, markersize=4, zorder=4)
+    axes.fill_between(result.centers, mean.low, mean.high, color=theme_color("ink"), alpha=0.28, linewidth=0, zorder=3)
+    axes.plot(result.centers, mean.value, color=theme_color("ink"), linewidth=1.5, zorder=4, path_effects=outlined)
+    axes.plot(
+        result.centers,
+        mean.value,
+        "D" if len(result.centers) == 1 else ".",
+        color=theme_color("ink"),
+        markersize=4,
+        zorder=4,
+    )

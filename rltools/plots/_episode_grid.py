@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rltools.plots.drawing.colors import GRAY, INK, color_limit, signed_colors
+from rltools.plots.drawing.colors import color_limit, signed_colors, theme_color
 from rltools.plots.drawing.labels import inches, number, plain
 from rltools.plots.drawing.legends import signed_bar
 from rltools.plots.drawing.plot_info import Chapter, plot
@@ -136,7 +136,7 @@ def episode_grid(
         (left, part_x), (below, part_y) = columns_extent[position % columns], rows_extent[position // columns]
         cell = axes.inset_axes((left, 1 - below - part_y, part_x, part_y))
         _draw_cell(cell, values, outcome, longest, largest)
-        cell.set_title(title, fontsize="x-small", loc="left", pad=2, color=INK, parse_math=False)
+        cell.set_title(title, fontsize="x-small", loc="left", pad=2, color=theme_color("ink"), parse_math=False)
         cell.set_ylabel("")
     tops = [1 - below - part_y for below, part_y in rows_extent]
     _name_rows(axes, tops, rows_extent[0][1], order, labels)
@@ -169,7 +169,7 @@ def _draw_cell(cell: Axes, values: np.ndarray, outcome: Outcome, longest: int, l
     keep_spines(cell)
     middle = (values.shape[1] - 1) / 2
     mark = _ENDINGS.get(outcome.ended, "|")
-    cell.plot(len(values) + 0.025 * longest, middle, marker=mark, markersize=4, color=INK, clip_on=False)
+    cell.plot(len(values) + 0.025 * longest, middle, marker=mark, markersize=4, color=theme_color("ink"), clip_on=False)
 
 
 def _cells(count: int, gap: float) -> list[tuple[float, float]]:
@@ -197,4 +197,4 @@ def _name_steps(axes: Axes, columns_extent: list[tuple[float, float]], longest: 
     last = longest - 1
     ticks = [(left + part * (step + 0.5) / scale, step) for left, part in columns_extent for step in sorted({0, last})]
     axes.set_xticks([x for x, _ in ticks], labels=[f"{step:,}" for _, step in ticks], fontsize="x-small")
-    axes.tick_params(axis="x", length=2, color=GRAY)
+    axes.tick_params(axis="x", length=2, color=theme_color("muted"))

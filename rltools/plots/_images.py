@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rltools._util.glossary import TERMS
-from rltools.plots.drawing.colors import GRAY, INK, PALE, color_limit, signed_colors
+from rltools.plots.drawing.colors import color_limit, signed_colors, theme_color
 from rltools.plots.drawing.labels import inches, number, plain
 from rltools.plots.drawing.legends import signed_bar
 from rltools.plots.drawing.plot_info import Chapter, plot
@@ -127,7 +127,7 @@ def images(
         draw_no_steps(axes)
     elif not image_steps.pictures:
         text = "no images: observations contain none,\nand no frames were recorded\n(record(..., frames=True) does so)"
-        axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=GRAY)
+        axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=theme_color("muted"))
     else:
         _draw_steps(axes, image_steps, grid, order, quantity.unit, letters=int(17 * width / grid.columns))
     return axes
@@ -206,7 +206,7 @@ def _draw_steps(axes: Axes, image_steps: ImageSteps, grid: _Grid, order: list[in
         panel.set_anchor("S")
         lines = (f"step {image_steps.steps[column]}", plain(image_steps.actions[column], letters))
         title = "\n".join(filter(None, (*lines, f"score {number(image_steps.scores[column])}")))
-        panel.set_title(title, fontsize="x-small", color=INK, pad=3, parse_math=False, linespacing=1.15)
+        panel.set_title(title, fontsize="x-small", color=theme_color("ink"), pad=3, parse_math=False, linespacing=1.15)
     limit = _limit(image_steps, order)
     for column in range(len(image_steps.pictures)):
         panel = axes.inset_axes(grid.extent(column, 3))
@@ -226,7 +226,7 @@ def _draw_image(panel: Axes, image: np.ndarray) -> None:
     panel.set_xticks([])
     panel.set_yticks([])
     for spine in panel.spines.values():
-        spine.set(color=PALE, linewidth=0.6)
+        spine.set(color=theme_color("line"), linewidth=0.6)
 
 
 def _overlay(image: np.ndarray, values: np.ndarray, limit: float) -> np.ndarray:
@@ -244,7 +244,7 @@ def _draw_bars(panel: Axes, values: np.ndarray, attributions: np.ndarray, limit:
     colors = signed_colors()
     rows = np.arange(len(values))
     panel.barh(rows, attributions, height=0.55, color=[colors(0.86 if size > 0 else 0.14) for size in attributions])
-    panel.axvline(0, color=GRAY, linewidth=0.7)
+    panel.axvline(0, color=theme_color("muted"), linewidth=0.7)
     for row, value, size in zip(rows, values, attributions, strict=True):
         left = size > 0
         panel.annotate(
@@ -255,7 +255,7 @@ def _draw_bars(panel: Axes, values: np.ndarray, attributions: np.ndarray, limit:
             ha="right" if left else "left",
             va="center",
             fontsize="x-small",
-            color=INK,
+            color=theme_color("ink"),
         )
     panel.set_xlim(-1.05 * limit, 1.05 * limit)
     panel.set_ylim(FEATURES_BELOW - 0.5, -0.5)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rltools._util.glossary import TERMS
-from rltools.plots.drawing.colors import GRAY, INK, PALE, feature_color
+from rltools.plots.drawing.colors import feature_color, theme_color
 from rltools.plots.drawing.labels import feature_labels, inches, plain, set_y_labels
 from rltools.plots.drawing.legends import legend_beside
 from rltools.plots.drawing.plot_info import Chapter, ReportData, plot
@@ -167,7 +167,13 @@ def _draw_bars(axes: Axes, share: Interval, order: list[int]) -> None:
         end = np.nanmax([value, share.high[position], 0.0])
         text = "0/0" if np.isnan(value) else f"{value:.2g} %" if value < 10 else f"{value:.0f} %"
         axes.annotate(
-            text, (end, row), xytext=(5, 0), textcoords="offset points", va="center", fontsize="small", color=INK
+            text,
+            (end, row),
+            xytext=(5, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize="small",
+            color=theme_color("ink"),
         )
     axes.margins(x=0.12)
 
@@ -179,24 +185,31 @@ def _draw_dots(axes: Axes, shares: dict[str, Interval], order: list[int], contro
     lanes = np.linspace(-0.5, 0.5, len(shares)) * min(0.65, 0.3 * (len(shares) - 1))
     markers = [_MARKERS[index % len(_MARKERS)] for index in range(len(shares))]
     rows = np.arange(len(order))
-    axes.hlines(rows[1:] - 0.5, 0, 1, transform=axes.get_yaxis_transform(), color=PALE, linewidth=0.6)
+    axes.hlines(rows[1:] - 0.5, 0, 1, transform=axes.get_yaxis_transform(), color=theme_color("line"), linewidth=0.6)
     for lane, share, marker, control in zip(lanes, shares.values(), markers, controls, strict=True):
         _draw_intervals(axes, share, order, rows + lane)
         for row, position in zip(rows, order, strict=True):
             color = feature_color(position)
-            fill = "white" if control else color
+            fill = theme_color("paper") if control else color
             axes.plot(
                 share.value[position], row + lane, marker, color=color, markerfacecolor=fill, markersize=5, zorder=3
             )
     handles = [
-        Line2D([], [], linestyle="", marker=marker, color=GRAY, markerfacecolor="white" if control else GRAY)
+        Line2D(
+            [],
+            [],
+            linestyle="",
+            marker=marker,
+            color=theme_color("muted"),
+            markerfacecolor=theme_color("paper") if control else theme_color("muted"),
+        )
         for marker, control in zip(markers, controls, strict=True)
     ]
     legend_beside(axes, handles, [plain(label, 40) for label in shares])
 
 
 def _draw_intervals(axes: Axes, share: Interval, order: list[int], rows: np.ndarray) -> None:
-    axes.hlines(rows, share.low[order], share.high[order], color=INK, linewidth=1.2, zorder=2)
+    axes.hlines(rows, share.low[order], share.high[order], color=theme_color("ink"), linewidth=1.2, zorder=2)
 
 
 def _x_label(series: Series, standardized: bool | None) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rltools._util.glossary import TERMS
-from rltools.plots.drawing.colors import GRAY, INK, share_colors
+from rltools.plots.drawing.colors import share_colors, theme_color
 from rltools.plots.drawing.labels import feature_labels, inches, plain, set_y_labels
 from rltools.plots.drawing.plot_info import Chapter, ReportData, plot
 from rltools.plots.drawing.style import (
@@ -144,12 +144,12 @@ def lags(
 def _draw_map(axes: Axes, share: np.ndarray) -> None:
     largest = float(np.nanmax(share)) if np.isfinite(share).any() else 0.0
     axes.imshow(np.ma.masked_invalid(share), aspect="auto", cmap=share_colors(), vmin=0, vmax=largest or 1)
-    axes.hlines(np.arange(1, len(share)) - 0.5, -0.5, share.shape[1] - 0.5, color="white", linewidth=1)
+    axes.hlines(np.arange(1, len(share)) - 0.5, -0.5, share.shape[1] - 0.5, color=theme_color("paper"), linewidth=1)
     if share.shape[1] > _MAX_WRITTEN:
         return
     for (row, column), value in np.ndenumerate(share):
         text = "–" if np.isnan(value) else f"{value:.1f}" if value < 9.95 else f"{value:.0f}"
-        color = "white" if value > 0.6 * largest else INK
+        color = theme_color("paper") if value > 0.6 * largest else theme_color("ink")
         axes.text(column, row, text, ha="center", va="center", fontsize="small", color=color)
 
 
@@ -163,8 +163,8 @@ def _draw_totals(axes: Axes, of_lag: Interval, rows: int) -> None:
     panel = axes.inset_axes((0, (rows + 0.2) / height, 1, bar_rows / height))
     positions = np.arange(len(of_lag.value))
     value, low, high = (100 * np.asarray(part) for part in (of_lag.value, of_lag.low, of_lag.high))
-    panel.bar(positions, np.nan_to_num(value), width=0.5 if len(positions) > 1 else 0.2, color=GRAY)
-    panel.vlines(positions, low, high, color=INK, linewidth=1.2)
+    panel.bar(positions, np.nan_to_num(value), width=0.5 if len(positions) > 1 else 0.2, color=theme_color("muted"))
+    panel.vlines(positions, low, high, color=theme_color("ink"), linewidth=1.2)
     panel.set_xlim(axes.get_xlim())
     panel.set_ylim(0, float(np.nanmax([*value, *high, 1.0])) * 1.25)
     panel.set_xticks([])
@@ -181,5 +181,11 @@ def _draw_totals(axes: Axes, of_lag: Interval, rows: int) -> None:
         anchor = (position, float(np.nanmax([value[position], high[position], 0.0])))
         text = "–" if np.isnan(value[position]) else f"{value[position]:.0f}"
         panel.annotate(
-            text, anchor, xytext=(0, 2), textcoords="offset points", ha="center", fontsize="small", color=INK
+            text,
+            anchor,
+            xytext=(0, 2),
+            textcoords="offset points",
+            ha="center",
+            fontsize="small",
+            color=theme_color("ink"),
         )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rltools._util.text import plural
-from rltools.plots.drawing.colors import GRAY, INK, feature_color
+from rltools.plots.drawing.colors import feature_color, theme_color
 from rltools.plots.drawing.labels import inches, number, plain, spread_apart
 from rltools.plots.drawing.plot_info import Chapter, plot
 from rltools.plots.drawing.style import (
@@ -145,9 +145,9 @@ def phases(
         draw_no_steps(axes)
         return axes
     if signed:
-        axes.axhline(0, color=GRAY, linewidth=0.8, zorder=1)
+        axes.axhline(0, color=theme_color("muted"), linewidth=0.8, zorder=1)
     if event is not None:
-        axes.axvline(0, color=GRAY, linewidth=0.8, linestyle="--", zorder=1)
+        axes.axvline(0, color=theme_color("muted"), linewidth=0.8, linestyle="--", zorder=1)
     line_ends = _draw_lines(axes, result, order)
     axes.margins(x=0.01)
     if normalized:
@@ -207,4 +207,13 @@ def _name_lines(axes: Axes, labels: Sequence[str], order: Sequence[int], ends: S
         leader = {"arrowstyle": "-", "color": feature_color(position), "linewidth": 1, "shrinkA": 0, "shrinkB": 0}
         fraction = axes.transAxes
         axes.annotate("", end, xytext=(1.04, height), textcoords=fraction, annotation_clip=False, arrowprops=leader)
-        axes.text(1.05, height, label, transform=fraction, fontsize="small", color=INK, va="center", parse_math=False)
+        axes.text(
+            1.05,
+            height,
+            label,
+            transform=fraction,
+            fontsize="small",
+            color=theme_color("ink"),
+            va="center",
+            parse_math=False,
+        )

@@ -8,7 +8,7 @@ import numpy as np
 
 from rltools._util.glossary import TERMS
 from rltools._util.text import plural
-from rltools.plots.drawing.colors import GRAY, INK, feature_color
+from rltools.plots.drawing.colors import feature_color, theme_color
 from rltools.plots.drawing.labels import feature_labels, inches, number, plain, spread_apart
 from rltools.plots.drawing.plot_info import Chapter, plot
 from rltools.plots.drawing.several import Recordings, recordings_by_label
@@ -131,7 +131,7 @@ def training(
     shares.set_ylim(0, None)
     _label_lines(shares, positions, 100 * curve.share.value[:, :count], labels, curve)
     returns = _panel(axes, _RETURNS, "mean\nreturn")
-    _draw_line(returns, positions, curve.returns, INK)
+    _draw_line(returns, positions, curve.returns, theme_color("ink"))
     _two_ticks(returns)
     return axes
 
@@ -173,7 +173,7 @@ def _label_lines(
             transform=panel.transAxes,
             va="center",
             fontsize="small",
-            color=INK,
+            color=theme_color("ink"),
             parse_math=False,
         )
         panel.annotate(
@@ -210,4 +210,4 @@ def _two_ticks(panel: Axes) -> None:
     ticks = sorted({float(finite.min()), float(finite.max())}) if len(finite) else []
     panel.set_yticks(ticks, labels=[number(tick) for tick in ticks])
     panel.margins(y=0.2)
-    panel.spines["left"].set_color(GRAY)
+    panel.spines["left"].set_color(theme_color("muted"))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rltools import plots
 from rltools._util.files import atomic_write, os_errors_as
 from rltools._util.glossary import TERMS
-from rltools._util.html import head, render, security_policy
+from rltools._util.html import head, render
 from rltools._util.text import interval
 from rltools.pages.measured import measured_ablation
 from rltools.pages.report._measured import judged, needs, needs_caption
@@ -89,7 +89,7 @@ def write_comparison(
         _write_table(folder / "summary.csv", summaries)
         page = render(
             part("comparison.html"),
-            head=head(title, style, security_policy([style])),
+            head=head(title, style),
             title=title,
             answers=[finding.sentence for finding in (*measured, *find_leads(labels, summaries), *agreement)],
             measured=bool(measured),

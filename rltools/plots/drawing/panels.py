@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rltools.plots.drawing.colors import GRAY, INK, action_color, feature_color, signed_colors
+from rltools.plots.drawing.colors import action_color, feature_color, signed_colors, theme_color
 from rltools.plots.drawing.labels import number
 from rltools.plots.drawing.legends import MAX_ACTIONS, Extent, action_labels, legend_beside, most_taken, others_label
 from rltools.plots.drawing.style import keep_spines
@@ -25,7 +25,7 @@ COLUMNS = 720
 def score_panel(axes: Axes, extent: Extent, scores: np.ndarray, name: str) -> None:
     """Draw the explained score `[step]` over time."""
     panel = _panel(axes, extent, f"score\n{name}")
-    draw_line(panel, scores, INK)
+    draw_line(panel, scores, theme_color("ink"))
     two_ticks(panel, scores)
 
 
@@ -41,12 +41,12 @@ def action_panel(axes: Axes, extent: Extent, actions: np.ndarray, names: Sequenc
         positions = actions.astype(np.int64) - start
         named, other_count = most_taken(positions)
         colors = {position: action_color(position) for position in named}
-        strip = np.array([_rgb(colors.get(position, GRAY)) for position in positions.tolist()])
+        strip = np.array([_rgb(colors.get(position, theme_color("muted"))) for position in positions.tolist()])
         panel.imshow(strip[None], aspect="auto", extent=(-0.5, len(actions) - 0.5, 0, 1), interpolation="nearest")
         panel.set_yticks([])
         handles = [Patch(color=color) for color in colors.values()]
         labels = [*(texts[position] for position in named), *others_label(other_count)]
-        handles += [Patch(color=GRAY)] if other_count else []
+        handles += [Patch(color=theme_color("muted"))] if other_count else []
     else:
         columns = actions.reshape(len(actions), -1)
         named = list(range(min(MAX_ACTIONS, columns.shape[1])))
@@ -75,7 +75,7 @@ def draw_feature(panel: Axes, values: np.ndarray, attributions: np.ndarray, larg
     # Below and not behind: a value that oscillates would hide the colors.
     draw_attributions(panel, attributions[:, None], largest, (bottom, low))
     panel.set_ylim(bottom, high)
-    draw_line(panel, values, INK)
+    draw_line(panel, values, theme_color("ink"))
 
 
 def draw_attributions(panel: Axes, values: np.ndarray, largest: float, y: tuple[float, float]) -> None:

@@ -23,8 +23,9 @@ import numpy as np
 from rltools._util.glossary import TERMS
 from rltools._util.text import plural
 from rltools.errors import ArgumentError
-from rltools.plots.drawing.colors import GRAY, INK, feature_color
+from rltools.plots.drawing.colors import dark_colors, feature_color, theme_color
 from rltools.plots.drawing.labels import feature_labels, plain, wrapped
+from rltools.plots.drawing.theme import themed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -80,6 +81,23 @@ def printed(points: float = PRINT_POINTS) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def dark() -> Iterator[None]:
+    """A context in which plots are drawn for a dark page; their figures stay dark after it.
+
+    Example:
+        >>> import rltools
+        >>> from rltools.plots.drawing.style import dark
+        >>> policy = rltools.load_policy("cartpole-ppo")
+        >>> recording = rltools.explain(rltools.record(policy, episodes=3, max_steps=40), policy)
+        >>> with dark():
+        ...     figure = rltools.plots.importance(recording).figure
+        >>> figure.savefig("importance-dark.png")
+    """
+    with dark_colors(), themed():
+        yield
+
+
 def _text_scale() -> float:
     from matplotlib import rcParams
 
@@ -120,16 +138,16 @@ def heading(axes: Axes, inches: float, title: str, *parts: str) -> None:
         xycoords="axes fraction",
         textcoords="offset points",
         fontsize="small",
-        color=GRAY,
+        color=theme_color("muted"),
         va="bottom",
         linespacing=1.25,
         parse_math=False,
     )
     annotation.set_label(SMALL_PRINT + ", ".join(filter(None, parts)))
-    pad = 7 + lines * size * 1.3
+    pad = 7 + lines * size * 1.5
     wrapped_title = textwrap.fill(title, max(20, int(TITLE_CHARACTERS_PER_INCH * inches)))
     font = {"fontsize": "medium", "fontweight": "bold", "verticalalignment": "bottom"}
-    axes.set_title(wrapped_title, font, loc="left", color=INK, pad=pad, parse_math=False)
+    axes.set_title(wrapped_title, font, loc="left", color=theme_color("ink"), pad=pad, parse_math=False)
 
 
 def set_x_label(axes: Axes, inches: float, text: str) -> None:
@@ -153,7 +171,7 @@ def draw_no_steps(axes: Axes, missing: str = "steps") -> None:
     """Draw the text `no steps` in place of a plot, or of what else is missing."""
     axes.set_xticks([])
     axes.set_yticks([])
-    axes.text(0.5, 0.5, f"no {missing}", transform=axes.transAxes, ha="center", va="center", color=GRAY)
+    axes.text(0.5, 0.5, f"no {missing}", transform=axes.transAxes, ha="center", va="center", color=theme_color("muted"))
 
 
 def describe(summary: Summary) -> tuple[str, ...]:

@@ -76,7 +76,7 @@ export function missingPattern(context) {
   const lines = tile.getContext("2d");
   lines.fillStyle = css("--paper");
   lines.fillRect(0, 0, 6, 6);
-  lines.strokeStyle = css("--missing");
+  lines.strokeStyle = css("--muted");
   lines.beginPath();
   for (const x of [-6, 0, 6]) {
     lines.moveTo(x - 1, 7);

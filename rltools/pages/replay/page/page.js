@@ -37,3 +37,4 @@ openEpisode(0);
 followAddress();
 watchSizes();
 addEventListener("hashchange", followAddress);
+document.fonts.load("11px rltools").then(recolorAll); // what a canvas says is drawn before its font is there

@@ -7,7 +7,7 @@ import { hideTip, showTip } from "./tip.js";
 
 const RIGHT = 10; // pixels beside a plot
 const EDGE = 6; // pixels above and below a plot with numbers at its side
-const FONT = '11px "rltools", system-ui, sans-serif';
+const FONT = "11px rltools, system-ui, sans-serif";
 const INCREMENTS = [1, 10, 100, 1e3, 1e4, 1e5, 1e6].flatMap((power) => [power, 2 * power, 5 * power]);
 
 // `seek(step)` and `zoom(factor)` are called for what the pointer does; `gutter()` is the width of the labels.
