@@ -15,9 +15,9 @@ from rltools._util import glossary
 from rltools._util.files import numbered_path
 from rltools.attributions import is_per_feature_unit
 from rltools.pages.replay._encode import packed, quantized
-from rltools.pages.replay._highlights import highlights
+from rltools.pages.replay._highlights import highlights, score_unit
 from rltools.pages.replay.rows import Row, maps, pictures, rows_of, summed, variables_of, webp_uri
-from rltools.recording import Attribution, Episode, Header, Recording
+from rltools.recording import Attribution, Episode, Header, Recording, episode_advantages, episode_margins
 from rltools.recording.parquet import read_metadata
 from rltools.spaces import Features, Part
 from rltools.spaces.leaves import pick
@@ -72,6 +72,7 @@ def _episode_data(
         "speed_known": declared_speed is not None,
         "highlights": [vars(moment) for moment in highlights(episode, header, first, spread, speed)],
         "rewards": packed(episode.rewards),
+        **_judgments(episode, header),
         "actions": _actions(recording, episode),
         "features": _features(recording.features, episode, rows),
         "texts": _texts(recording.features, episode),
@@ -83,6 +84,27 @@ def _episode_data(
         if len(episode)
         else [],
         "frames": _frames(recording.frames(number)),
+    }
+
+
+def _judgments(episode: Episode, header: Header) -> dict[str, Any]:
+    """What the policy takes each state to be worth, and each action's advantage and margin; None without them."""
+    values, estimated = episode.values, episode_advantages(episode, header)
+    margins = episode_margins(episode, header)
+    return {
+        "values": None
+        if values is None or estimated is None
+        else {"head": header.value_head, "unit": estimated.unit, "numbers": packed(values)},
+        "advantages": None
+        if estimated is None
+        else {
+            "method": estimated.method,
+            "description": estimated.description,
+            "assumed": list(estimated.assumed),
+            "unit": estimated.unit,
+            "numbers": packed(estimated.values),
+        },
+        "margins": None if margins is None else {"unit": score_unit(header), "numbers": packed(margins)},
     }
 
 

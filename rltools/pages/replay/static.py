@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -43,12 +42,12 @@ def static_data(recording: Recording, number: int, keys: list[str]) -> dict[str,
         "explained": "" if attribution is None else f"largest of {attribution.labels[0]} by {attribution.method}",
         "moments": [
             {
-                "step": step,
-                "text": "; ".join(moment.text for moment in same),
-                "action": _action(episode, header, step),
-                "attributions": "" if attribution is None else _largest(attribution, spread, step),
+                "step": moment.step,
+                "text": moment.text,
+                "action": _action(episode, header, moment.step),
+                "attributions": "" if attribution is None else _largest(attribution, spread, moment.step),
             }
-            for step, same in groupby(moments, key=lambda moment: moment.step)
+            for moment in moments
         ],
     }
 

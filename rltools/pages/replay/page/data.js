@@ -40,7 +40,7 @@ export function unpackEpisode(episode, level) {
     scoreName: actions.score,
     allowed,
     probabilities: hasLogits ? softmax(scores, scoresWidth, allowed) : null,
-    margins: judged(episode.margins, steps) ?? (singleChoice && scoresWidth > 1 ? { unit: '', numbers: marginsOf(scores, scoresWidth, taken, allowed) } : null),
+    margins: judged(episode.margins, steps),
   };
 }
 
@@ -119,18 +119,6 @@ function runningSum(values, steps) {
   const sums = new Float64Array(steps);
   for (let step = 0, sum = 0; step < steps; step++) sums[step] = sum += values[step];
   return sums;
-}
-
-// By how much the score of the action taken is above the best of the others; negative if another is above it.
-function marginsOf(scores, width, taken, allowed) {
-  return Float32Array.from(taken, (action, step) => {
-    let best = -Infinity;
-    for (let k = 0; k < width; k++) {
-      const score = scores[step * width + k];
-      if (k !== action && (!allowed || allowed[step * width + k]) && score > best) best = score;
-    }
-    return Number.isFinite(best) ? scores[step * width + action] - best : NaN;
-  });
 }
 
 // `allowed` is 1 for each action that the environment allowed, or null if it always allowed all of them.
