@@ -15,8 +15,8 @@ from markupsafe import Markup
 from rltools._util.files import atomic_write
 from rltools._util.html import image_data_url, render
 from rltools.plots.drawing.alt import alt_text
-from rltools.plots.drawing.svg import figure_svg, heading_points, step_links, svg_markup
 from rltools.plots.drawing.style import Heading, heading_of, within_page
+from rltools.plots.drawing.svg import figure_svg, heading_points, step_links, svg_markup
 from rltools.recording import Header
 from rltools.summary import Caveat
 
