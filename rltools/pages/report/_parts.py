@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from xml.etree.ElementTree import ParseError
 
 from markupsafe import Markup
@@ -26,6 +26,19 @@ if TYPE_CHECKING:
 def part(name: str) -> str:
     """The text of a template or a style sheet of this package."""
     return files("rltools.pages.report").joinpath("page").joinpath(name).read_text(encoding="utf-8")
+
+
+def macros(name: str) -> Any:
+    """The macros of a template of this package."""
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return environment.from_string(part(name)).module
+
+
+def picture_links(figures: Iterable[Figure]) -> dict[str, Any]:
+    """The steps of the marks of all pictures, by the ids of their elements."""
+    return {key: link for figure in figures for key, link in figure.links.items()}
 
 
 def seeds_text(header: Header) -> str:
@@ -62,6 +75,7 @@ class Figure:
         name: the name of its files, without the ending.
         caption: how to read it.
         markup: the picture as inline SVG, whose colors are those of the page; an `img` if it would be too large.
+        links: what its elements stand for, by their ids; see `step_links`.
         files: the names of its files in the folder of plots.
         alt: what it shows, for screen readers.
         width: the width in pixels of the page.
@@ -71,6 +85,7 @@ class Figure:
     name: str
     caption: str
     markup: Markup
+    links: dict[str, dict[str, Any]]
     files: tuple[str, ...]
     alt: str
     width: int
@@ -89,15 +104,16 @@ def drawn(plot: Callable[[], Axes], name: str, caption: str, folder: Path) -> Fi
     files = {f"{name}.png": image.getvalue()}
     width, height = (round(inches * PIXELS_PER_INCH) for inches in figure.get_size_inches())
     markup = render(_IMAGE, address=image_data_url(files[f"{name}.png"]), alt=alt, width=width, height=height)
+    links: dict[str, dict[str, Any]] = {}
     try:
         svg = figure_svg(figure)
         files |= {f"{name}.svg": svg_markup(svg, name, alt, "light").encode()}
         files |= {f"{name}-dark.svg": svg_markup(svg, name, alt, "dark").encode()}
-        vector = svg_markup(svg, name, alt, links=step_links(figure))
-        markup = vector if len(vector) <= LARGEST_VECTOR else markup
+        if len(vector := svg_markup(svg, name, alt)) <= LARGEST_VECTOR:
+            markup, links = vector, step_links(figure, name)
     except ParseError:  # a name has characters that no XML may have
         pass
     for file, content in files.items():
         with atomic_write(folder / file) as temporary:
             temporary.write_bytes(content)
-    return Figure(name, caption, Markup(markup), tuple(files), alt, width, height)  # noqa: S704 - texts are escaped
+    return Figure(name, caption, Markup(markup), links, tuple(files), alt, width, height)  # noqa: S704 - texts are escaped
