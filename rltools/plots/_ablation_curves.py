@@ -8,7 +8,6 @@ import numpy as np
 
 from rltools._util.text import listed, plural
 from rltools.plots.drawing.ablations import REACH, describe_ablation
-from rltools.plots.drawing.alt import say
 from rltools.plots.drawing.colors import theme_color
 from rltools.plots.drawing.labels import amount, inches, plain, spread_apart
 from rltools.plots.drawing.line_labels import places_beside
@@ -99,12 +98,6 @@ def ablation_curves(
         heading(axes, width, title, *notes)
         draw_no_steps(axes, "episodes")
         return axes
-    hidden = result.deletion["best"].value
-    say(
-        axes,
-        f"the mean return is {amount(float(hidden[0]))} with everything seen, {amount(float(hidden[1]))} without the "
-        f"feature of the largest loss, and {amount(float(hidden[-1]))} with nothing seen",
-    )
     shift = count * (1 + _GAP)
     axes.set_xlim(-0.04 * count, shift + 1.02 * count)
     axes.set_ylim(low, high)

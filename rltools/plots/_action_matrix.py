@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rltools._util.text import decimals_of, fixed, has_interval, plural
-from rltools.plots.drawing.alt import MAX_NAMED, say, signed
 from rltools.plots.drawing.colors import signed_colors, theme_color
 from rltools.plots.drawing.labels import inches, plain, set_y_labels
 from rltools.plots.drawing.legends import color_bar
@@ -125,12 +124,6 @@ def action_matrix(
         return axes
     values = means.mean.value[:, order].T
     largest = float(np.abs(values).max()) or 1.0
-    leading, taken = np.unravel_index(np.argsort(-np.abs(values), axis=None)[:MAX_NAMED], values.shape)
-    largest_means = [
-        f"{labels[row]} for {means.columns[column]} {signed(values[row, column])}"
-        for row, column in zip(leading.tolist(), taken.tolist(), strict=True)
-    ]
-    say(axes, f"largest means: {', '.join(largest_means)}")
     ends = Interval(values, means.mean.low[:, order].T, means.mean.high[:, order].T)
     cells = _draw_cells(axes, ends, largest, width / len(means.columns))
     if means.per_action:

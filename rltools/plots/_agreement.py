@@ -11,7 +11,6 @@ import numpy as np
 from rltools._util.glossary import SAME_ORDER, SAME_ORDER_BRIEF, TERMS, method_title
 from rltools._util.text import two_decimals
 from rltools.attributions import is_per_feature_unit
-from rltools.plots.drawing.alt import ranked, say
 from rltools.plots.drawing.colors import signed_colors, theme_color
 from rltools.plots.drawing.labels import inches, plain
 from rltools.plots.drawing.plot_info import Chapter, ReportData, plot
@@ -126,18 +125,8 @@ def agreement(
         _centered_text(axes, "one method recorded:\nexplain with another to compare")
         axes.set_ylim(0.6, -0.6)
         return axes
-    say(axes, _finding(result, names))
     _draw_triangle(axes, result, names, heads, lines)
     return axes
-
-
-def _finding(result: Agreement, names: Sequence[str]) -> str:
-    """The pairs by their correlation, the highest first."""
-    value, low, high = result.correlation.value, result.correlation.low, result.correlation.high
-    rows, columns = np.tril_indices(len(names), -1)
-    order = np.argsort(-np.nan_to_num(value[rows, columns], nan=-2.0), kind="stable")
-    pairs = [f"{names[columns[pair]]} and {names[rows[pair]]}" for pair in order]
-    return ranked(pairs, *(part[rows, columns][order] for part in (value, low, high)))
 
 
 def _title(agents: bool) -> str:

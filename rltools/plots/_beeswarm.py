@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rltools._util.text import is_multiple, listed
-from rltools.plots.drawing.alt import MAX_NAMED, say, signed
+from rltools._util.text import is_multiple
 from rltools.plots.drawing.colors import theme_color, value_colors
 from rltools.plots.drawing.labels import fixed, inches, plain, set_y_labels
 from rltools.plots.drawing.plot_info import Chapter, plot
@@ -119,11 +118,7 @@ def beeswarm(
         linewidth=0.6,
         zorder=0,
     )
-    drawn = sample.attributions[:, order]
-    span = np.ptp(drawn) or 1.0
-    ends = zip(labels, drawn.min(axis=0), drawn.max(axis=0), strict=True)
-    reach = [f"{name} from {signed(low)} to {signed(high)}" for name, low, high in ends]
-    say(axes, f"attributions reach: {listed(reach, MAX_NAMED)}")
+    span = np.ptp(sample.attributions[:, order]) or 1.0
     for row, (position, values) in enumerate(zip(order, ranges, strict=True)):
         _swarm(axes, row, sample, position, values, span)
     set_y_labels(axes, labels)

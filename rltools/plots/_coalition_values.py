@@ -15,7 +15,6 @@ from rltools.plots.drawing.ablations import (
     name_amounts,
     set_value_limits,
 )
-from rltools.plots.drawing.alt import ranked, say
 from rltools.plots.drawing.colors import theme_color
 from rltools.plots.drawing.labels import amount, feature_labels, inches, plain, set_y_labels
 from rltools.plots.drawing.legends import legend_beside
@@ -114,7 +113,6 @@ def coalition_values(
     if shapley is None:
         draw_no_steps(axes, "episodes")
         return axes
-    say(axes, f"parts of the return: {ranked(labels, value, low, high, write=amount)}")
     draw_zero(axes)
     heights = np.arange(len(rows))
     lost, alone = result.losses.interval.value[rows], result.alone.value[rows]

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rltools._util.glossary import TERMS
-from rltools._util.text import capitalized, listed, plural, value_with_unit
-from rltools.plots.drawing.alt import MAX_NAMED, say, signed
+from rltools._util.text import capitalized, plural, value_with_unit
 from rltools.plots.drawing.bars import draw_arrows, write_in_bars
 from rltools.plots.drawing.colors import theme_color
 from rltools.plots.drawing.labels import feature_labels, fixed, inches, number, plain, set_y_labels
@@ -123,8 +122,6 @@ def decision(
         draw_no_steps(axes)
         return axes
     _draw_bars(axes, width, np.array([size for _, size in rows]), result)
-    parts = [f"{label} {signed(size)}" for label, size in rows]
-    say(axes, f"{listed(parts, MAX_NAMED)}; in all {number(result.score)}")
     set_y_labels(axes, labels)
     axes.tick_params(axis="y", length=0, pad=6)
     return axes

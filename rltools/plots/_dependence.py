@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rltools.plots.drawing.alt import say, signed
 from rltools.plots.drawing.colors import action_color, theme_color
 from rltools.plots.drawing.dots import MAX_DOTS, Color, color_by_action, color_by_value, draw_dots
 from rltools.plots.drawing.labels import feature_labels, number, plain
@@ -142,10 +141,6 @@ def dependence(
     else:
         colors = color_by_value(axes, values[:, color_feature], _name(summary, color_feature))
     draw_dots(axes, x, attributions, colors, points.numbers[sample], points.steps[sample])
-    if len(result.curve.centers):
-        centers, mean = result.curve.centers, result.curve.mean.value
-        ends = [f"{signed(mean[end])} where it is {number(float(centers[end]))}" for end in (0, -1)]
-        say(axes, f"its mean goes from {' to '.join(ends)}")
     for color, curve in curves:
         _draw_mean(axes, curve, color)
     _draw_histogram(axes, points.values[:, position], centers if few else None)

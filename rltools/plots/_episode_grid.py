@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rltools._util.text import plural
-from rltools.plots.drawing.alt import say, strongest
 from rltools.plots.drawing.colors import color_limit, theme_color
 from rltools.plots.drawing.labels import inches, number
 from rltools.plots.drawing.legends import signed_bar
@@ -136,14 +135,14 @@ def episode_grid(
         for outcome in outcomes_drawn
     ]
     largest = color_limit(np.concatenate([steps.attributions[:, order] for steps in every]))
-    say(axes, _finding(outcomes_drawn, strongest(labels, every[0].attributions[:, order])))
     shown = [_last_event(uneventful, outcome) for outcome in outcomes_drawn]
+    longest = max(shown)
     columns_extent = _cells(columns, _GAP / max(room, _GAP * columns + 1))
     rows_extent = _cells(rows, _TITLE / (_TITLE + map_inches) / rows)
     for position, (outcome, steps, last, title) in enumerate(zip(outcomes_drawn, every, shown, titles, strict=True)):
         (left, part_x), (below, part_y) = columns_extent[position % columns], rows_extent[position // columns]
         cell = axes.inset_axes((left, 1 - below - part_y, part_x, part_y))
-        _draw_cell(cell, steps.attributions[:last, order], outcome, max(shown), largest)
+        _draw_cell(cell, steps.attributions[:last, order], outcome, longest, largest)
         if discrete:
             draw_runs(
                 cell, steps.actions[:last] - int(recording.header.action_start or 0), (len(order) - 0.4, _ACTIONS)
@@ -154,17 +153,12 @@ def episode_grid(
         link_span(cell, outcome.number, last)
     tops = [1 - below - part_y for below, part_y in rows_extent]
     _name_rows(axes, tops, rows_extent[0][1], [*labels, *(["action"] if discrete else [])])
-    _name_steps(axes, columns_extent, max(shown))
+    _name_steps(axes, columns_extent, longest)
     if discrete:
         taken = np.concatenate([steps.actions for steps in every]) - int(recording.header.action_start or 0)
         action_legend(axes, taken, recording.header.action_names)
     signed_bar(axes, (0.0, 0.9 if not discrete else 0.55 if rows > 2 else 0.3), largest, quantity)
     return axes
-
-
-def _finding(outcomes: Sequence[Outcome], first: str) -> str:
-    low, high = (number(end(outcome.total_reward for outcome in outcomes)) for end in (min, max))
-    return f"returns from {low} to {high}; in the first episode {first}"
 
 
 def _last_event(uneventful: Uneventful, outcome: Outcome) -> int:

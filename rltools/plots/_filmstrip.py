@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rltools.plots.drawing.alt import say, strongest
 from rltools.plots.drawing.colors import action_color, color_limit, signed_colors, theme_color
 from rltools.plots.drawing.labels import inches, plain, wrapped
 from rltools.plots.drawing.legends import MAX_ACTIONS, action_labels, most_taken, others_label
@@ -148,7 +147,6 @@ def filmstrip(
     _name_rows(axes, rows, labels)
     _draw_frames(axes, strip, rows)
     attributions = strip.episode.attributions[:, order]
-    say(axes, strongest(labels[:-1], attributions))
     largest = color_limit(attributions)
     for row, of_feature in zip(rows.features, attributions.T, strict=True):
         draw_attributions(_panel(axes, row), of_feature[:, None], largest, (0, 1))

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rltools._util.text import percent
-from rltools.plots.drawing.alt import say, signed
 from rltools.plots.drawing.bars import draw_arrows
 from rltools.plots.drawing.colors import color_limit, signed_colors, theme_color
 from rltools.plots.drawing.labels import inches, number, plain
@@ -144,12 +143,6 @@ def images(
         text = "no images: observations contain none,\nand no frames were recorded\n(record(..., frames=True) does so)"
         axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=theme_color("muted"))
     else:
-        leading = [int(np.abs(row).argmax()) for row in image_steps.attributions]
-        parts = [
-            f"{plain(summary.features[position])} {signed(row[position])} at step {step}"
-            for step, position, row in zip(image_steps.steps, leading, image_steps.attributions, strict=True)
-        ]
-        say(axes, f"largest attributions: {', '.join(parts)}")
         _draw_steps(
             axes,
             image_steps,

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rltools._util.glossary import TERMS
-from rltools._util.text import number, share_interval
-from rltools.plots.drawing.alt import ranked, say
+from rltools._util.text import share_interval
 from rltools.plots.drawing.bars import draw_episodes, draw_intervals, draw_shares, write_in_bars
 from rltools.plots.drawing.colors import theme_color
 from rltools.plots.drawing.labels import feature_labels, inches, plain, set_y_labels
@@ -153,7 +151,6 @@ def importance(
             0.72 / len(drawn),
         )
         _link(bars, each, [names[position] for position in order])
-    say(axes, _finding({label: _part(share, order) for label, share in shares.items()}, labels))
     if several:
         _name_lanes(axes, lanes, lane_labels, len(order))
     for band in bands.values():
@@ -163,15 +160,6 @@ def importance(
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.tick_params(axis="y", length=0)
     return axes
-
-
-def _finding(shares: dict[str, Interval], labels: Sequence[str]) -> str:
-    write = partial(number, digits=2)
-    texts = {
-        label: ranked(labels, share.value, share.low, share.high, write=write, unit=" %")
-        for label, share in shares.items()
-    }
-    return "; ".join(f"{label}: {text}" if len(texts) > 1 else text for label, text in texts.items())
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rltools._util.glossary import TERMS
-from rltools._util.text import plural
-from rltools.plots.drawing.alt import ranked, say
 from rltools.plots.drawing.colors import share_colors, theme_color
 from rltools.plots.drawing.labels import feature_labels, inches, set_y_labels
 from rltools.plots.drawing.plot_info import Chapter, ReportData, plot
@@ -127,9 +125,6 @@ def lags(
         draw_no_steps(axes)
         return axes
     share = 100 * result.share.value[order]
-    ages = ["now" if lag == 0 else f"{plural(lag, 'step')} ago" for lag in result.lags[::-1]]
-    parts = (100 * part[::-1] for part in (result.of_lag.value, result.of_lag.low, result.of_lag.high))
-    say(axes, f"all features together: {ranked(ages, *parts, unit=' %')}")
     _draw_map(axes, share)
     stride = -(-len(result.lags) // 20)  # the last one, now, is always labeled
     named = range((len(result.lags) - 1) % stride, len(result.lags), stride)

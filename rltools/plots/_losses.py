@@ -17,7 +17,6 @@ from rltools.plots.drawing.ablations import (
     seeds_note,
     set_value_limits,
 )
-from rltools.plots.drawing.alt import ranked, say
 from rltools.plots.drawing.bars import write_in_bars
 from rltools.plots.drawing.colors import theme_color
 from rltools.plots.drawing.labels import amount, feature_labels, inches, plain, set_y_labels
@@ -132,7 +131,6 @@ def losses(
     )
     axes.hlines(heights, drawn_low, drawn_high, color=theme_color("ink"), linewidth=1.2, zorder=3)
     scale = float(np.nanmax(np.abs(lost)))
-    say(axes, f"return lost: {ranked(labels, lost, low, high, write=amount)}")
     texts = [amount(value, scale or None) if np.isfinite(value) else "not measured" for value in lost]
     second = _draw_second(axes, result, rows) if result.second else np.zeros(0)
     is_left = lost < 0

@@ -13,7 +13,6 @@ from rltools.attributions import is_control
 from rltools.errors import RecordingError
 from rltools.metrics import Assessment, assess_recorded
 from rltools.plots.drawing.ablations import describe_ablation, replaced, seeds_note
-from rltools.plots.drawing.alt import ranked, say
 from rltools.plots.drawing.colors import theme_color
 from rltools.plots.drawing.labels import inches, plain
 from rltools.plots.drawing.plot_info import Chapter, ReportData, plot
@@ -102,8 +101,6 @@ def measured_agreement(
     axes.set_yticks(heights, labels=names, parse_math=False, fontsize="small" if "\n" in "".join(names) else "medium")
     axes.set_ylim(heights[-1] + 0.6, -0.6)
     _draw_controls(axes, [*rows.values()], float(heights[-1]) + 0.6)
-    ends = [[getattr(rows[key], end) if key in rows else np.nan for key in order] for end in ("value", "low", "high")]
-    say(axes, ranked(names, *map(np.array, ends)))
     for key, height in zip(order, heights, strict=True):
         _draw_row(axes, rows.get(key), float(height))
     return axes

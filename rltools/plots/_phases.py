@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rltools._util.text import plural
-from rltools.plots.drawing.alt import say, signed
 from rltools.plots.drawing.colors import theme_color
 from rltools.plots.drawing.labels import inches, number, plain, spread_apart
 from rltools.plots.drawing.line_labels import line_look
@@ -158,12 +157,10 @@ def phases(
     if result.episodes == 0:
         draw_no_steps(axes)
         return axes
-
     if signed:
         axes.axhline(0, color=theme_color("muted"), linewidth=0.8, zorder=1)
     if event is not None:
         axes.axvline(0, color=theme_color("muted"), linewidth=0.8, linestyle="--", zorder=1)
-    say(axes, _finding(result, labels, "% of the episode" if normalized else "steps"))
     line_ends = _draw_lines(axes, result, len(order))
     axes.margins(x=0.01)
     if normalized:
@@ -241,14 +238,3 @@ def _name_lines(axes: Axes, labels: Sequence[str], ends: Sequence[tuple[float, f
             va="center",
             parse_math=False,
         )
-
-
-def _finding(result: Phases, labels: Sequence[str], time: str) -> str:
-    """Where each line is farthest from zero."""
-    mean = np.where(_reached(result)[:, None], result.mean.value, np.nan)
-    parts = []
-    for label, column in zip(labels, mean.T, strict=True):
-        if np.isfinite(column).any():
-            position = int(np.nanargmax(np.abs(column)))
-            parts.append(f"{label} {signed(column[position])} at {number(float(result.positions[position]))} {time}")
-    return f"largest means: {', '.join(parts)}" if parts else ""

@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rltools._util.text import listed
 from rltools.errors import ArgumentError
-from rltools.plots.drawing.alt import MAX_NAMED, say
 from rltools.plots.drawing.colors import share_colors, theme_color
 from rltools.plots.drawing.dots import MAX_DOTS, color_by_action, color_by_value, draw_dots
 from rltools.plots.drawing.labels import LONGEST, number, plain
@@ -136,13 +134,6 @@ def state_map(
     if dots == 0:
         draw_no_steps(axes)
         return axes
-    if len(cells.counts):
-        leading = np.nan_to_num(cells.share).argmax(axis=1)
-        parts = [
-            f"{plain(summary.features[position])} in {int((leading == position).sum())}"
-            for position in sorted(set(leading.tolist()), key=lambda position: -int((leading == position).sum()))
-        ]
-        say(axes, f"of {len(leading)} cells most is made up by {listed(parts, MAX_NAMED)}")
     limits = _limits(plane.places)
     panel = _panel(axes, (0, 0, _SPLIT - 0.03, 1), limits)
     _draw_dots(panel, axes, points, plane, sample, name)

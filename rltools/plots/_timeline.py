@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rltools.plots.drawing.alt import say, strongest
 from rltools.plots.drawing.colors import color_limit
 from rltools.plots.drawing.labels import inches, plain
 from rltools.plots.drawing.legends import action_labels, signed_bar
@@ -124,7 +123,6 @@ def timeline(
         draw_no_steps(axes)
         return axes
     steps = episode_steps(recording, summary.key, number, label=label_index, scale=quantity.scale)
-    say(axes, strongest([summary.features[position] for position in order], steps.attributions[:, order]))
     axes.set_xlim(-0.5, outcome.steps - 0.5)
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, steps=[1, 2, 5, 10]))
     link_span(axes, number, outcome.steps)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rltools._util.glossary import TERMS
 from rltools._util.text import plural
-from rltools.plots.drawing.alt import say
 from rltools.plots.drawing.colors import theme_color
-from rltools.plots.drawing.labels import feature_labels, inches, number, plain, spread_apart
+from rltools.plots.drawing.labels import feature_labels, inches, plain, spread_apart
 from rltools.plots.drawing.line_labels import Dashes, line_look
 from rltools.plots.drawing.panels import round_ticks
 from rltools.plots.drawing.plot_info import Chapter, plot
@@ -28,7 +26,7 @@ from rltools.plots.drawing.style import (
     top_note,
 )
 from rltools.recording import Recording
-from rltools.summary import Interval, TrainingCurve, training_curve
+from rltools.summary import Interval, training_curve
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -133,22 +131,10 @@ def training(
         _draw_line(shares, positions, parts, *line_look(index))
     shares.set_ylim(0, None)
     _label_lines(shares, positions, 100 * curve.share.value[:, :count], labels)
-    say(axes, _finding(curve, labels))
     returns = _panel(axes, _RETURNS, "mean\nreturn")
     _draw_line(returns, positions, curve.returns, theme_color("ink"))
     round_ticks(returns, np.stack([curve.returns.value, curve.returns.low, curve.returns.high]))
     return axes
-
-
-def _finding(curve: TrainingCurve, labels: Sequence[str]) -> str:
-    """The first and the last share of each line, and of the return."""
-    shares = 100 * curve.share.value[[0, -1]]
-    parts = [
-        f"{label} from {number(float(first))} to {number(float(last))} %"
-        for label, first, last in zip(labels, *shares[:, : len(labels)], strict=True)
-    ]
-    first, last = (number(float(value)) for value in curve.returns.value[[0, -1]])
-    return f"{', '.join(parts)}; mean return from {first} to {last}"
 
 
 def _panel(axes: Axes, extent: tuple[float, float], name: str) -> Axes:

@@ -1,13 +1,7 @@
-import re
-from xml.etree import ElementTree
-
 import numpy as np
 import pytest
 
 from rltools import plots
-from rltools.plots.drawing.alt import alt_text
-from rltools.plots.drawing.style import heading_of
-from rltools.plots.drawing.svg import figure_svg, svg_markup
 from rltools.spaces import Features
 from rltools.testing import check_plot, example_ablation, example_recording
 from rltools.testing._check_plot import content_of
@@ -96,28 +90,3 @@ def test_plot_can_be_saved(name, kind, tmp_path):
     axes = plot(_recorded(_hostile, tmp_path / "recording", plot))
     axes.figure.savefig(tmp_path / f"picture.{kind}")
     assert (tmp_path / f"picture.{kind}").stat().st_size > 1000
-
-
-@pytest.mark.filterwarnings("ignore:first and second share")
-@pytest.mark.parametrize("name", plots.plot_names())
-def test_the_alternative_text_says_the_numbers(name, tmp_path):
-    plot = getattr(plots, name)
-    case = _image_case if name == "images" else _discrete
-    recording = _recorded(case, tmp_path / "recording", plot)
-    several = {"first": recording, "second": _recorded(case, tmp_path / "second", plot)}
-    axes = plot(several if name == "agreement" else recording)
-    alt, title = alt_text(axes), heading_of(axes).title
-    assert alt.startswith(title)
-    finding = alt.removeprefix(title).partition(" Horizontally: ")[0]
-    assert re.search(r"\d", finding), alt
-    assert "\n" not in alt
-
-
-@pytest.mark.parametrize("name", plots.plot_names())
-def test_hostile_names_are_text_in_the_markup_of_a_page(name, tmp_path):
-    plot = getattr(plots, name)
-    axes = plot(_recorded(_hostile, tmp_path / "recording", plot))
-    markup = svg_markup(figure_svg(axes.figure), name, alt_text(axes))
-    tags = {element.tag for element in ElementTree.fromstring(markup).iter()}
-    assert tags <= {"svg", "g", "defs", "path", "use", "text", "tspan", "clipPath", "rect", "image", "pattern"}
-    assert len(alt_text(axes)) < 3000
