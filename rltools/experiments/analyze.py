@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -203,17 +204,22 @@ def analyze(
         ]
     )
     numbers = [outcome.number for outcome in notable(recording.readable_outcomes())]
-    try:
-        replay_episodes(recording, numbers, env, frames=frames, modules=modules, progress=progress)
-    except Exception:  # rendering can fail, and the numbers are complete; an interrupt, though, writes no page
-        write_report(recording if frames else recording.without_frames(), commands=(command,), unmeasured=unmeasured)
-        raise
-    page = write_report(recording if frames else recording.without_frames(), commands=(command,), unmeasured=unmeasured)
     summary = summarize(recording, method=main_method, target=main_target, merged=main_method == DECISION)
     decisions = None
     if main_method != DECISION and any(settings["method"] == DECISION for settings, _ in plans):
         decisions = summarize(recording, method=DECISION, merged=True)
-    return Analysis(recording, summary, page, decisions, ablation, unmeasured)
+    analysis = Analysis(recording, summary, folder / "index.html", decisions, ablation, unmeasured)
+
+    def write() -> Path:
+        shown = recording if frames else recording.without_frames()
+        return write_report(shown, commands=(command,), unmeasured=unmeasured, answer=analysis.answer)
+
+    try:
+        replay_episodes(recording, numbers, env, frames=frames, modules=modules, progress=progress)
+    except Exception:  # rendering can fail, and the numbers are complete; an interrupt, though, writes no page
+        write()
+        raise
+    return replace(analysis, page=write())
 
 
 def _options(options: dict[str, Any]) -> list[str]:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rltools._util.glossary import TERMS
-from rltools.plots.drawing.colors import GRAY, INK, PALE, color_limit, signed_colors
+from rltools.plots.drawing.colors import color_limit, signed_colors, theme_color
 from rltools.plots.drawing.labels import inches, number, plain
 from rltools.plots.drawing.legends import signed_bar
 from rltools.plots.drawing.plot_info import Chapter, plot
 from rltools.plots.drawing.style import (
     DATA_INCHES,
+    Measure,
     canvas,
     describe,
     draw_no_steps,
@@ -22,7 +23,6 @@ from rltools.plots.drawing.style import (
     keep_spines,
     label_note,
     labels_of,
-    mark_feature,
     measure,
     strongest_label,
 )
@@ -127,9 +127,9 @@ def images(
         draw_no_steps(axes)
     elif not image_steps.pictures:
         text = "no images: observations contain none,\nand no frames were recorded\n(record(..., frames=True) does so)"
-        axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=GRAY)
+        axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=theme_color("muted"))
     else:
-        _draw_steps(axes, image_steps, grid, order, quantity.unit, letters=int(17 * width / grid.columns))
+        _draw_steps(axes, image_steps, grid, order, quantity, letters=int(17 * width / grid.columns))
     return axes
 
 
@@ -194,19 +194,19 @@ def _name_rows(axes: Axes, grid: _Grid, labels: list[str], order: list[int]) -> 
         return
     heights = [bottom + low * (1 - (row + 0.5) / FEATURES_BELOW) for row in range(len(order))]
     axes.set_yticks([top + high / 2, *heights], labels=["frame", *labels], parse_math=False, fontsize="small")
-    axes.tick_params(axis="y", length=0, pad=8)
-    for height, position in zip(heights, order, strict=True):
-        mark_feature(axes, height, position)
+    axes.tick_params(axis="y", length=0, pad=6)
 
 
-def _draw_steps(axes: Axes, image_steps: ImageSteps, grid: _Grid, order: list[int], unit: str, letters: int) -> None:
+def _draw_steps(
+    axes: Axes, image_steps: ImageSteps, grid: _Grid, order: list[int], quantity: Measure, letters: int
+) -> None:
     for column, image in enumerate(image_steps.pictures):
         panel = axes.inset_axes(grid.extent(column, 1))
         _draw_image(panel, image)
         panel.set_anchor("S")
         lines = (f"step {image_steps.steps[column]}", plain(image_steps.actions[column], letters))
         title = "\n".join(filter(None, (*lines, f"score {number(image_steps.scores[column])}")))
-        panel.set_title(title, fontsize="x-small", color=INK, pad=3, parse_math=False, linespacing=1.15)
+        panel.set_title(title, fontsize="x-small", color=theme_color("ink"), pad=3, parse_math=False, linespacing=1.15)
     limit = _limit(image_steps, order)
     for column in range(len(image_steps.pictures)):
         panel = axes.inset_axes(grid.extent(column, 3))
@@ -217,7 +217,7 @@ def _draw_steps(axes: Axes, image_steps: ImageSteps, grid: _Grid, order: list[in
             panel.set_anchor("N")
     if image_steps.maps is not None:
         _, bottom, _, height = grid.extent(0, 3)
-        signed_bar(axes, (bottom, height), limit, unit)
+        signed_bar(axes, (bottom, height), limit, quantity)
 
 
 def _draw_image(panel: Axes, image: np.ndarray) -> None:
@@ -226,7 +226,7 @@ def _draw_image(panel: Axes, image: np.ndarray) -> None:
     panel.set_xticks([])
     panel.set_yticks([])
     for spine in panel.spines.values():
-        spine.set(color=PALE, linewidth=0.6)
+        spine.set(color=theme_color("line"), linewidth=0.6)
 
 
 def _overlay(image: np.ndarray, values: np.ndarray, limit: float) -> np.ndarray:
@@ -244,7 +244,7 @@ def _draw_bars(panel: Axes, values: np.ndarray, attributions: np.ndarray, limit:
     colors = signed_colors()
     rows = np.arange(len(values))
     panel.barh(rows, attributions, height=0.55, color=[colors(0.86 if size > 0 else 0.14) for size in attributions])
-    panel.axvline(0, color=GRAY, linewidth=0.7)
+    panel.axvline(0, color=theme_color("muted"), linewidth=0.7)
     for row, value, size in zip(rows, values, attributions, strict=True):
         left = size > 0
         panel.annotate(
@@ -255,7 +255,7 @@ def _draw_bars(panel: Axes, values: np.ndarray, attributions: np.ndarray, limit:
             ha="right" if left else "left",
             va="center",
             fontsize="x-small",
-            color=INK,
+            color=theme_color("ink"),
         )
     panel.set_xlim(-1.05 * limit, 1.05 * limit)
     panel.set_ylim(FEATURES_BELOW - 0.5, -0.5)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rltools.errors import ArgumentError
-from rltools.plots.drawing.colors import INK, PALE, share_colors
+from rltools.plots.drawing.colors import share_colors, theme_color
 from rltools.plots.drawing.dots import MAX_DOTS, color_by_action, color_by_value, draw_dots
 from rltools.plots.drawing.labels import LONGEST, number, plain
 from rltools.plots.drawing.legends import color_bar
@@ -186,7 +186,7 @@ def _draw_arrows(axes: Axes, cells: Cells) -> None:
         scale_units="inches",
         scale=longest / _ARROW_INCHES,
         width=0.018,
-        color=INK,
+        color=theme_color("ink"),
         zorder=3,
         path_effects=[Stroke(linewidth=1.6, foreground="white"), Normal()],
     )
@@ -202,7 +202,9 @@ def _draw_magnitudes(axes: Axes, cells: Cells, name: str) -> None:
     patches = [Rectangle((x, y), *cells.sides) for x, y in corners]
     colors = share_colors()
     axes.add_collection(
-        PatchCollection(patches, facecolors=colors(cells.magnitude / limit), edgecolors=PALE, linewidths=0.4)
+        PatchCollection(
+            patches, facecolors=colors(cells.magnitude / limit), edgecolors=theme_color("line"), linewidths=0.4
+        )
     )
     axes.autoscale_view()
     color_bar(axes, colors, (0.0, limit), name, ("{}", "≥ {}"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from operator import itemgetter
 
@@ -127,7 +128,7 @@ def _by_action(summary: SummaryData) -> Iterator[Finding]:
 def _mean_return(summary: SummaryData) -> Iterator[Finding]:
     returns = summary.returns
     if returns.n:
-        mean = number_of("return", returns.mean, returns.low, returns.high)
+        mean = replace(number_of("return", returns.mean, returns.low, returns.high), each=returns.each)
         yield Finding("mean_return", (mean,), n=returns.n, level=summary.level)
 
 

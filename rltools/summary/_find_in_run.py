@@ -93,7 +93,7 @@ def part_shares(recording: Recording, summary: SummaryData) -> tuple[Ranked, ...
         by_part = np.stack([totals[:, part_of == index].sum(axis=1) for index in range(len(parts))], axis=1)
         return {"": by_part / by_part.sum(axis=1, keepdims=True)}
 
-    share = sizes.drawn(shares)[""].interval(summary.level, "share")
+    share = sizes.drawn(shares)[""].reported(summary.level, "share")
     names = [part.leaf.name for part in parts]
     return tuple(ranked_at(names, share, int(index)) for index in np.argsort(-share.value, kind="stable"))
 

@@ -25,6 +25,8 @@ class Points:
         scores: float `[step]`, the target value.
         actions: int64 `[step]`, positions in `action_names`; -1 if actions are not one discrete choice.
         episodes: int64 `[step]`, the episode of each step, counted from 0.
+        numbers: int64 `[step]`, the number of that episode in its recording.
+        steps: int64 `[step]`, the index of each step in its episode.
         action_names: the names of the discrete actions; empty if actions are not one discrete choice.
         n: the number of explained steps, which exceeds the number of points if the stride is above 1.
         without: float `[block, step, group]`, the attributions without each block of draws; None without draws, or if
@@ -36,6 +38,8 @@ class Points:
     scores: np.ndarray
     actions: np.ndarray
     episodes: np.ndarray
+    numbers: np.ndarray
+    steps: np.ndarray
     action_names: tuple[str, ...]
     n: int
     without: np.ndarray | None = None
@@ -60,7 +64,7 @@ def explained_points(
     """
     groups = recording.spec(key).rows(recording.features_of(key))
     nothing = np.zeros((0, len(groups)))
-    parts = [(nothing, nothing, np.zeros(0), np.zeros(0, np.int64), np.zeros(0, np.int64))]
+    parts = [(nothing, nothing, np.zeros(0), *[np.zeros(0, np.int64)] * 4)]
     draws: list[np.ndarray | None] = []
     names = named_actions(recording)
     count = 0
@@ -78,10 +82,15 @@ def explained_points(
                 attribution.scores[taken, label].astype(np.float64),
                 actions[taken],
                 np.full(len(taken), number),
+                np.full(len(taken), episode.outcome.number),
+                taken,
             )
         )
-    values, attributions, scores, actions_taken, episodes = (np.concatenate(each) for each in zip(*parts, strict=True))
-    return Points(values, attributions, scores, actions_taken, episodes, names, count, joined_draws(draws, axis=1))
+    values, attributions, scores, taken_actions, episodes, numbers, steps = (
+        np.concatenate(each) for each in zip(*parts, strict=True)
+    )
+    without = joined_draws(draws, axis=1)
+    return Points(values, attributions, scores, taken_actions, episodes, numbers, steps, names, count, without)
 
 
 def stride_for(steps: int, most: int = MOST) -> int:

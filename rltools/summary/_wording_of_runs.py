@@ -21,23 +21,29 @@ CONTROL_MEANINGS = {
 def _run_leads(finding: Finding) -> Sentence:
     by_feature: dict[str, list[Sentence]] = {}
     uncertain: list[Sentence] = []
+    several = len({lead.target for lead in finding.parts if lead.target != DECISION}) > 1
     for lead in finding.parts:
         if lead.leaders == 1:
-            by_feature.setdefault(lead.subjects[0].feature, []).append(_how_far(lead))
+            by_feature.setdefault(lead.subjects[0].feature, []).append(_how_far(lead, several))
         else:
             tied = [with_share(ranked) for ranked in lead.subjects]
             more = [span(f"{lead.leaders - NAMED} more")] if lead.leaders > NAMED else []
             features = listed_sentences([*tied, *more])
-            uncertain.append(f"by {lead.method} of {lead.target} any of " + features + " may lead")
+            uncertain.append(f"by {_source(lead, several)} any of " + features + " may lead")
     certain = [f"{feature} leads by " + listed_sentences(how_far) for feature, how_far in by_feature.items()]
     return f"{finding.agent}: " + joined([*certain, *uncertain], "; ") + "."
 
 
-def _how_far(lead: Finding) -> Sentence:
+def _how_far(lead: Finding, several: bool) -> Sentence:
     (first,) = lead.subjects
     if lead.target == DECISION:
-        return f"{lead.method} (" + effect(first, continuous=lead.continuous) + ")"
-    return f"{lead.method} of {lead.target} (" + share_of(first) + ")"
+        return f"{lead.by} (" + effect(first, continuous=lead.continuous) + ")"
+    return f"{_source(lead, several)} (" + share_of(first) + ")"
+
+
+def _source(lead: Finding, several: bool) -> str:
+    """The method in words, and the target if the run has several."""
+    return f"{lead.by} of {lead.about}" if several and lead.target != DECISION else lead.by
 
 
 @wording("lead_counts")
@@ -62,7 +68,7 @@ def _rank_agreement(finding: Finding) -> Sentence:
 @wording("control_agreement")
 def _control_agreement(finding: Finding) -> Sentence:
     methods = [
-        f"{method.method} with {listed([f'{control.method} {_range(control)}' for control in method.parts])}"
+        f"{method.by} with {listed([f'{control.by} {_range(control)}' for control in method.parts])}"
         for method in finding.parts
     ]
     name = capitalized(TERMS["rank_agreement"].name)
@@ -83,4 +89,4 @@ def _range(finding: Finding) -> str:
 
 @wording("ranking")
 def _ranking(finding: Finding) -> Sentence:
-    return span(f"{finding.agent}, {finding.method} of {finding.target}: {ranking(finding.subjects)}")
+    return span(f"{finding.agent}, {finding.by} of {finding.about}: {ranking(finding.subjects)}")

@@ -8,7 +8,7 @@ def _points(values, attributions=None):
     steps = len(values)
     attributions = np.ones_like(values) if attributions is None else attributions
     zeros = np.zeros(steps, np.int64)
-    return Points(values, attributions, np.zeros(steps), zeros - 1, zeros, (), steps)
+    return Points(values, attributions, np.zeros(steps), zeros - 1, zeros, zeros, np.arange(steps), (), steps)
 
 
 def test_components_are_those_of_the_correlation_matrix():

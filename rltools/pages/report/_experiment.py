@@ -14,9 +14,10 @@ from rltools._util.files import atomic_write, os_errors_as
 from rltools._util.glossary import TERMS
 from rltools._util.html import head, render, security_policy
 from rltools._util.text import interval
+from rltools.pages.answer import attribution_name
 from rltools.pages.measured import measured_ablation
 from rltools.pages.report._measured import judged, needs, needs_caption
-from rltools.pages.report._parts import Figure, attribution_name, closing, drawn, part
+from rltools.pages.report._parts import Figure, closing, drawn, part
 from rltools.pages.report._statement import sentence_html
 from rltools.recording import Recording, SharedEpisodesWarning, shared_episodes
 from rltools.summary import (

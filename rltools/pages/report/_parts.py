@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 
 from rltools._util.files import atomic_write
 from rltools._util.html import image_data_url, render
-from rltools._util.text import plural
 from rltools.plots.drawing.alt import alt_text
-from rltools.recording import Header, Recording
-from rltools.summary import Caveat, Summary, method_name
+from rltools.recording import Header
+from rltools.summary import Caveat
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -24,13 +23,6 @@ if TYPE_CHECKING:
 def part(name: str) -> str:
     """The text of a template or a style sheet of this package."""
     return files("rltools.pages.report").joinpath("page").joinpath(name).read_text(encoding="utf-8")
-
-
-def attribution_name(recording: Recording, summary: Summary) -> str:
-    """The name of an attribution, `shapley of centered:chosen`, with its window and what sets it apart from others."""
-    window = recording.spec(summary.key).window
-    over = f" over {plural(window, 'observation')}" if window else ""
-    return f"{method_name(summary)} of {summary.target}{over}{f' ({summary.apart})' if summary.apart else ''}"
 
 
 def seeds_text(header: Header) -> str:

@@ -11,25 +11,24 @@ from rltools._util.glossary import ENDINGS, TERMS
 from rltools._util.html import FRAMES, head, render, security_policy
 from rltools._util.text import number, plural
 from rltools.errors import ArgumentError
-from rltools.pages.measured import Measured, measured
+from rltools.pages.answer import Answer, answer_of
 from rltools.pages.report._episodes import cards, strip
-from rltools.pages.report._parts import Figure, attribution_name, closing, drawn, part
-from rltools.pages.report._statement import (
-    decision_statement,
-    measured_statement,
-    sentence_html,
-    statement,
-    trust,
-)
+from rltools.pages.report._parts import Figure, closing, drawn, part
+from rltools.pages.report._statement import sentence_html, statement, trust
 from rltools.pages.report._tables import facts, measured_table, tables, write_csv
 from rltools.plots import Chapter, report_plots
 from rltools.recording import Recording
-from rltools.summary import Caveat, Summary, is_control, run_caveats, summarize
+from rltools.summary import Caveat, Summary
 from rltools.targets.scores import target_meaning
 
 
 def write_report(
-    recording: Recording, *, commands: tuple[str, ...] = (), unmeasured: str = "", level: float = 0.95
+    recording: Recording,
+    *,
+    commands: tuple[str, ...] = (),
+    unmeasured: str = "",
+    level: float = 0.95,
+    answer: Answer | None = None,
 ) -> Path:
     """Write `index.html` of a run: findings, plots, replays, tables, caveats, and the commands that reproduce it.
 
@@ -42,6 +41,7 @@ def write_report(
         commands: the commands that reproduce the page.
         unmeasured: the reason why nothing was measured, if there is one.
         level: the level of the intervals.
+        answer: what the page says, if it is arranged already.
 
     Returns:
         The path of the page.
@@ -53,10 +53,9 @@ def write_report(
     if len(recording) == 0:
         raise ArgumentError(f"{recording.directory} has no episodes to report on; record some first")
     folder = recording.directory
-    summaries = _summaries(recording, level)
-    main = summaries[0]
+    answer = answer_of(recording, unmeasured=unmeasured, level=level) if answer is None else answer
+    summaries, main, losses = answer.summaries, answer.main, answer.measured
     style, policy = part("page.css"), recording.header.policy
-    losses = measured(recording, summaries, level=level)
     title = f"What {policy} {'needs' if losses else 'looks at'}"
     with os_errors_as(folder):
         write_csv(folder / "summary.csv", summaries)
@@ -76,12 +75,13 @@ def write_report(
             has_images=recording.features_of(main.key).has_images,
             measured=losses,
             not_measured=Caveat("not_measured", text=unmeasured),
-            losses=measured_statement(losses) if losses else None,
+            trust_line=answer.trust,
+            losses=statement(answer.section("measured")),
             losses_table=measured_table(losses) if losses else None,
             losses_figures=of_losses,
-            trust=trust(losses) if losses else (),
-            decision=decision_statement(main, summaries),
-            score=statement(recording, main, summaries),
+            trust=trust(answer),
+            decision=statement(answer.section("decision")),
+            score=statement(answer.section("score")),
             sentence_html=sentence_html,
             terms=TERMS,
             endings=ENDINGS,
@@ -92,29 +92,12 @@ def write_report(
             chapters=_chapters(others[1:]),
             cards=cards(recording, main),
             tables=tables(recording, summaries),
-            closing=closing(_caveats(recording, summaries, losses), commands, recording.header, policy=True),
+            closing=closing(answer.caveats, commands, recording.header, policy=True),
         )
         path = folder / "index.html"
         with atomic_write(path) as temporary:
             temporary.write_text(page, encoding="utf-8", errors="replace")
     return path
-
-
-def _summaries(recording: Recording, level: float) -> list[Summary]:
-    """Summaries of all attributions that explain every episode, the one that heads the findings first."""
-    first = recording.find()
-    specs = {first: recording.spec(first)} | {
-        key: spec for key, spec in recording.specs.items() if recording.complete(key)
-    }
-    return [
-        summarize(
-            recording,
-            method=key,
-            merged=spec.parameters.get("groups") == "summary",  # groups of elements that were replaced together
-            level=level,
-        )
-        for key, spec in specs.items()
-    ]
 
 
 def _figures(recording: Recording, main: Summary, summaries: Sequence[Summary]) -> list[tuple[str, Figure]]:
@@ -129,10 +112,3 @@ def _figures(recording: Recording, main: Summary, summaries: Sequence[Summary]) 
 def _chapters(figures: Sequence[tuple[str, Figure]]) -> list[tuple[str, list[Figure]]]:
     chapters = groupby(figures, key=lambda entry: entry[0])
     return [(chapter, [figure for _, figure in entries]) for chapter, entries in chapters]
-
-
-def _caveats(recording: Recording, summaries: Sequence[Summary], losses: Measured | None) -> list[Caveat]:
-    """The caveats of what was measured, and of all methods but the controls."""
-    own = (summary for summary in summaries if not is_control(summary.unit))
-    of_attributions = run_caveats(recording, [(attribution_name(recording, summary), summary) for summary in own])
-    return [*(losses.caveats if losses else ()), *of_attributions]

@@ -10,12 +10,14 @@ from typing import Any
 
 from rltools._util.files import atomic_write
 from rltools._util.glossary import TERMS
-from rltools._util.text import interval, percent
+from rltools._util.text import interval
 from rltools.ablation import RULE
+from rltools.pages.answer import attribution_name
 from rltools.pages.measured import Measured
-from rltools.pages.report._parts import attribution_name, seeds_text
+from rltools.pages.report._parts import seeds_text
 from rltools.recording import Recording
-from rltools.summary import Summary, loss_text, rank_range, ranked_at, verdict_text
+from rltools.summary import Summary, loss_of, loss_text, rank_range, verdict_text
+from rltools.summary.sentence import share_of
 from rltools.targets.scores import target_meaning
 
 MOST_ROWS = 24
@@ -49,7 +51,7 @@ def measured_table(measured: Measured) -> dict[str, Any]:
         rows.append(
             {
                 "feature": name,
-                "loss": loss_text(ranked_at(losses.players, losses.interval, player)),
+                "loss": loss_text(loss_of(losses, player)),
                 "seeds": int(losses.seeds[player]),
                 "kind": verdict.kind,
                 "verdict": verdict_text(verdict.kind, verdict.partner),
@@ -87,7 +89,7 @@ def score_table(summary: Summary) -> list[dict[str, Any]]:
             {
                 "feature": ranked.feature,
                 "unit": summary.units[position],
-                "share": interval(ranked.share, ranked.low, ranked.high, percent),
+                "share": str(share_of(ranked)),
                 "bar": 0.0 if math.isnan(ranked.share) else round(ranked.share, 3),
                 "means": [
                     interval(mean.value[label, position], mean.low[label, position], mean.high[label, position])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rltools.plots.drawing.colors import GRAY, action_color, value_colors
+from rltools.plots.drawing.colors import action_color, theme_color, value_colors
 from rltools.plots.drawing.legends import action_labels, color_bar, legend_beside, most_taken, others_label
 
 if TYPE_CHECKING:
@@ -39,9 +39,11 @@ def color_by_action(axes: Axes, positions: np.ndarray, names: Sequence[str]) -> 
     named, other_count = most_taken(positions)
     colors = {position: action_color(position) for position in named}
     labels = [*action_labels([names[position] for position in named]), *others_label(other_count)]
-    handles = [Line2D([], [], linestyle="", marker="o", color=color) for color in (*colors.values(), GRAY)]
+    handles = [
+        Line2D([], [], linestyle="", marker="o", color=color) for color in (*colors.values(), theme_color("muted"))
+    ]
     legend_beside(axes, handles[: len(labels)], labels, "action taken")
-    return [colors.get(position, GRAY) for position in positions.tolist()]
+    return [colors.get(position, theme_color("muted")) for position in positions.tolist()]
 
 
 def color_by_value(axes: Axes, values: np.ndarray, name: str) -> list[Color]:
