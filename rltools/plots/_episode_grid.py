@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rltools.plots.drawing.alt import largest_text, tell
 from rltools.plots.drawing.colors import color_limit, signed_colors, theme_color
 from rltools.plots.drawing.labels import inches, number
 from rltools.plots.drawing.legends import signed_bar
@@ -28,6 +29,8 @@ from rltools.plots.drawing.style import (
 from rltools.summary import episode_steps, spread_outcomes, summarize
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from matplotlib.axes import Axes
 
     from rltools.recording import Outcome, Recording
@@ -110,11 +113,10 @@ def episode_grid(
     axes.set_xlabel("step")
     keep_spines(axes)
     count_note = f"{len(outcomes_drawn)} of {len(outcomes)} episodes" if len(outcomes_drawn) < len(outcomes) else ""
-    order_note = "best return first" if by == "return" else "by number"
     ends = {outcome.ended for outcome in outcomes_drawn}
     notes = (
         count_note,
-        order_note,
+        "best return first" if by == "return" else "by number",
         top_note(len(order), len(summary.features)),
         label_note(summary, label),
         "dotted end: cut short" if ends - {"terminated", "fault"} else "",
@@ -129,7 +131,9 @@ def episode_grid(
         episode_steps(recording, summary.key, outcome.number, label=label_index, scale=quantity.scale)
         for outcome in outcomes_drawn
     ]
-    largest = color_limit(np.concatenate([steps.attributions[:, order] for steps in every]))
+    attributions = np.concatenate([steps.attributions[:, order] for steps in every])
+    largest = color_limit(attributions)
+    tell(axes, largest_text(attributions.T, labels, _steps_of(outcomes_drawn), "attribution"))
     longest = max(outcome.steps for outcome in outcomes_drawn)
     columns_extent = _cells(columns, _GAP / max(room, _GAP * columns + 1))
     rows_extent = _cells(rows, _TITLE / (_TITLE + map_inches) / rows)
@@ -150,6 +154,10 @@ def episode_grid(
         action_legend(axes, taken, recording.header.action_names)
     signed_bar(axes, (0.0, 0.9 if not discrete else 0.55 if rows > 2 else 0.4), largest, quantity)
     return axes
+
+
+def _steps_of(outcomes: Sequence[Outcome]) -> list[str]:
+    return [f"at step {step} of episode {outcome.number}" for outcome in outcomes for step in range(outcome.steps)]
 
 
 def _title(outcome: Outcome) -> str:

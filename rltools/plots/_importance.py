@@ -10,6 +10,7 @@ import numpy as np
 
 from rltools._util.glossary import TERMS
 from rltools._util.text import share_interval
+from rltools.plots.drawing.alt import rows_text, tell
 from rltools.plots.drawing.bars import draw_episodes, draw_intervals, draw_shares, write_in_bars
 from rltools.plots.drawing.colors import theme_color
 from rltools.plots.drawing.labels import feature_labels, inches, plain, set_y_labels
@@ -146,6 +147,9 @@ def importance(
             is_control(each.summary.unit),
             0.72 / len(drawn),
         )
+        share = _part(shares[label], order)
+        texts = [f"{text}{ends}" for text, ends in _texts(share)]
+        tell(axes, f"{label}: {rows_text(labels, texts)}" if several else rows_text(labels, texts))
     if several:
         _name_lanes(axes, lanes, lane_labels, len(order))
     for band in bands.values():
@@ -254,13 +258,25 @@ def _draw_lane(
     else:
         draw_episodes(axes, rows, dots)
         clear = np.stack([np.nanmin(dots, axis=0, initial=100), np.nanmax(dots, axis=0, initial=0)], axis=1)
-    texts = [
-        share_interval(*(float(end) / 100 for end in ends))[0] if np.isfinite(ends[0]) else "0/0"
+    texts = [text for text, _ in _texts(share)]
+    write_in_bars(
+        axes,
+        width,
+        texts,
+        np.zeros(len(rows)),
+        np.nan_to_num(share.value),
+        clear=clear,
+        rows=rows,
+        pale=control,
+    )
+
+
+def _texts(share: Interval) -> list[tuple[str, str]]:
+    """Shares in percent and their intervals, one of each for each row."""
+    return [
+        share_interval(*(float(end) / 100 for end in ends)) if np.isfinite(ends[0]) else ("0/0", "")
         for ends in zip(share.value, share.low, share.high, strict=True)
     ]
-    write_in_bars(
-        axes, width, texts, np.zeros(len(rows)), np.nan_to_num(share.value), clear=clear, rows=rows, pale=control
-    )
 
 
 def _name_lanes(axes: Axes, lanes: np.ndarray, labels: list[str], rows: int) -> None:

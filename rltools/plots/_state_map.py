@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rltools._util.text import plural
 from rltools.errors import ArgumentError
+from rltools.plots.drawing.alt import tell
 from rltools.plots.drawing.colors import share_colors, theme_color
 from rltools.plots.drawing.dots import MAX_DOTS, color_by_action, color_by_value, draw_dots
 from rltools.plots.drawing.labels import LONGEST, number, plain
@@ -119,6 +121,9 @@ def state_map(
     if dots == 0:
         draw_no_steps(axes)
         return axes
+    if len(cells.counts):
+        mean = np.hypot(*cells.along.T) if arrows else cells.magnitude
+        tell(axes, f"largest mean {number(float(mean.max()))}, of {plural(len(mean), 'cell')}")
     if arrows:
         _draw_dots(axes, points, plane, sample, name)
         _draw_arrows(axes, cells)

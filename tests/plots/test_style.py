@@ -43,14 +43,16 @@ def test_a_printed_pdf_holds_truetype(recording, tmp_path):
 
 def test_alt_text_is_sentences_of_what_is_written(recording):
     text = alt_text(importance(recording))
-    assert text.startswith("What the agent looks at. example, n = 18 steps of 2 episodes, 95 % interval.")
+    assert text.startswith("What the agent looks at. ")
+    assert " %, obs[" in text
+    assert ". example, n = 18 steps of 2 episodes, " in text
     assert "Horizontally: share of mean |gradient × std| of centered:chosen (%)." in text
     assert "Vertically: obs[" in text
     assert text.endswith("and 2 more.")
 
 
 def test_alt_text_names_the_panels(recording):
-    assert "Vertically: score centered:chosen, action, obs[" in alt_text(timeline(recording))
+    assert "Vertically: the score of the action taken (centered), action, obs[" in alt_text(timeline(recording))
 
 
 def test_alt_text_leaves_numbers_out(recording):
