@@ -36,7 +36,7 @@ ACTIONS = _terms(
     "docs/targets.md",
     chosen=("the action taken", "the action taken"),
     runner_up=("the runner-up", "the best action other than the one taken"),
-    all="each action",
+    all=("each action", "each action"),
 )
 """The action that a target names."""
 

@@ -34,7 +34,7 @@ def number(value: float, digits: int = 4) -> str:
     """
     if math.isnan(value):
         return "–"
-    if 10 ** min(digits, 3) <= abs(value) < _LARGEST:
+    if 10 ** min(digits, 3) - 0.5 <= abs(value) < _LARGEST:
         text = f"{value:,.{max(0, digits - 1 - math.floor(math.log10(abs(value))))}f}"
         text = text.rstrip("0").rstrip(".") if "." in text else text
     else:
@@ -176,6 +176,15 @@ def ordinal(rank: int) -> str:
     """
     ending = "th" if rank % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(rank % 10, "th")
     return f"{rank}{ending}"
+
+
+def ordinal_word(rank: int) -> str:
+    """A rank in a sentence.
+
+    >>> ordinal_word(1), ordinal_word(3), ordinal_word(7)
+    ('first', 'third', '7th')
+    """
+    return {1: "first", 2: "second", 3: "third"}.get(rank) or ordinal(rank)
 
 
 def listed(parts: Iterable[str], most: int | None = None) -> str:

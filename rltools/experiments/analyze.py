@@ -11,7 +11,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from rltools._util.limits import MAX_EPISODES, MAX_REFERENCES, MAX_SEED, check_count
-from rltools._util.progress import say
+from rltools._util.progress import say, stage
 from rltools.attributions import find_method
 from rltools.envs import import_modules
 from rltools.errors import ArgumentError, RltoolsWarning, TooCostlyError
@@ -137,7 +137,8 @@ def analyze(
         check_count("references", references, most=MAX_REFERENCES)
     import_modules(modules)
     trusted = [trust] if isinstance(trust, str) else None if trust is None else list(trust)
-    policy = load_policy(source, env, normalize=normalize, trust=trusted, bounds=bounds)
+    with stage("load the policy", show=progress):
+        policy = load_policy(source, env, normalize=normalize, trust=trusted, bounds=bounds)
     main_method = method or ("shapley" if policy.features.size <= EXACT_FEATURES else "integrated_gradients")
     main_target = str(fitting_target(main_method, find_method(main_method).needs, target, policy))
     # Checked before recording, which can take hours.
@@ -175,7 +176,8 @@ def analyze(
     ]
     if policy.state_size:
         attributions.append({"method": "gradient", "target": str(default_target(policy)), "window": WINDOW})
-    plans = list(_plans(recording, policy, attributions, main_method, seconds, threads, progress=progress))
+    with stage("plan what to explain", show=progress):
+        plans = list(_plans(recording, policy, attributions, main_method, seconds, threads, progress=progress))
     for settings, plan in plans:
         recording = explain(recording, policy, every=plan.every, threads=threads, progress=progress, **settings)
     options = {
@@ -212,10 +214,12 @@ def analyze(
 
     def write() -> Path:
         shown = recording if frames else recording.without_frames()
-        return write_report(shown, commands=(command,), unmeasured=unmeasured, answer=analysis.answer)
+        with stage(f"write the page of {policy.source.name}", show=progress):
+            return write_report(shown, commands=(command,), unmeasured=unmeasured, answer=analysis.answer)
 
     try:
-        replay_episodes(recording, numbers, env, frames=frames, modules=modules, progress=progress)
+        with stage("write the replays", show=progress):
+            replay_episodes(recording, numbers, env, frames=frames, modules=modules, progress=progress)
     except Exception:  # rendering can fail, and the numbers are complete; an interrupt, though, writes no page
         write()
         raise

@@ -27,6 +27,7 @@ from rltools.summary import (
     find_in_run,
     find_trust_line,
     find_trust_of_methods,
+    find_uneventful,
     marked,
     marked_loss,
     method_name,
@@ -191,7 +192,8 @@ def arrange(
         unmeasured: the reason why not, if there is one.
     """
     main = summaries[0]
-    in_run = [marked(each, [*caveats_of_summary(recording, main)]) for each in find_in_run(recording, main, summaries)]
+    caveats = [*caveats_of_summary(recording, main)]
+    in_run = [marked(each, caveats) for each in find_in_run(recording, main, summaries)]
     score = [each for each in in_run if isinstance(each, Finding)]
     decisions = _decisions(recording, main, summaries)
     returns = next((each for each in score if each.kind == "mean_return"), None)
@@ -199,6 +201,10 @@ def arrange(
     own = [each for each in score if each is not returns and each not in of_methods]
     if main.target != DECISION:
         own = [each for each in own if each.target != DECISION]
+    uneventful = find_uneventful(recording, main)
+    if uneventful is not None:
+        place = _own_clauses(own)
+        own[place:place] = [each for each in [marked(uneventful, caveats)] if isinstance(each, Finding)]
     by_key: dict[SectionKey, list[Finding | Caveat]] = {
         "measured": _of_losses(losses),
         "decision": [*decisions],

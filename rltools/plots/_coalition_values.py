@@ -99,7 +99,7 @@ def coalition_values(
     labels = feature_labels([players[player] for player in rows], [""] * len(rows))
     listed = _interaction_lines(result) if result.shapley else []
     beside = 0.5 + inches([label for label, *_ in _MARKS] + listed, points=8.3)
-    height = max(1.6 + 0.36 * len(rows), 2.35 + 0.16 * len(listed))
+    height = max(1.7 + 0.36 * len(rows), 2.7 + 0.18 * len(listed))
     axes, width = canvas(axes, height, 0.4 + inches(labels) + beside)
     set_x_label(axes, width, "return that is shared out, lost or gained")
     keep_spines(axes, "bottom")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rltools._util.text import plural
 from rltools.plots.drawing.alt import largest_text, tell
 from rltools.plots.drawing.colors import color_limit, signed_colors, theme_color
 from rltools.plots.drawing.labels import inches, number
@@ -13,6 +15,7 @@ from rltools.plots.drawing.legends import signed_bar
 from rltools.plots.drawing.panels import action_legend, draw_runs
 from rltools.plots.drawing.plot_info import Chapter, plot
 from rltools.plots.drawing.quantities import effect_words
+from rltools.plots.drawing.steps import link_span
 from rltools.plots.drawing.style import (
     DATA_INCHES,
     canvas,
@@ -26,7 +29,7 @@ from rltools.plots.drawing.style import (
     strongest_label,
     top_note,
 )
-from rltools.summary import episode_steps, spread_outcomes, summarize
+from rltools.summary import episode_steps, spread_outcomes, summarize, uneventful_steps
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,13 +37,15 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from rltools.recording import Outcome, Recording
-    from rltools.summary import Sorting
+    from rltools.summary import Sorting, Uneventful
 
 TOP = 4
 MAX_EPISODES = 12
 _MOST_COLUMNS = 4
 _GAP = 0.16
 """The gap between columns, in inches."""
+_AT_REST = 5
+"""How many uneventful steps at the end of an episode are drawn."""
 _TITLE, _ROW, _ACTIONS = 0.27, 0.2, 0.75
 """Inches of the title of a map and of a row in it, and the height of the strip of actions as a part of a row."""
 
@@ -112,18 +117,22 @@ def episode_grid(
     width = data if own_figure else width
     axes.set_xlabel("step")
     keep_spines(axes)
-    count_note = f"{len(outcomes_drawn)} of {len(outcomes)} episodes" if len(outcomes_drawn) < len(outcomes) else ""
-    ends = {outcome.ended for outcome in outcomes_drawn}
+    uneventful = uneventful_steps(recording)
     notes = (
-        count_note,
+        f"{len(outcomes_drawn)} of {len(outcomes)} episodes" if len(outcomes_drawn) < len(outcomes) else "",
         "best return first" if by == "return" else "by number",
         top_note(len(order), len(summary.features)),
         label_note(summary, label),
-        "dotted end: cut short" if ends - {"terminated", "fault"} else "",
-        "! fault" if "fault" in ends else "",
+        *_ending_notes(uneventful, outcomes_drawn),
     )
-    colors = effect_words(quantity, summary.labels[label_index])
-    heading(axes, width, "What mattered when, episode by episode", *describe(summary), colors, *notes)
+    heading(
+        axes,
+        width,
+        "What mattered when, episode by episode",
+        *describe(summary),
+        effect_words(quantity, summary.labels[label_index]),
+        *notes,
+    )
     if not outcomes_drawn or not summary.n:
         draw_no_steps(axes)
         return axes
@@ -131,33 +140,57 @@ def episode_grid(
         episode_steps(recording, summary.key, outcome.number, label=label_index, scale=quantity.scale)
         for outcome in outcomes_drawn
     ]
-    attributions = np.concatenate([steps.attributions[:, order] for steps in every])
-    largest = color_limit(attributions)
-    tell(axes, largest_text(attributions.T, labels, _steps_of(outcomes_drawn), "attribution"))
-    longest = max(outcome.steps for outcome in outcomes_drawn)
+    attributions = [steps.attributions[:, order] for steps in every]
+    largest = color_limit(np.concatenate(attributions))
+    tell(axes, largest_text(np.concatenate(attributions).T, labels, _steps_of(outcomes_drawn), "attribution"))
+    shown = [_last_event(uneventful, outcome) for outcome in outcomes_drawn]
+    longest = max(shown)
     columns_extent = _cells(columns, _GAP / max(room, _GAP * columns + 1))
     rows_extent = _cells(rows, _TITLE / (_TITLE + map_inches) / rows)
-    for position, (outcome, steps, title) in enumerate(zip(outcomes_drawn, every, titles, strict=True)):
+    for position, (outcome, steps, last, title) in enumerate(zip(outcomes_drawn, every, shown, titles, strict=True)):
         (left, part_x), (below, part_y) = columns_extent[position % columns], rows_extent[position // columns]
         cell = axes.inset_axes((left, 1 - below - part_y, part_x, part_y))
-        _draw_cell(cell, steps.attributions[:, order], outcome, longest, largest)
+        _draw_cell(cell, steps.attributions[:last, order], outcome, longest, largest)
         if discrete:
-            draw_runs(cell, steps.actions - int(recording.header.action_start or 0), (len(order) - 0.4, _ACTIONS))
+            draw_runs(
+                cell, steps.actions[:last] - int(recording.header.action_start or 0), (len(order) - 0.4, _ACTIONS)
+            )
         cell.set_ylim(len(order) - 0.5 + _ACTIONS * discrete + 0.1, -0.5)
         cell.set_title(title, fontsize="small", loc="left", pad=2, color=theme_color("ink"), parse_math=False)
         cell.set_ylabel("")
+        link_span(cell, outcome.number, last)
     tops = [1 - below - part_y for below, part_y in rows_extent]
     _name_rows(axes, tops, rows_extent[0][1], [*labels, *(["action"] if discrete else [])])
     _name_steps(axes, columns_extent, longest)
     if discrete:
         taken = np.concatenate([steps.actions for steps in every]) - int(recording.header.action_start or 0)
         action_legend(axes, taken, recording.header.action_names)
-    signed_bar(axes, (0.0, 0.9 if not discrete else 0.55 if rows > 2 else 0.4), largest, quantity)
+    signed_bar(axes, (0.0, 0.9 if not discrete else 0.55 if rows > 2 else 0.3), largest, quantity)
     return axes
 
 
 def _steps_of(outcomes: Sequence[Outcome]) -> list[str]:
     return [f"at step {step} of episode {outcome.number}" for outcome in outcomes for step in range(outcome.steps)]
+
+
+def _last_event(uneventful: Uneventful, outcome: Outcome) -> int:
+    """How many steps of an episode are drawn: without the uneventful ones at its end, but for the first few."""
+    nothing = uneventful.steps.get(outcome.number, np.zeros(0, bool))
+    eventful = np.flatnonzero(~nothing)
+    if not len(eventful) or len(nothing) != outcome.steps:
+        return outcome.steps
+    return min(outcome.steps, int(eventful[-1]) + 1 + _AT_REST)
+
+
+def _ending_notes(uneventful: Uneventful, outcomes: Sequence[Outcome]) -> tuple[str, ...]:
+    """Small print: what stands at the ends of the maps."""
+    left_out = sum(outcome.steps - _last_event(uneventful, outcome) for outcome in outcomes)
+    ends = {outcome.ended for outcome in outcomes}
+    return (
+        f"gray: {plural(left_out, 'uneventful step')} at the end" if left_out else "",
+        "dotted end: cut short" if ends - {"terminated", "fault"} else "",
+        "! fault" if "fault" in ends else "",
+    )
 
 
 def _title(outcome: Outcome) -> str:
@@ -182,9 +215,13 @@ def _draw_cell(cell: Axes, values: np.ndarray, outcome: Outcome, longest: int, l
     cell.set_xticks([])
     cell.set_yticks([])
     keep_spines(cell)
+    end = len(values) - 0.5
+    beyond = min(outcome.steps - len(values), 0.06 * longest)
+    if beyond:
+        cell.axvspan(end, end + beyond, color=theme_color("line"), linewidth=0, clip_on=False)
     cut = outcome.ended not in ("terminated", "fault")
     cell.axvline(
-        len(values) - 0.5,
+        end + beyond,
         color=theme_color("ink"),
         linewidth=1.2,
         linestyle=(0, (1, 1.5)) if cut else "-",
@@ -218,4 +255,6 @@ def _name_steps(axes: Axes, columns_extent: list[tuple[float, float]], longest: 
     last = longest - 1
     ticks = [(left + part * (step + 0.5) / scale, step) for left, part in columns_extent for step in sorted({0, last})]
     axes.set_xticks([x for x, _ in ticks], labels=[f"{step:,}" for _, step in ticks], fontsize="small")
+    for label, (_, step) in zip(axes.get_xticklabels(), ticks, strict=True):
+        label.set_horizontalalignment("center" if last == 0 else "left" if step == 0 else "right")
     axes.tick_params(axis="x", length=2, color=theme_color("muted"))

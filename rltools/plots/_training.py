@@ -12,6 +12,7 @@ from rltools.plots.drawing.alt import rows_text, tell
 from rltools.plots.drawing.colors import theme_color
 from rltools.plots.drawing.labels import feature_labels, inches, plain, spread_apart
 from rltools.plots.drawing.line_labels import Dashes, line_look
+from rltools.plots.drawing.panels import round_ticks
 from rltools.plots.drawing.plot_info import Chapter, plot
 from rltools.plots.drawing.quantities import score_words
 from rltools.plots.drawing.several import Recordings, recordings_by_label
@@ -133,7 +134,7 @@ def training(
     _label_lines(shares, positions, 100 * curve.share.value[:, :count], labels)
     returns = _panel(axes, _RETURNS, "mean\nreturn")
     _draw_line(returns, positions, curve.returns, theme_color("ink"))
-    _round_ticks(returns)
+    round_ticks(returns, np.stack([curve.returns.value, curve.returns.low, curve.returns.high]))
     tell(axes, rows_text(labels, [_change(100 * share, " %") for share in curve.share.value[:, :count].T]))
     tell(axes, f"mean return {_change(curve.returns.value)}")
     return axes
@@ -209,12 +210,3 @@ def _name_checkpoints(axes: Axes, positions: np.ndarray, labels: list[str], *, n
     stride = -(-len(labels) // 8)
     texts = [plain(label, max(6, 48 // min(len(labels), 8))) for label in labels]
     axes.set_xticks(positions[::stride], labels=texts[::stride], parse_math=False, fontsize="small")
-
-
-def _round_ticks(panel: Axes) -> None:
-    """Put a few ticks at round returns."""
-    from matplotlib.ticker import MaxNLocator
-
-    panel.margins(y=0.2)
-    panel.yaxis.set_major_locator(MaxNLocator(2, steps=[1, 2, 5, 10]))
-    panel.spines["left"].set_color(theme_color("muted"))

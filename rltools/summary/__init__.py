@@ -28,14 +28,16 @@ from rltools.summary._lags import Lags, lag_shares, lagged_key
 from rltools.summary._losses import MeasuredLosses, measured_losses
 from rltools.summary._marks import marked, marked_loss
 from rltools.summary._phases import Event, Phases, phase_means
-from rltools.summary._points import Points, explained_points, stride_for
+from rltools.summary._points import Points, explained_points, extreme_steps, stride_for
 from rltools.summary._quantity import Quantity, quantity_of, unit_words
+from rltools.summary._runs_alike import differing_features, find_needs_alike, find_runs_alike
 from rltools.summary._state_map import Cells, Plane, cell_means, component_plane, feature_plane
 from rltools.summary._summarize import summarize
 from rltools.summary._summary import Summary
 from rltools.summary._training import TrainingCurve, training_curve
 from rltools.summary._trust import RankColumn, RankTable, compare_ranks, find_trust, find_trust_line, loss_controls
 from rltools.summary._trust_in_methods import find_trust_of_methods
+from rltools.summary._uneventful import Uneventful, find_uneventful, uneventful_steps
 from rltools.summary._when import When, when
 from rltools.summary._wording import method_name, ranking
 from rltools.summary._wording_of_losses import loss_text, rank_range, verdict_text
@@ -91,6 +93,7 @@ __all__ = [
     "Statistics",
     "Summary",
     "TrainingCurve",
+    "Uneventful",
     "When",
     "ablation_caveats",
     "ablation_curves",
@@ -103,8 +106,10 @@ __all__ = [
     "component_plane",
     "contrast_key",
     "decision_at",
+    "differing_features",
     "episode_steps",
     "explained_points",
+    "extreme_steps",
     "feature_plane",
     "filmstrip_steps",
     "find_agreement",
@@ -113,10 +118,13 @@ __all__ = [
     "find_leads",
     "find_loss_lead",
     "find_losses",
+    "find_needs_alike",
     "find_rankings",
+    "find_runs_alike",
     "find_trust",
     "find_trust_line",
     "find_trust_of_methods",
+    "find_uneventful",
     "is_control",
     "lag_shares",
     "lagged_key",
@@ -143,6 +151,7 @@ __all__ = [
     "stride_for",
     "summarize",
     "training_curve",
+    "uneventful_steps",
     "unit_words",
     "value_dependence",
     "verdict_text",

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from rltools._util.glossary import TERMS, method_title
-from rltools._util.text import interval, number, percent, plural, two_decimals
+from rltools._util.text import interval, number, ordinal, ordinal_word, percent, plural, two_decimals
 from rltools.attributions import is_control
 from rltools.stats import chance
 from rltools.summary._data import DECISION, Ranked, SummaryData
@@ -177,6 +177,27 @@ def _lead_time(finding: Finding) -> Sentence:
 def _in_steps(finding: Finding) -> Sentence | str:
     """The share of the steps in a part; thirds need none."""
     return f", in {100 * finding.even:.0f} % of the steps" if finding.even else ""
+
+
+@wording("uneventful")
+def _uneventful(finding: Finding) -> Sentence:
+    steps = f"{finding.n:,} of {finding.total:,} steps"
+    what = "one action is taken for long, and its score hardly changes"
+    if finding.continuous:
+        what = "the action hardly changes for long"
+    if finding.part == "same":
+        return span(f"In {steps} nothing happens: {what}. Without them the same features come first, in this order.")
+    start = span(f"Without the {steps} in which nothing happens ({what}), ")
+    moved = [
+        f"{each.feature} is {ordinal_word(place)} with " + share_of(each)
+        for place, (each, before) in enumerate(zip(finding.subjects, finding.context, strict=False), 1)
+        if each.feature != before
+    ]
+    fallen = [
+        f"{part.subjects[0].feature} only {ordinal(part.n)} with " + share_of(part.subjects[0])
+        for part in finding.parts
+    ]
+    return start + listed([*moved, *fallen]) + "."
 
 
 @wording("arrays")

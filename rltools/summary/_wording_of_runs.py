@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 from rltools._util.glossary import SAME_ORDER, TERMS
-from rltools._util.text import capitalized, listed, two_decimals
+from rltools._util.text import capitalized, listed, percent, two_decimals
 from rltools.summary._data import DECISION
 from rltools.summary._wording import effect, ranking, with_share
-from rltools.summary.finding import NAMED, Finding, wording
-from rltools.summary.sentence import Sentence, joined, share_of, span
+from rltools.summary.finding import MOST_NAMED, NAMED, Finding, wording
+from rltools.summary.sentence import Sentence, amount, joined, share_of, span
 from rltools.summary.sentence import listed as listed_sentences
 
 CONTROL_MEANINGS = {
@@ -90,3 +93,78 @@ def _range(finding: Finding) -> str:
 @wording("ranking")
 def _ranking(finding: Finding) -> Sentence:
     return span(f"{finding.agent}, {finding.by} of {finding.about}: {ranking(finding.subjects)}")
+
+
+_VERDICTS = {"alike": "Yes", "mostly": "Mostly", "partly": "Partly", "apart": "No"}
+"""The first word of the answer whether runs use the same features."""
+MOST_DIFFERING = 3
+"""The most features whose shares differ that are named."""
+
+
+@wording("runs_alike")
+def _runs_alike(finding: Finding) -> Sentence:
+    """Whether the runs use the same features: `Mostly: both lead with y velocity; they differ in angle (...)`."""
+    every = "both" if finding.n == 2 else f"all {finding.n} runs"
+    first = [part for part in finding.parts if part.part == "first"]
+    differing = [part for part in finding.parts if part.part == "differs"]
+    if finding.subjects:
+        names = [each.feature for each in finding.subjects]
+        sentence = span(f"{_VERDICTS[finding.part]}: {every} lead with {', then '.join(names)}")
+    else:
+        sentence = span(f"{_VERDICTS[finding.part]}: ") + joined(
+            [_first_of_run(part) for part in first[:MOST_NAMED]], "; "
+        )
+        if len(first) > MOST_NAMED:
+            sentence += f"; and {len(first) - MOST_NAMED} more runs"
+    if differing:
+        shares = [_shares_of_runs(part, finding.context) for part in differing[:MOST_DIFFERING]]
+        more = [span(f"{len(differing) - MOST_DIFFERING} more")] if len(differing) > MOST_DIFFERING else []
+        sentence += "; they differ in " + listed_sentences([*shares, *more])
+    else:
+        sentence += "; no share certainly differs"
+    if finding.baseline is None or math.isnan(finding.baseline.share):
+        return sentence + "."
+    ends = (two_decimals(finding.baseline.low), two_decimals(finding.baseline.high))
+    correlation = ends[0] if ends[0] == ends[1] else " to ".join(ends)
+    return sentence + span(f" (shares by {finding.by}, rank correlation {correlation})", "source") + "."
+
+
+def _first_of_run(part: Finding) -> Sentence:
+    if part.leaders == 1:
+        return f"{part.agent} leads with {part.subjects[0].feature} (" + share_of(part.subjects[0]) + ")"
+    more = f" or {part.leaders - NAMED} more" if part.leaders > NAMED else ""
+    return span(f"{part.agent} with {' or '.join(each.feature for each in part.subjects)}{more}")
+
+
+def _shares_of_runs(part: Finding, labels: Sequence[str]) -> Sentence:
+    """One feature with its share in each run, or the range of many: `angle (a 0.7 %, b 10 %)`."""
+    name = part.subjects[0].feature
+    if len(part.subjects) > NAMED:
+        shares = [each.share for each in part.subjects]
+        return span(f"{name} ({percent(min(shares)).removesuffix(' %')} to {percent(max(shares))})")
+    shares_of = [f"{label} " + share_of(each) for label, each in zip(labels, part.subjects, strict=True)]
+    return f"{name} (" + joined(shares_of) + ")"
+
+
+@wording("needs_alike")
+def _needs_alike(finding: Finding) -> Sentence:
+    """Whether the runs need the same feature most, by measured losses."""
+    every = "both" if finding.n == 2 else f"all {finding.n} runs"
+    if finding.part == "same":
+        first = finding.parts[0].subjects[0].feature
+        losses = [f"{part.agent} " + amount(part.subjects[0]) for part in finding.parts[:MOST_NAMED]]
+        return f"Measured, {every} need {first} most: without it the return falls by " + listed_sentences(losses) + "."
+    start = "Measured, they need different features most: "
+    if finding.part == "open":
+        start = "Measured, it is open whether they need the same feature most: "
+    leads = [_need(part) for part in finding.parts[:MOST_NAMED] if part.subjects]
+    return start + joined(leads, "; ") + "."
+
+
+def _need(part: Finding) -> Sentence:
+    if part.kind == "loss_lead" and not part.doubt:
+        return f"{part.agent} loses most without {part.subjects[0].feature} (" + amount(part.subjects[0]) + ")"
+    if part.kind == "loss_none":
+        return span(f"{part.agent} certainly needs no single feature")
+    more = f" or {part.leaders - NAMED} more" if part.leaders > NAMED else ""
+    return span(f"{part.agent} without {' or '.join(each.feature for each in part.subjects)}{more}")

@@ -29,14 +29,17 @@ def _first(finding: Finding, second: str) -> str:
         return f"{by} leave{'' if finding.replacement else 's'} it open: {_names(finding)}"
     agreeing = [part.by for part in finding.parts if part.part == "same"]
     text = f"{_names(finding)}, by {listed([by, *agreeing])}"
-    other = [
-        f"{part.by} {'put' if part.by.endswith('s') else 'puts'} {_names(part)} first" for part in _others(finding)
-    ]
+    by_names: dict[str, list[str]] = {}
+    for part in finding.parts:
+        if part.part == "other":
+            by_names.setdefault(_names(part), []).append(part.by)
+    other = [f"{listed(methods)} {_verb('put', methods)} {names} first" for names, methods in by_names.items()]
     return "; ".join([text, *other])
 
 
-def _others(finding: Finding) -> list[Finding]:
-    return [part for part in finding.parts if part.part == "other"]
+def _verb(verb: str, subjects: list[str]) -> str:
+    """The verb in the plural of several subjects, or of one like "Shapley values"."""
+    return verb if len(subjects) > 1 or subjects[0].endswith("s") else f"{verb}s"
 
 
 def _names(finding: Finding) -> str:
@@ -49,9 +52,7 @@ def _names(finding: Finding) -> str:
 def _rest(finding: Finding) -> str:
     """Who ranks otherwise, and how many features."""
     if finding.replacement:
-        apart = [
-            f"{part.by} {'rank' if part.by.endswith('s') else 'ranks'} {part.n}" for part in finding.parts if part.n
-        ]
+        apart = [f"{part.by} {_verb('rank', [part.by])} {part.n}" for part in finding.parts if part.n]
         return f" ({listed(apart)} of {finding.total} features otherwise)" if apart else ""
     correlations = [f"{number(part.subjects[-1].share, 2)} with {part.by}" for part in finding.parts]
     return f" (rank correlation {listed(correlations)}; nothing was measured)"

@@ -39,6 +39,7 @@ FindingKind = Literal[
     "loss_none",
     "mean_return",
     "memory",
+    "needs_alike",
     "next",
     "no_steps",
     "non_finite",
@@ -48,11 +49,13 @@ FindingKind = Literal[
     "ranks_outside",
     "residual",
     "run_leads",
+    "runs_alike",
     "second_replacement",
     "select_features",
     "targets_apart",
     "time",
     "trust",
+    "uneventful",
     "verdicts",
 ]
 Doubt = Literal["", "no_interval", "one_episode", "one_seed", "tied"]

@@ -95,7 +95,7 @@ def each_value(number: Ranked, *, scale: float = 1.0, unit: str = "") -> Sentenc
     where = f"{'at' if number.parts == 'seeds' else 'in'} {len(values)} {number.parts}"
     if values[0] == values[-1]:
         return span(f" ({where})", "interval")
-    decimals = decimals_of(values[0], values[-1])
+    decimals = decimals_of(*(end - (values[0] + values[-1]) / 2 for end in (2 * values[0], 2 * values[-1])))
     return span(f" ({texts(fixed(value, decimals) for value in values)}{unit} {where})", "interval")
 
 

@@ -117,7 +117,7 @@ def _draw_rows(
         sheet.moving_text(left, y, [labels[k] for k in np.searchsorted(places, drawn[:, row])], points)
         size = float(np.nanmax(np.abs(seen), initial=0))
         texts = ["" if np.isnan(value) else f"{value:.0f}" if choice else fixed(value, size, 3) for value in seen]
-        sheet.moving_text(column, y, texts, bold=choice & (seen == 1), color="muted", right=True)
+        sheet.moving_text(column, y, texts, bold=choice & (seen == 1), color=theme_color("muted"), right=True)
         if explained:
             sheet.bar(zero, y, 0.58 * high, wide / 2 * np.clip(values[:, row] / scale, -1, 1), (lowers, raises))
             sheet.moving_text(RIGHT, y, [fixed(value, scale, sign="+") for value in values[:, row]], right=True)

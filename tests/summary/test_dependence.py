@@ -44,11 +44,14 @@ def test_a_value_that_is_there_very_often_leaves_no_empty_bins():
 
 def test_intervals_are_over_episodes():
     values = np.random.default_rng(0).permutation(200)[:, None] / 200.0
-    episodes = np.arange(200) % 2
-    result = value_dependence(_points(values, episodes.astype(float), episodes=episodes), 0)
-    # Of two episodes, all 0 and all 1, either is what is left without the other: the standard error is about a half,
-    # and 97.5 % of Student's t with one degree of freedom are 12.706.
-    assert (np.abs((result.curve.mean.high - result.curve.mean.low) / 12.706 - 1) < 0.2).all()
+    episodes = np.arange(200) % 6
+    result = value_dependence(_points(values, (episodes % 2).astype(float), episodes=episodes), 0)
+    # Half of six episodes are all 0 and half are all 1: the standard error of their mean is 1 / (2 sqrt(5)), and
+    # 97.5 % of Student's t with five degrees of freedom are 2.571.
+    width = result.curve.mean.high - result.curve.mean.low
+    assert (np.abs(width / (2.571 / 5**0.5) - 1) < 0.5).all()
+    few = value_dependence(_points(values, (episodes % 2).astype(float), episodes=episodes % 4), 0)
+    assert np.isnan(few.curve.mean.low).all()
     alone = value_dependence(_points(values, values[:, 0], episodes=np.zeros(200, np.int64)), 0)
     assert np.isnan(alone.curve.mean.low).all()
     assert np.isfinite(alone.curve.mean.value).all()

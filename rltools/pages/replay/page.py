@@ -13,14 +13,14 @@ from typing import Any
 
 from rltools._util.files import atomic_write, os_errors_as
 from rltools._util.glossary import TERMS
-from rltools._util.html import head, render, security_policy
+from rltools._util.html import head, render
 from rltools.errors import ArgumentError, RecordingError
 from rltools.pages.replay._encode import script_json, script_json_parts
 from rltools.pages.replay._script import inlined
 from rltools.pages.replay.data import episodes_data, outcome_data
 from rltools.recording import Recording, as_path, check_recording, every_step_order
 
-_STYLES = ("pages/replay/vendor/uPlot.min.css", "_util/palette.css", "pages/replay/page/page.css")
+_STYLES = ("pages/replay/vendor/uPlot.min.css", "pages/replay/page/page.css")
 _LIBRARY = "pages/replay/vendor/uPlot.iife.min.js"
 _ENTRY = "page"
 """The page's first module; its imports lead to all others."""
@@ -154,7 +154,7 @@ def _page(title: str, again: str, outcomes: list[list[dict[str, Any]]], first: d
     numbers = f", episode {outcomes[0][0]['number']}" if len(outcomes[0]) == 1 else ""
     return render(
         _part("pages/replay/page/page.html"),
-        head=head(f"{title}{numbers}", style, security_policy([style], [library, script])),
+        head=head(f"{title}{numbers}", style, [library, script]),
         terms=TERMS,
         library=Markup(library),  # noqa: S704 - the package's own files, and JSON without markup
         script=Markup(script),  # noqa: S704

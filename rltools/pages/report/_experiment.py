@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rltools import plots
 from rltools._util.files import atomic_write, os_errors_as
 from rltools._util.glossary import TERMS
-from rltools._util.html import head, render, security_policy
+from rltools._util.html import head, render
 from rltools._util.text import interval
 from rltools.pages.answer import attribution_name
 from rltools.pages.measured import measured_ablation
@@ -22,11 +22,14 @@ from rltools.pages.report._statement import sentence_html
 from rltools.recording import Recording, SharedEpisodesWarning, shared_episodes
 from rltools.summary import (
     Caveat,
+    Finding,
     Summary,
     find_agreement,
     find_leads,
     find_loss_lead,
+    find_needs_alike,
     find_rankings,
+    find_runs_alike,
     is_control,
     method_name,
     ranked_features,
@@ -69,8 +72,9 @@ def write_comparison(
         left_out: agents that could not be run, each with the reason.
 
     Returns:
-        The path of the page, and the findings as sentences: what each run needs most, if that was measured, its first
-        features by each method, and how well rankings agree. Controls are named as such, and have no findings.
+        The path of the page, and the findings as sentences: whether the runs use the same features, what each needs
+        most, if that was measured, its first features by each method, and how well rankings agree. Controls are named
+        as such, and have no findings.
     """
     summaries = {
         run: _controls_last(
@@ -82,6 +86,7 @@ def write_comparison(
     if ablations is None:
         ablations = {run: ablation for run in runs if (ablation := measured_ablation(runs[run])) is not None}
     measured = [find_loss_lead(ablation, agent=labels[run]) for run, ablation in ablations.items()]
+    alike = _alike(runs, labels, summaries, ablations)
     agreement = find_agreement(summaries)
     targets = dict.fromkeys(summary.target for of_run in summaries.values() for summary in of_run)
     style = part("page.css")
@@ -90,9 +95,9 @@ def write_comparison(
         _write_table(folder / "summary.csv", summaries)
         page = render(
             part("comparison.html"),
-            head=head(title, style, security_policy([style])),
+            head=head(title, style),
             title=title,
-            answers=[finding.sentence for finding in (*measured, *find_leads(labels, summaries), *agreement)],
+            answers=[finding.sentence for finding in (*alike, *measured, *find_leads(labels, summaries), *agreement)],
             measured=bool(measured),
             sentence_html=sentence_html,
             meanings=list(filter(None, map(target_meaning, targets))),
@@ -110,7 +115,30 @@ def write_comparison(
         path = folder / "index.html"
         with atomic_write(path) as temporary:
             temporary.write_text(page, encoding="utf-8", errors="replace")
-    return path, tuple(map(str, (*measured, *find_rankings(labels, summaries), *agreement)))
+    return path, tuple(map(str, (*alike, *measured, *find_rankings(labels, summaries), *agreement)))
+
+
+def _alike(
+    runs: Runs,
+    labels: Mapping[tuple[str, int], str],
+    summaries: Mapping[tuple[str, int], list[Summary]],
+    ablations: Mapping[tuple[str, int], Ablation],
+) -> list[Finding]:
+    """Whether the runs use the same features, by an attribution that all of them have, and need the same most."""
+    explained = [
+        [(each.method, each.target) for each in of_run if not is_control(each.unit)] for of_run in summaries.values()
+    ]
+    first = next(iter(runs.values()))
+    spec = first.spec(first.find())
+    common = [pair for pair in explained[0] if all(pair in others for others in explained)]
+    common.sort(key=lambda pair: pair != (spec.method, spec.target))
+    answers = []
+    if common:
+        same = [next(each for each in summaries[run] if (each.method, each.target) == common[0]) for run in runs]
+        answers.append(find_runs_alike([labels[run] for run in runs], same))
+    if len(ablations) == len(runs):
+        answers.append(find_needs_alike({labels[run]: find_loss_lead(each) for run, each in ablations.items()}))
+    return [answer for answer in answers if answer is not None]
 
 
 def _caveats(

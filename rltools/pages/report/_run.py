@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rltools._util.files import atomic_write, os_errors_as
 from rltools._util.glossary import ENDINGS, TERMS
-from rltools._util.html import FRAMES, head, render, security_policy
+from rltools._util.html import FRAMES, head, render
 from rltools._util.text import number, plural
 from rltools.errors import ArgumentError
 from rltools.pages.answer import Answer, answer_of
@@ -64,7 +64,7 @@ def write_report(
         others = [(chapter, figure) for chapter, figure in pictures if chapter != Chapter.MEASURED]
         page = render(
             part("run.html"),
-            head=head(title, style, security_policy([style], (), FRAMES)),
+            head=head(title, style, directives=[FRAMES]),
             title=title,
             policy=policy,
             environment=recording.header.environment_id,

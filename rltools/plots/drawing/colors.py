@@ -46,13 +46,6 @@ def theme_color(name: str) -> str:
     return palette(dark=is_dark())[name]
 
 
-def feature_color(position: int) -> tuple[float, float, float]:
-    """The color of every feature: position and label tell them apart."""
-    from matplotlib.colors import to_rgb
-
-    return to_rgb(theme_color("accent"))
-
-
 def action_color(position: int) -> str:
     """The color of the action at this position, in plots and replays; beyond the last they begin again."""
     count = sum(name.startswith("action-") for name in palette())

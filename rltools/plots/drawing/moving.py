@@ -123,7 +123,7 @@ class Sheet:
         points: float = SMALL,
         bold: bool | np.ndarray = False,
         *,
-        color: str = "ink",
+        color: str | None = None,
         right: bool = False,
     ) -> None:
         """Draw a text at each step, with its middle at y.
@@ -134,16 +134,14 @@ class Sheet:
             texts: text of each step.
             points: font size.
             bold: whether the text is bold and in ink color, bool `[step]` or for all steps.
-            color: name of the color of text that is not bold.
+            color: color of text that is not bold; None for ink.
             right: whether the text is right-aligned.
         """
-        bold = np.broadcast_to(bold, len(texts))
+        bold, ink = np.broadcast_to(bold, len(texts)), theme_color("ink")
 
         def move(step: int) -> None:
-            lines, style = (
-                texts[step].split("\n"),
-                (points, self.dpi, bool(bold[step]), theme_color("ink" if bold[step] else color)),
-            )
+            lines = texts[step].split("\n")
+            style = points, self.dpi, bool(bold[step]), ink if bold[step] else color or ink
             for k, line in enumerate(lines):
                 if line:
                     stamp = _stamp(line, *style)
@@ -174,6 +172,6 @@ def _part(text: str, points: float, dpi: float, bold: bool, color: str) -> np.nd
     renderer = agg.RendererAgg(max(1, round(width)), round(1.5 * em), dpi)
     pixels, context = np.asarray(renderer.buffer_rgba()), renderer.new_gc()
     pixels[:] = 255
-    context.set_foreground(theme_color(color))
+    context.set_foreground(color)
     renderer.draw_text(context, 0, round(1.12 * em), text, font, 0)
     return pixels

@@ -164,16 +164,20 @@ def two_ticks(panel: Axes, values: np.ndarray) -> tuple[float, float]:
 
 
 def round_ticks(panel: Axes, values: np.ndarray) -> tuple[float, float]:
-    """Put two ticks at round numbers; returns the limits it sets, with a margin."""
+    """Put two ticks at round numbers around all values; returns the limits it sets, with a margin."""
     from matplotlib.ticker import MaxNLocator
 
     low, high, limits = _limits(panel, values)
+    ticks = [low]
     if high > low:
         rounded = np.asarray(MaxNLocator(3, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high))
-        inside = rounded[(rounded >= limits[0]) & (rounded <= limits[1])]
-        ticks = inside[[0, -1]].tolist() if len(inside) > 1 else [low, high]
-    else:
-        ticks = [low]
+        ticks = [
+            float(max(each for each in rounded if each <= low)),
+            float(min(each for each in rounded if each >= high)),
+        ]
+        margin = 0.12 * (ticks[1] - ticks[0])
+        limits = (ticks[0] - margin, ticks[1] + margin)
+        panel.set_ylim(limits)
     panel.set_yticks(ticks, labels=[number(tick) for tick in ticks])
     return limits
 

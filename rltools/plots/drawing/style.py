@@ -23,8 +23,9 @@ import numpy as np
 from rltools._util.glossary import TERMS, method_title
 from rltools._util.text import plural
 from rltools.errors import ArgumentError
-from rltools.plots.drawing.colors import feature_color, theme_color
+from rltools.plots.drawing.colors import dark_colors, theme_color
 from rltools.plots.drawing.labels import feature_labels, plain, wrapped
+from rltools.plots.drawing.theme import themed
 from rltools.summary import unit_words
 
 if TYPE_CHECKING:
@@ -81,6 +82,23 @@ def printed(points: float = PRINT_POINTS) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def dark() -> Iterator[None]:
+    """A context in which plots are drawn for a dark page; their figures stay dark after it.
+
+    Example:
+        >>> import rltools
+        >>> from rltools.plots.drawing.style import dark
+        >>> policy = rltools.load_policy("cartpole-ppo")
+        >>> recording = rltools.explain(rltools.record(policy, episodes=3, max_steps=40), policy)
+        >>> with dark():
+        ...     figure = rltools.plots.importance(recording).figure
+        >>> figure.savefig("importance-dark.png")
+    """
+    with dark_colors(), themed():
+        yield
+
+
 def _text_scale() -> float:
     from matplotlib import rcParams
 
@@ -127,7 +145,7 @@ def heading(axes: Axes, inches: float, title: str, *parts: str) -> None:
         parse_math=False,
     )
     annotation.set_label(SMALL_PRINT + ", ".join(filter(None, parts)))
-    pad = 7 + lines * size * 1.3
+    pad = 7 + lines * size * 1.5
     wrapped_title = textwrap.fill(title, max(20, int(TITLE_CHARACTERS_PER_INCH * inches)))
     font = {"fontsize": "medium", "fontweight": "bold", "verticalalignment": "bottom"}
     axes.set_title(wrapped_title, font, loc="left", color=theme_color("ink"), pad=pad, parse_math=False)
@@ -136,12 +154,6 @@ def heading(axes: Axes, inches: float, title: str, *parts: str) -> None:
 def set_x_label(axes: Axes, inches: float, text: str) -> None:
     """Set the label of the x axis, wrapped to the width of the data in inches."""
     axes.set_xlabel(textwrap.fill(text, max(20, int(12.5 * inches))), parse_math=False)
-
-
-def mark_feature(axes: Axes, row: float, position: int) -> None:
-    """Draw a square in the color of a feature beside its name on the y axis."""
-    color = feature_color(position)
-    axes.plot(0, row, "s", color=color, markersize=5, transform=axes.get_yaxis_transform(), clip_on=False)
 
 
 def keep_spines(axes: Axes, *visible: str) -> None:

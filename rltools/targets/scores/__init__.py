@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from rltools._util.discovery import load_member, loadable
 from rltools._util.glossary import ACTIONS
-from rltools._util.text import capitalized
+from rltools._util.text import capitalized, listed
 from rltools.targets.scores._score import Rows, Score, score
 
 if TYPE_CHECKING:
@@ -59,9 +59,9 @@ def target_name(target: str) -> str:
     >>> target_name("centered:chosen"), target_name("logit:left engine"), target_name("action:all")
     ('the score of the action taken (centered)', 'the logit of left engine', 'the action')
     >>> target_name("q_value:chosen - runner_up & value")
-    'the Q-value of the action taken less that of the runner-up, and the value of the state'
+    'the Q-value of the action taken less that of the runner-up and the value of the state'
     """
-    return ", and ".join(_plain_name(part) for part in target.split(" & "))
+    return listed(_plain_name(part) for part in target.split(" & "))
 
 
 def target_noun(target: str) -> str:
@@ -88,9 +88,9 @@ def _plain_name(target: str) -> str:
 
 def _action_name(score: str, action: str) -> str:
     """The action of a target: `chosen` is "the action taken"."""
-    if score in ("action", "mean"):
-        return "the action" if action == "all" else f"the action's {action}"
     keyword, _, choice = action.partition("[")
+    if score in ("action", "mean") and (action == "all" or keyword not in ACTIONS):
+        return "the action" if action == "all" else f"the action's {action}"
     if keyword in ACTIONS and (not choice or choice.endswith("]")):
         return ACTIONS[keyword].name + (f" in choice {choice.removesuffix(']')}" if choice else "")
     return f"action {action}" if action.isdigit() else action

@@ -7,7 +7,7 @@ import { brief } from "./numbers.js";
 import { hideTip, showTip } from "./tip.js";
 
 const RIGHT = 14; // pixels beside a plot
-const FONT = "11px system-ui, sans-serif";
+const FONT = "11px rltools, system-ui, sans-serif";
 const INCREMENTS = [1, 10, 100, 1e3, 1e4, 1e5, 1e6].flatMap((power) => [power, 2 * power, 5 * power]);
 
 export function makeTracks({ $, data, commands }, span) {
