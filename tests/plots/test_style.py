@@ -46,7 +46,7 @@ def test_alt_text_is_sentences_of_what_is_written(recording):
     assert text.startswith("What the agent looks at. ")
     assert " %, obs[" in text
     assert ". example, n = 18 steps of 2 episodes, " in text
-    assert "Horizontally: share of mean |gradient × std| of centered:chosen (%)." in text
+    assert "Horizontally: share of mean |gradient × std| (%)." in text
     assert "Vertically: obs[" in text
     assert text.endswith("and 2 more.")
 
