@@ -13,6 +13,7 @@ from rltools.plots.drawing.labels import inches, plain, set_y_labels
 from rltools.plots.drawing.legends import color_bar
 from rltools.plots.drawing.plot_info import Chapter, plot
 from rltools.plots.drawing.quantities import effect_words
+from rltools.plots.drawing.steps import link_dots, link_rows
 from rltools.plots.drawing.style import (
     DATA_INCHES,
     canvas,
@@ -28,13 +29,14 @@ from rltools.plots.drawing.style import (
     strongest_label,
     top_note,
 )
-from rltools.summary import Interval, action_means, summarize
+from rltools.summary import Interval, action_means, explained_points, summarize
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.patches import Rectangle
 
     from rltools.recording import Recording
-    from rltools.summary import ActionMeans
+    from rltools.summary import ActionMeans, Points
 
 TOP = 10
 _MAX_LINES = 3
@@ -123,7 +125,11 @@ def action_matrix(
     values = means.mean.value[:, order].T
     largest = float(np.abs(values).max()) or 1.0
     ends = Interval(values, means.mean.low[:, order].T, means.mean.high[:, order].T)
-    _draw_cells(axes, ends, largest, width / len(means.columns))
+    cells = _draw_cells(axes, ends, largest, width / len(means.columns))
+    if means.per_action:
+        points = explained_points(recording, summary.key, label=label_index, scale=quantity.scale)
+        _link(cells, points, means, order)
+    link_rows(axes, [summary.features[position] for position in order])
     if has_intervals:
         _hatch(axes, means.uncertain[:, order].T)
     color_bar(axes, signed_colors(), (-largest, largest), f"mean of the {quantity.name},\nin {quantity.unit}")
@@ -145,21 +151,30 @@ def _omitted_note(means: ActionMeans) -> str:
     return ", ".join(filter(None, (rarer, never)))
 
 
-def _draw_cells(axes: Axes, means: Interval, largest: float, cell_width: float) -> None:
-    """Draw the colors, and the numbers if they fit into `cell_width` inches; those that hardly matter in gray."""
+def _draw_cells(axes: Axes, means: Interval, largest: float, cell_width: float) -> dict[tuple[int, ...], Rectangle]:
+    """Draw the colors, and the numbers if they fit into `cell_width` inches; those that hardly matter in gray.
+
+    Returns the cells by row and column.
+    """
+    from matplotlib.patches import Rectangle
+
     colors, values = signed_colors(), means.value
-    # Not aspect="equal": the cells fill the axes.
-    axes.imshow(values, aspect="auto", cmap=colors, vmin=-largest, vmax=largest, interpolation="nearest")
-    axes.set_xticks(np.arange(values.shape[1] + 1) - 0.5, minor=True)
-    axes.set_yticks(np.arange(values.shape[0] + 1) - 0.5, minor=True)
-    axes.grid(which="minor", color=theme_color("paper"), linewidth=1.5)
-    axes.tick_params(which="minor", length=0)
+    cells: dict[tuple[int, ...], Rectangle] = {}
+    for (row, column), value in np.ndenumerate(values):
+        color = colors(0.5 + 0.5 * value / largest)
+        cell = Rectangle(
+            (column - 0.5, row - 0.5), 1, 1, facecolor=color, edgecolor=theme_color("paper"), linewidth=1.5
+        )
+        axes.add_patch(cell)
+        cells[row, column] = cell
+    axes.set_xlim(-0.5, values.shape[1] - 0.5)
+    axes.set_ylim(values.shape[0] - 0.5, -0.5)
     texts = [
         [_cell_text(*ends, largest) for ends in zip(*row, strict=True)]
         for row in zip(values.tolist(), means.low.tolist(), means.high.tolist(), strict=True)
     ]
     if max(len(text) for row in texts for text in row) * _CHARACTER_INCHES > cell_width:
-        return
+        return cells
     for (row, column), value in np.ndenumerate(values):
         red, green, blue, _ = colors(0.5 + 0.5 * value / largest)
         dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.5
@@ -173,6 +188,7 @@ def _draw_cells(axes: Axes, means: Interval, largest: float, cell_width: float) 
             fontsize="small",
             color=theme_color("paper") if dark else theme_color("muted") if faint else theme_color("ink"),
         )
+    return cells
 
 
 def _cell_text(value: float, low: float, high: float, largest: float) -> str:
@@ -181,6 +197,16 @@ def _cell_text(value: float, low: float, high: float, largest: float) -> str:
     decimals = min(most, decimals_of(low, high) if has_interval(low, high) else 2)
     text = fixed(value, min(decimals, 4))
     return "0" if not text.strip("−0.") else text
+
+
+def _link(cells: dict[tuple[int, ...], Rectangle], points: Points, means: ActionMeans, order: list[int]) -> None:
+    """Link each cell to a typical step: of those with this action, the one nearest to the mean."""
+    for (row, column), cell in cells.items():
+        steps = np.flatnonzero(points.actions == points.action_names.index(means.columns[column]))
+        if len(steps):
+            distance = np.abs(points.attributions[steps, order[row]] - means.mean.value[column, order[row]])
+            typical = steps[[int(distance.argmin())]]
+            link_dots([cell], points.numbers[typical], points.steps[typical])
 
 
 def _hatch(axes: Axes, uncertain: np.ndarray) -> None:

@@ -13,6 +13,7 @@ from rltools.plots.drawing.colors import theme_color, value_colors
 from rltools.plots.drawing.labels import fixed, inches, plain, set_y_labels
 from rltools.plots.drawing.plot_info import Chapter, plot
 from rltools.plots.drawing.quantities import effect_words
+from rltools.plots.drawing.steps import link_dots, link_rows
 from rltools.plots.drawing.style import (
     canvas,
     describe,
@@ -124,6 +125,7 @@ def beeswarm(
     axes.set_ylim(len(order) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0, pad=6)
     _draw_ranges(axes, ranges, low_inches)
+    link_rows(axes, [summary.features[position] for position in order])
     return axes
 
 
@@ -191,7 +193,7 @@ def _draw_ranges(axes: Axes, ranges: Sequence[_Range], low_inches: float) -> Non
 
 def _swarm(axes: Axes, row: int, sample: Points, position: int, values: _Range, span: float) -> None:
     attributions = sample.attributions[:, position]
-    axes.scatter(
+    dots = axes.scatter(
         attributions,
         row + _offsets(attributions, span),
         c=values.scaled(sample.values[:, position]),
@@ -202,6 +204,7 @@ def _swarm(axes: Axes, row: int, sample: Points, position: int, values: _Range, 
         linewidths=0,
         zorder=2,
     )
+    link_dots(dots, sample.numbers, sample.steps)
 
 
 def _offsets(attributions: np.ndarray, span: float) -> np.ndarray:

@@ -13,6 +13,7 @@ from rltools.plots.drawing.colors import theme_color
 from rltools.plots.drawing.labels import feature_labels, fixed, inches, number, plain, set_y_labels
 from rltools.plots.drawing.plot_info import Chapter, plot
 from rltools.plots.drawing.quantities import effect_words, score_words
+from rltools.plots.drawing.steps import link_dots
 from rltools.plots.drawing.style import (
     canvas,
     describe,
@@ -177,7 +178,8 @@ def _draw_bars(axes: Axes, width: float, sizes: np.ndarray, result: Decision) ->
     reached = np.concatenate([starts, ends])
     span = float(np.ptp(reached)) or 1.0
     axes.set_xlim(reached.min() - 0.16 * span, reached.max() + 0.16 * span)
-    draw_arrows(axes, width, starts, ends)
+    arrows = draw_arrows(axes, width, starts, ends)
+    link_dots(arrows, np.full(len(sizes), result.number), np.full(len(sizes), result.step))
     texts = [fixed(size, float(np.abs(sizes).max(initial=0)), sign="+") for size in sizes.tolist()]
     write_in_bars(axes, width, texts, starts, ends)
     if baseline is None:

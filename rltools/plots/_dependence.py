@@ -142,7 +142,7 @@ def dependence(
         colors = [theme_color("muted")] * len(x)
     else:
         colors = color_by_value(axes, values[:, color_feature], _name(summary, color_feature))
-    draw_dots(axes, x, attributions, colors)
+    draw_dots(axes, x, attributions, colors, points.numbers[sample], points.steps[sample])
     for color, curve in curves:
         _draw_mean(axes, curve, color)
     _draw_histogram(axes, points.values[:, position], centers if few else None)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rltools._util.text import plural
 from rltools.plots.drawing.colors import color_limit, signed_colors, theme_color
 from rltools.plots.drawing.labels import inches, number
 from rltools.plots.drawing.legends import signed_bar
 from rltools.plots.drawing.panels import action_legend, draw_runs
 from rltools.plots.drawing.plot_info import Chapter, plot
 from rltools.plots.drawing.quantities import effect_words
+from rltools.plots.drawing.steps import link_span
 from rltools.plots.drawing.style import (
     DATA_INCHES,
     canvas,
@@ -25,19 +28,21 @@ from rltools.plots.drawing.style import (
     strongest_label,
     top_note,
 )
-from rltools.summary import episode_steps, spread_outcomes, summarize
+from rltools.summary import episode_steps, spread_outcomes, summarize, uneventful_steps
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from rltools.recording import Outcome, Recording
-    from rltools.summary import Sorting
+    from rltools.summary import Sorting, Uneventful
 
 TOP = 4
 MAX_EPISODES = 12
 _MOST_COLUMNS = 4
 _GAP = 0.16
 """The gap between columns, in inches."""
+_AT_REST = 5
+"""How many uneventful steps at the end of an episode are drawn."""
 _TITLE, _ROW, _ACTIONS = 0.27, 0.2, 0.75
 """Inches of the title of a map and of a row in it, and the height of the strip of actions as a part of a row."""
 
@@ -110,15 +115,13 @@ def episode_grid(
     axes.set_xlabel("step")
     keep_spines(axes)
     count_note = f"{len(outcomes_drawn)} of {len(outcomes)} episodes" if len(outcomes_drawn) < len(outcomes) else ""
-    order_note = "best return first" if by == "return" else "by number"
-    ends = {outcome.ended for outcome in outcomes_drawn}
+    uneventful = uneventful_steps(recording)
     notes = (
         count_note,
-        order_note,
+        "best return first" if by == "return" else "by number",
         top_note(len(order), len(summary.features)),
         label_note(summary, label),
-        "dotted end: cut short" if ends - {"terminated", "fault"} else "",
-        "! fault" if "fault" in ends else "",
+        *_ending_notes(uneventful, outcomes_drawn),
     )
     colors = effect_words(quantity, summary.labels[label_index])
     heading(axes, width, "What mattered when, episode by episode", *describe(summary), colors, *notes)
@@ -130,18 +133,22 @@ def episode_grid(
         for outcome in outcomes_drawn
     ]
     largest = color_limit(np.concatenate([steps.attributions[:, order] for steps in every]))
-    longest = max(outcome.steps for outcome in outcomes_drawn)
+    shown = [_last_event(uneventful, outcome) for outcome in outcomes_drawn]
+    longest = max(shown)
     columns_extent = _cells(columns, _GAP / max(room, _GAP * columns + 1))
     rows_extent = _cells(rows, _TITLE / (_TITLE + map_inches) / rows)
-    for position, (outcome, steps, title) in enumerate(zip(outcomes_drawn, every, titles, strict=True)):
+    for position, (outcome, steps, last, title) in enumerate(zip(outcomes_drawn, every, shown, titles, strict=True)):
         (left, part_x), (below, part_y) = columns_extent[position % columns], rows_extent[position // columns]
         cell = axes.inset_axes((left, 1 - below - part_y, part_x, part_y))
-        _draw_cell(cell, steps.attributions[:, order], outcome, longest, largest)
+        _draw_cell(cell, steps.attributions[:last, order], outcome, longest, largest)
         if discrete:
-            draw_runs(cell, steps.actions - int(recording.header.action_start or 0), (len(order) - 0.4, _ACTIONS))
+            draw_runs(
+                cell, steps.actions[:last] - int(recording.header.action_start or 0), (len(order) - 0.4, _ACTIONS)
+            )
         cell.set_ylim(len(order) - 0.5 + _ACTIONS * discrete + 0.1, -0.5)
         cell.set_title(title, fontsize="small", loc="left", pad=2, color=theme_color("ink"), parse_math=False)
         cell.set_ylabel("")
+        link_span(cell, outcome.number, last)
     tops = [1 - below - part_y for below, part_y in rows_extent]
     _name_rows(axes, tops, rows_extent[0][1], [*labels, *(["action"] if discrete else [])])
     _name_steps(axes, columns_extent, longest)
@@ -150,6 +157,26 @@ def episode_grid(
         action_legend(axes, taken, recording.header.action_names)
     signed_bar(axes, (0.0, 0.9 if not discrete else 0.55 if rows > 2 else 0.3), largest, quantity)
     return axes
+
+
+def _last_event(uneventful: Uneventful, outcome: Outcome) -> int:
+    """How many steps of an episode are drawn: without the uneventful ones at its end, but for the first few."""
+    nothing = uneventful.steps.get(outcome.number, np.zeros(0, bool))
+    eventful = np.flatnonzero(~nothing)
+    if not len(eventful) or len(nothing) != outcome.steps:
+        return outcome.steps
+    return min(outcome.steps, int(eventful[-1]) + 1 + _AT_REST)
+
+
+def _ending_notes(uneventful: Uneventful, outcomes: Sequence[Outcome]) -> tuple[str, ...]:
+    """Small print: what stands at the ends of the maps."""
+    left_out = sum(outcome.steps - _last_event(uneventful, outcome) for outcome in outcomes)
+    ends = {outcome.ended for outcome in outcomes}
+    return (
+        f"gray: {plural(left_out, 'uneventful step')} at the end" if left_out else "",
+        "dotted end: cut short" if ends - {"terminated", "fault"} else "",
+        "! fault" if "fault" in ends else "",
+    )
 
 
 def _title(outcome: Outcome) -> str:
@@ -174,9 +201,13 @@ def _draw_cell(cell: Axes, values: np.ndarray, outcome: Outcome, longest: int, l
     cell.set_xticks([])
     cell.set_yticks([])
     keep_spines(cell)
+    end = len(values) - 0.5
+    beyond = min(outcome.steps - len(values), 0.06 * longest)
+    if beyond:
+        cell.axvspan(end, end + beyond, color=theme_color("line"), linewidth=0, clip_on=False)
     cut = outcome.ended not in ("terminated", "fault")
     cell.axvline(
-        len(values) - 0.5,
+        end + beyond,
         color=theme_color("ink"),
         linewidth=1.2,
         linestyle=(0, (1, 1.5)) if cut else "-",

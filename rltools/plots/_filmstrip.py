@@ -14,6 +14,7 @@ from rltools.plots.drawing.legends import MAX_ACTIONS, action_labels, most_taken
 from rltools.plots.drawing.panels import draw_attributions, draw_line, draw_runs
 from rltools.plots.drawing.plot_info import Chapter, plot
 from rltools.plots.drawing.quantities import effect_words, ending_words
+from rltools.plots.drawing.steps import link_dots, link_span
 from rltools.plots.drawing.style import (
     CHARACTERS_PER_INCH,
     DATA_INCHES,
@@ -142,6 +143,7 @@ def filmstrip(
         return axes
     axes.set_xlim(-0.5, len(strip.episode.scores) - 0.5)
     axes.set_ylim(0, 1)
+    link_span(axes, strip.outcome.number, len(strip.episode.scores))
     _name_rows(axes, rows, labels)
     _draw_frames(axes, strip, rows)
     attributions = strip.episode.attributions[:, order]
@@ -246,6 +248,7 @@ def _draw_frames(axes: Axes, strip: Filmstrip, rows: _Rows) -> None:
         )
         panel.add_patch(edge)
         shown.set_clip_path(edge)
+        link_dots([shown], np.array([strip.outcome.number]), np.array([step]))
         middle, time = left + part / 2, (step + 0.5) / steps
         axes.plot(
             [middle, time], [bottom - 0.08 * (bottom - below), below + 0.08 * (bottom - below)],

@@ -15,6 +15,7 @@ from rltools.plots.drawing.labels import inches, number, plain
 from rltools.plots.drawing.legends import signed_bar
 from rltools.plots.drawing.plot_info import Chapter, plot
 from rltools.plots.drawing.quantities import effect_words
+from rltools.plots.drawing.steps import link_dots
 from rltools.plots.drawing.style import (
     DATA_INCHES,
     Measure,
@@ -33,6 +34,7 @@ from rltools.targets.scores import target_noun
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.image import AxesImage
 
     from rltools.recording import Recording
     from rltools.summary import Choosing, ImageSteps
@@ -241,10 +243,10 @@ def _name_rows(axes: Axes, grid: _Grid, labels: list[str], order: list[int]) -> 
 def _draw_steps(
     axes: Axes, image_steps: ImageSteps, grid: _Grid, order: list[int], quantity: Measure, noun: str, letters: int
 ) -> None:
-    limit = _limit(image_steps, order)
+    limit, episode = _limit(image_steps, order), np.array([image_steps.number])
     for index, image in enumerate(image_steps.pictures):
         panel = axes.inset_axes(grid.extent(index))
-        _draw_image(panel, image)
+        link_dots(_draw_image(panel, image), episode, np.array(image_steps.steps[index : index + 1]))
         panel.set_anchor("SW" if grid.beside else "S")
         parts = (f"step {image_steps.steps[index]}", plain(image_steps.actions[index], letters))
         score = f"{noun} {number(image_steps.scores[index])}"
@@ -259,7 +261,8 @@ def _draw_steps(
         if image_steps.maps is None:
             _draw_bars(second, image_steps.values[index, order], image_steps.attributions[index, order], limit)
             continue
-        _draw_image(second, _overlay(image, image_steps.maps[index], limit))
+        overlay = _overlay(image, image_steps.maps[index], limit)
+        link_dots(_draw_image(second, overlay), episode, np.array(image_steps.steps[index : index + 1]))
         second.set_anchor("SW")
         if image_steps.region is not None:
             for each in (panel, second):
@@ -289,13 +292,14 @@ def _outline(panel: Axes, region: np.ndarray) -> None:
     )
 
 
-def _draw_image(panel: Axes, image: np.ndarray) -> None:
+def _draw_image(panel: Axes, image: np.ndarray) -> list[AxesImage]:
     # Small grids stay sharp; larger frames are averaged to the pixels of the figure.
-    panel.imshow(np.clip(image, 0, 1), interpolation="nearest" if max(image.shape) < 100 else "auto")
+    shown = panel.imshow(np.clip(image, 0, 1), interpolation="nearest" if max(image.shape) < 100 else "auto")
     panel.set_xticks([])
     panel.set_yticks([])
     for spine in panel.spines.values():
         spine.set(color=theme_color("line"), linewidth=0.6)
+    return [shown]
 
 
 def _overlay(image: np.ndarray, values: np.ndarray, limit: float) -> np.ndarray:

@@ -16,6 +16,7 @@ from rltools.plots.drawing.labels import feature_labels, inches, plain, set_y_la
 from rltools.plots.drawing.plot_info import Chapter, ReportData, plot
 from rltools.plots.drawing.quantities import score_words
 from rltools.plots.drawing.several import Recordings, recordings_by_label
+from rltools.plots.drawing.steps import link_dots, link_rows
 from rltools.plots.drawing.style import (
     canvas,
     describe,
@@ -25,6 +26,7 @@ from rltools.plots.drawing.style import (
     keep_spines,
     measure,
     set_x_label,
+    strongest_label,
     top_note,
 )
 from rltools.recording import Recording, warn_about_shared_episodes
@@ -33,6 +35,7 @@ from rltools.summary import (
     RANDOM_MAPS,
     Interval,
     Summary,
+    extreme_steps,
     is_control,
     random_shares,
     summarize,
@@ -40,6 +43,7 @@ from rltools.summary import (
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.patches import Rectangle
 
 TOP = 10
 _ROW, _LANE = 0.32, 0.2
@@ -137,7 +141,7 @@ def importance(
     axes.set_ylim(len(order) - 0.5, -0.5)
     for lane, (label, each) in zip(lanes, drawn.items(), strict=True):
         rows = np.arange(len(order)) + lane
-        _draw_lane(
+        bars = _draw_lane(
             axes,
             width,
             rows,
@@ -146,10 +150,12 @@ def importance(
             is_control(each.summary.unit),
             0.72 / len(drawn),
         )
+        _link(bars, each, [names[position] for position in order])
     if several:
         _name_lanes(axes, lanes, lane_labels, len(order))
     for band in bands.values():
         _draw_band(axes, band, names, order)
+    link_rows(axes, [names[position] for position in order])
     set_y_labels(axes, labels)
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.tick_params(axis="y", length=0)
@@ -245,9 +251,9 @@ def _dots(summary: Summary, names: list[str], order: list[int]) -> np.ndarray:
 
 def _draw_lane(
     axes: Axes, width: float, rows: np.ndarray, share: Interval, dots: np.ndarray | None, control: bool, height: float
-) -> None:
-    """Draw the bars of one method, those of a control in gray, with their intervals and numbers."""
-    draw_shares(axes, rows, share.value, min(height, 0.7), hollow=control)
+) -> list[Rectangle]:
+    """Draw the bars of one method, those of a control hollow, with their intervals and numbers; returns the bars."""
+    bars = draw_shares(axes, rows, share.value, min(height, 0.7), hollow=control)
     clear = np.stack([share.low, share.high], axis=1)
     if dots is None:
         draw_intervals(axes, rows, share.low, share.high)
@@ -263,6 +269,18 @@ def _draw_lane(
     write_in_bars(
         axes, width, texts, np.zeros(len(rows)), np.nan_to_num(share.value), clear=clear, rows=rows, pale=control
     )
+    return [*bars]
+
+
+def _link(bars: Sequence[Rectangle], series: _Series, names: list[str]) -> None:
+    """Link the bar of each feature to the step at which it mattered most."""
+    summary = series.summary
+    columns = _columns(summary, names)
+    if not summary.n or is_control(summary.unit):
+        return
+    numbers, steps = extreme_steps(series.recording, summary.key, label=strongest_label(summary, None))
+    known = np.flatnonzero(columns >= 0)
+    link_dots([bars[row] for row in known.tolist()], numbers[columns[known]], steps[columns[known]])
 
 
 def _name_lanes(axes: Axes, lanes: np.ndarray, labels: list[str], rows: int) -> None:

@@ -186,7 +186,7 @@ def _draw_dots(panel: Axes, axes: Axes, points: Points, plane: Plane, sample: sl
         colors = color_by_action(axes, points.actions[sample], points.action_names)
     else:
         colors = color_by_value(axes, scores, score_words(name), extent=(0.55, 0.4))
-    draw_dots(panel, places[:, 0], places[:, 1], colors)
+    draw_dots(panel, places[:, 0], places[:, 1], colors, points.numbers[sample], points.steps[sample])
 
 
 def _draw_shares(axes: Axes, cells: Cells, order: Sequence[int], labels: Sequence[str], limits: np.ndarray) -> None:

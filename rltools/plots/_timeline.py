@@ -14,6 +14,7 @@ from rltools.plots.drawing.legends import action_labels, signed_bar
 from rltools.plots.drawing.panels import action_panel, draw_feature, feature_panel, score_panel
 from rltools.plots.drawing.plot_info import Chapter, plot
 from rltools.plots.drawing.quantities import ending_words, score_words
+from rltools.plots.drawing.steps import link_span
 from rltools.plots.drawing.style import (
     DATA_INCHES,
     Measure,
@@ -123,6 +124,7 @@ def timeline(
     steps = episode_steps(recording, summary.key, number, label=label_index, scale=quantity.scale)
     axes.set_xlim(-0.5, outcome.steps - 0.5)
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, steps=[1, 2, 5, 10]))
+    link_span(axes, number, outcome.steps)
     _draw_panels(axes, steps, list(zip(labels, order, strict=True)), recording.header, (name, quantity))
     return axes
 

@@ -28,7 +28,7 @@ from rltools.summary._lags import Lags, lag_shares, lagged_key
 from rltools.summary._losses import MeasuredLosses, measured_losses
 from rltools.summary._marks import marked, marked_loss
 from rltools.summary._phases import Event, Phases, phase_means
-from rltools.summary._points import Points, explained_points, stride_for
+from rltools.summary._points import Points, explained_points, extreme_steps, stride_for
 from rltools.summary._quantity import Quantity, quantity_of, unit_words
 from rltools.summary._runs_alike import differing_features, find_needs_alike, find_runs_alike
 from rltools.summary._state_map import Cells, Plane, cell_means, component_plane, feature_plane
@@ -109,6 +109,7 @@ __all__ = [
     "differing_features",
     "episode_steps",
     "explained_points",
+    "extreme_steps",
     "feature_plane",
     "filmstrip_steps",
     "find_agreement",

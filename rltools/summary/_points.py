@@ -9,7 +9,7 @@ import numpy as np
 from rltools._util.short_repr import short_repr
 from rltools.recording import Recording
 from rltools.summary._sums import action_positions, named_actions
-from rltools.summary.episodes import by_group, explained, joined_draws, usable, without_draws
+from rltools.summary.episodes import by_group, explained, flat, grouped, joined_draws, usable, without_draws
 
 MOST = 20_000
 """How many points are enough for a plot and its averages."""
@@ -91,6 +91,29 @@ def explained_points(
     )
     without = joined_draws(draws, axis=1)
     return Points(values, attributions, scores, taken_actions, episodes, numbers, steps, names, count, without)
+
+
+def extreme_steps(recording: Recording, key: str, *, label: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """The step at which each feature has its largest attribution: numbers of episodes and steps, int64 `[group]` each.
+
+    Args:
+        recording: the recording that has the attribution.
+        key: the folder name of an attribution in it.
+        label: position of the label whose attributions are taken.
+    """
+    groups = recording.spec(key).rows(recording.features_of(key))
+    numbers, steps, largest = (np.zeros(len(groups), kind) for kind in (np.int64, np.int64, np.float64))
+    largest -= 1
+    for episode, attribution in explained(recording, key):
+        rows = np.flatnonzero(usable(attribution.values))
+        if not len(rows):
+            continue
+        sizes = np.abs(grouped(flat(attribution.values[:, label], 1)[rows], groups))
+        at = sizes.argmax(axis=0)
+        size = sizes[at, np.arange(len(groups))]
+        larger = size > largest
+        numbers[larger], steps[larger], largest[larger] = episode.outcome.number, rows[at][larger], size[larger]
+    return numbers, steps
 
 
 def stride_for(steps: int, most: int = MOST) -> int:

@@ -12,6 +12,8 @@ from rltools.plots.drawing.labels import inches
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.container import BarContainer
+    from matplotlib.patches import Polygon
 
 HEAD_INCHES = 0.07
 """The length of an arrow head; a shorter bar is all head."""
@@ -21,8 +23,8 @@ _SMALL = 8.3
 """The size of small text in points, for 10 points of others."""
 
 
-def draw_arrows(axes: Axes, width: float, starts: np.ndarray, ends: np.ndarray, height: float = 0.62) -> None:
-    """Draw a bar with an arrow head for each row 0, 1, ...: orange to the right, purple to the left.
+def draw_arrows(axes: Axes, width: float, starts: np.ndarray, ends: np.ndarray, height: float = 0.62) -> list[Polygon]:
+    """Draw a bar with an arrow head for each row 0, 1, ...: orange to the right, purple to the left; returns them.
 
     Call it after the limits of the x axis are set, since heads have the same length at any scale.
 
@@ -37,20 +39,17 @@ def draw_arrows(axes: Axes, width: float, starts: np.ndarray, ends: np.ndarray, 
 
     low, high = axes.get_xlim()
     head = HEAD_INCHES / width * (high - low)
+    arrows = []
     for row, (start, end) in enumerate(zip(starts.tolist(), ends.tolist(), strict=True)):
         sign = 1 if end > start else -1
         neck = end - sign * min(head, abs(end - start))
         upper, lower = row - height / 2, row + height / 2
         corners = [(start, upper), (neck, upper), (end, row), (neck, lower), (start, lower)]
-        axes.add_patch(
-            Polygon(
-                corners,
-                closed=True,
-                facecolor=theme_color("raises") if end > start else theme_color("lowers"),
-                linewidth=0,
-                zorder=2,
-            )
-        )
+        color = theme_color("raises" if end > start else "lowers")
+        arrow = Polygon(corners, closed=True, facecolor=color, linewidth=0, zorder=2)
+        axes.add_patch(arrow)
+        arrows.append(arrow)
+    return arrows
 
 
 def write_in_bars(
@@ -104,9 +103,11 @@ def write_in_bars(
         )
 
 
-def draw_shares(axes: Axes, rows: np.ndarray, values: np.ndarray, height: float = 0.7, *, hollow: bool = False) -> None:
+def draw_shares(
+    axes: Axes, rows: np.ndarray, values: np.ndarray, height: float = 0.7, *, hollow: bool = False
+) -> BarContainer:
     """Draw bars of shares, which have no sign: all of one color, or only their edges."""
-    axes.barh(
+    return axes.barh(
         rows,
         np.nan_to_num(values),
         height=height,

@@ -9,21 +9,35 @@ import numpy as np
 
 from rltools.plots.drawing.colors import action_color, theme_color, value_colors
 from rltools.plots.drawing.legends import Extent, action_labels, color_bar, legend_beside, most_taken, others_label
+from rltools.plots.drawing.steps import link_dots
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-MAX_DOTS = 4000
-"""The most dots; more are thinned out evenly."""
+MAX_DOTS = 1500
+"""The most dots, each an element of a page; more are thinned out evenly."""
+_FEW_DOTS = 800
 Color = tuple[float, ...] | str
 
 
-def draw_dots(axes: Axes, x: np.ndarray, y: np.ndarray, colors: Sequence[Color]) -> None:
-    """Draw a dot for each step, in a random order so that no color covers the others."""
+def draw_dots(
+    axes: Axes, x: np.ndarray, y: np.ndarray, colors: Sequence[Color], numbers: np.ndarray, steps: np.ndarray
+) -> None:
+    """Draw a dot for each step, linked to it, in a random order so that no color covers the others.
+
+    Args:
+        axes: the axes.
+        x: float `[step]`.
+        y: float `[step]`.
+        colors: the color of each step.
+        numbers: int64 `[step]`, the number of its episode.
+        steps: int64 `[step]`, its index in the episode.
+    """
     order = np.random.default_rng(0).permutation(len(x))
     shuffled = [colors[position] for position in order]
-    size = 10 if len(x) < 1000 else 6
-    axes.scatter(x[order], y[order], c=shuffled, s=size, linewidths=0, zorder=2, rasterized=True)
+    size = 11 if len(x) < _FEW_DOTS else 7
+    dots = axes.scatter(x[order], y[order], c=shuffled, s=size, linewidths=0, zorder=2)
+    link_dots(dots, numbers[order], steps[order])
 
 
 def color_by_action(axes: Axes, positions: np.ndarray, names: Sequence[str]) -> list[Color]:
