@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from rltools._util.console import say
 from rltools.cli.app import MEASURE, app
 from rltools.cli.options import (
     Agent,
@@ -30,6 +29,7 @@ from rltools.cli.options import (
     parameters,
     statistics,
 )
+from rltools.cli.screen import say_wrapped
 from rltools.errors import ArgumentError
 
 
@@ -93,4 +93,4 @@ def explain(
         progress=True,
         **values,
     )
-    say(*summarize(recording, method=recording.requested[-1]).findings)
+    say_wrapped(*summarize(recording, method=recording.requested[-1]).findings)
