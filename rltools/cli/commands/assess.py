@@ -14,12 +14,11 @@ from rltools._util.glossary import method_title
 from rltools._util.text import plural, two_decimals
 from rltools.cli.app import MEASURE, app
 from rltools.cli.options import Device, Import, Normalize, Run, Trust, import_all, statistics
+from rltools.cli.recorded_agent import recorded_agent
 from rltools.cli.screen import say_wrapped, table, wrapped
 
 if TYPE_CHECKING:
     from rltools.metrics import Assessment
-    from rltools.policies.base import Policy
-    from rltools.recording import Recording
 
 
 @app.command(
@@ -84,20 +83,6 @@ def assess(
     say_as_it_is(*lines(result.rows))
     if result.left_out:
         say_wrapped(result.left_out_text)
-
-
-def recorded_agent(recording: Recording, agent: str | None, loading: dict[str, Any]) -> Policy | None:
-    """The named agent; else the reference agent of the recorded name, if it is the one that was recorded."""
-    from rltools.cards.content import content_path
-    from rltools.policies.load import load_policy
-
-    if agent is not None:
-        return load_policy(agent, **loading)
-    name = recording.header.policy
-    if content_path("agents", name) is None:
-        return None
-    policy = load_policy(name, **loading)
-    return policy if policy.source.sha256 == recording.header.policy_sha256 else None
 
 
 def lines(rows: Sequence[Assessment]) -> list[str]:
