@@ -21,7 +21,6 @@ from rltools.pages.report._parts import (
     closing,
     drawn,
     macros,
-   
     part,
 )
 from rltools.pages.report._player import player
