@@ -41,11 +41,9 @@ _FOOT, _HISTOGRAM_BINS = 0.14, 40
 
 
 def _is_one_hot(report: ReportData) -> bool:
-    """Whether the leading feature is an element of a one-hot choice, 0 or 1, which has nothing to plot along."""
-    features, spec = report.recording.features_of(report.main.key), report.recording.spec(report.main.key)
-    # A summary has a row for each choice, or for each of its values.
-    rows = dict([*spec.rows(features, merged=True), *spec.rows(features)])
-    first = rows[report.main.top(1)[0].feature][0]
+    """Whether the leading feature is a choice, whose values have no order to plot along."""
+    features, main = report.recording.features_of(report.main.key), report.main
+    first = main.elements[main.top(1)[0].position][0]
     part = next(part for part in features.parts if part.start <= first < part.stop)
     return part.leaf.kind == "choice"
 

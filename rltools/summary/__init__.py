@@ -17,11 +17,12 @@ from rltools.summary._decision import Decision, contrast_key, decision_at
 from rltools.summary._dependence import Curve, Dependence, value_dependence
 from rltools.summary._estimates import Statistics
 from rltools.summary._filmstrip import Filmstrip, filmstrip_steps
-from rltools.summary._find import find_decision
 from rltools.summary._find_caveats import caveats_of_summary, run_caveats
-from rltools.summary._find_in_run import find_in_run, part_shares
+from rltools.summary._find_in_run import find_in_run
 from rltools.summary._find_in_runs import find_agreement, find_leads, find_rankings
+from rltools.summary._find_levels import find_decision
 from rltools.summary._find_losses import ablation_caveats, find_loss_lead, find_losses, loss_of
+from rltools.summary._find_memory import find_memory, with_memory
 from rltools.summary._images import Choosing, ImageSteps, pictured
 from rltools.summary._importance import RANDOM_MAPS, random_shares
 from rltools.summary._lags import Lags, lag_shares, lagged_key
@@ -118,6 +119,7 @@ __all__ = [
     "find_leads",
     "find_loss_lead",
     "find_losses",
+    "find_memory",
     "find_needs_alike",
     "find_rankings",
     "find_runs_alike",
@@ -136,7 +138,6 @@ __all__ = [
     "marked_loss",
     "measured_losses",
     "method_name",
-    "part_shares",
     "phase_means",
     "pictured",
     "player_values",
@@ -156,6 +157,7 @@ __all__ = [
     "value_dependence",
     "verdict_text",
     "when",
+    "with_memory",
     "without_random",
     "write_trust",
 ]

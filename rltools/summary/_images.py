@@ -15,7 +15,7 @@ from rltools.errors import ArgumentError
 from rltools.recording import Episode, Recording, median_episode
 from rltools.spaces.image import image_parts, pixel_elements, visible
 from rltools.spaces.parts import Part
-from rltools.summary._sums import action_positions, named_actions
+from rltools.summary._actions import action_positions, named_actions
 from rltools.summary.episodes import EpisodeSteps, episode_steps, flat
 
 Choosing = Literal["largest", "even"]

@@ -8,8 +8,8 @@ import numpy as np
 
 from rltools._util.short_repr import short_repr
 from rltools.recording import Recording
-from rltools.summary._sums import action_positions, named_actions
-from rltools.summary.episodes import by_group, explained, flat, grouped, joined_draws, usable, without_draws
+from rltools.summary._actions import action_positions, named_actions
+from rltools.summary.episodes import Groups, by_group, explained, flat, grouped, joined_draws, usable, without_draws
 
 MOST = 20_000
 """How many points are enough for a plot and its averages."""
@@ -48,7 +48,13 @@ class Points:
 
 
 def explained_points(
-    recording: Recording, key: str, *, label: int = 0, stride: int = 1, scale: np.ndarray | None = None
+    recording: Recording,
+    key: str,
+    *,
+    label: int = 0,
+    stride: int = 1,
+    scale: np.ndarray | None = None,
+    groups: Groups | None = None,
 ) -> Points:
     """One of every `stride` explained steps, with the action taken in it.
 
@@ -58,11 +64,12 @@ def explained_points(
         label: position of the label whose attributions are taken.
         stride: the stride over all episodes together, so that long ones have the same weight as in the summary.
         scale: `[element]`, a factor for the attribution of each element; None for 1.
+        groups: what values are summed over, such as `Summary.rows`; None for the variables.
 
     Raises:
         RecordingError: an episode is not explained yet.
     """
-    groups = recording.spec(key).rows(recording.features_of(key))
+    groups = recording.rows(key) if groups is None else groups
     nothing = np.zeros((0, len(groups)))
     parts = [(nothing, nothing, np.zeros(0), *[np.zeros(0, np.int64)] * 4)]
     draws: list[np.ndarray | None] = []
@@ -78,7 +85,9 @@ def explained_points(
             draws.append(None if without is None else without[:, taken, label])
         parts.append(
             (
-                *by_group(recording.encoded_observations(key, episode), attribution, taken, label=label, scale=scale),
+                *by_group(
+                    recording.encoded_observations(key, episode), attribution, taken, groups, label=label, scale=scale
+                ),
                 attribution.scores[taken, label].astype(np.float64),
                 actions[taken],
                 np.full(len(taken), number),
