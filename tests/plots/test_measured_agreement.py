@@ -8,6 +8,7 @@ import rltools
 from rltools.errors import RecordingError, UnknownNameError
 from rltools.metrics import assess_recorded
 from rltools.plots import measured_agreement
+from rltools.plots.drawing.colors import theme_color
 from rltools.testing import check_plot
 
 
@@ -31,7 +32,9 @@ def test_each_method_is_a_dot_at_its_concordance(poles):
     assert labels[0].replace(" ", "_") in [row.method for row in rows.values() if row.value == best]
     assert labels[-1] == "random (control)"
     assert np.diff(axes.get_yticks())[-1] > 1
-    filled = [line for line in axes.lines if line.get_marker() == "o" and line.get_markerfacecolor() != "white"]
+    filled = [
+        line for line in axes.lines if line.get_marker() == "o" and line.get_markerfacecolor() != theme_color("paper")
+    ]
     assert len(filled) == sum(bool(row.separates) for row in rows.values())
     check_plot(measured_agreement, poles)
 

@@ -44,7 +44,9 @@ def color_bar(
     """
     low, high = limits
     bar = axes.inset_axes((1.03, extent[0], 0.022, extent[1]))
-    bar.imshow(np.linspace(1, 0, 256)[:, None], aspect="auto", cmap=colors, extent=(0, 1, low, high))
+    bar.imshow(
+        np.linspace(1, 0, 256)[:, None], aspect="auto", cmap=colors, extent=(0, 1, low, high), interpolation="nearest"
+    )
     bar.set_xticks([])
     marks = {low: ticks[0].format(number(low)), high: ticks[1].format(number(high))}
     if low == -high:
