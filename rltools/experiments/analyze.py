@@ -204,7 +204,7 @@ def analyze(
     )
     numbers = [outcome.number for outcome in notable(recording.readable_outcomes())]
     try:
-        replay_episodes(recording, numbers, env, frames=frames, modules=modules, progress=progress)
+        replay_episodes(recording, numbers, env, frames=frames, modules=modules, progress=progress, report=True)
     except Exception:  # rendering can fail, and the numbers are complete; an interrupt, though, writes no page
         write_report(recording if frames else recording.without_frames(), commands=(command,), unmeasured=unmeasured)
         raise

@@ -31,7 +31,7 @@ export function makeTimeline(sides, extent, commands) {
   const traces = explained ? sides.map((side) => makeTrace(side, span, tracks)) : [];
   const observed = makeObserved(sides, span, tracks);
   const value = makeNumbers(sides, span, tracks, {
-    key: "value", title: "state value", numbersOf: (data) => data.stateValues?.numbers, detail: detailOf((data) => data.stateValues?.unit) });
+    key: "state-value", title: "state value", numbersOf: (data) => data.stateValues?.numbers, detail: detailOf((data) => data.stateValues?.unit) });
   const advantage = makeNumbers(sides, span, tracks, {
     key: "advantage", title: "advantage", numbersOf: (data) => data.advantages?.numbers, sign: true, detail: detailOf((data) => data.advantages?.description) });
   const margin = makeNumbers(sides, span, tracks, {
@@ -42,6 +42,7 @@ export function makeTimeline(sides, extent, commands) {
   ];
   const axis = tracks.add({ key: "axis", title: "step", axis: true });
   const switches = makeSwitches();
+  const dropped = new Set(); // tracks for which there is no room
   let current = 0;
   let allRows = false;
   let [width, height] = [0, 0];
@@ -81,6 +82,7 @@ export function makeTimeline(sides, extent, commands) {
   function visible(key) {
     if (["heat", "strip", "axis"].includes(key)) return true;
     if (shown.has(key)) return shown.get(key);
+    if (dropped.has(key)) return false;
     if (key === "reward") return false;
     if (key === "trace" && sides.length > 1) return false;
     if (key === "margin" && !value && sides.length === 1) return true;
@@ -88,14 +90,27 @@ export function makeTimeline(sides, extent, commands) {
   }
 
   function layout() {
-    for (const track of tracks.tracks) {
-      track.box.hidden = !visible(track.key) || (track.key === "observed" && ["image", "region"].includes(sides[0].data.kinds[sides[0].state.feature]));
+    const noValue = ["image", "region"].includes(sides[0].data.kinds[sides[0].state.feature]);
+    dropped.clear();
+    for (const key of ["", "margin", "trace", "scores"]) { // the least needed first, until the others fit
+      dropped.add(key);
+      for (const track of tracks.tracks) {
+        track.box.hidden = !visible(track.key) || (track.key === "observed" && noValue);
+      }
+      if (!oneScreen.matches || leastHeight() <= height) break;
     }
     for (const [key, button] of switches) button.setAttribute("aria-pressed", String(visible(key)));
     const heights = heightsOf();
     for (const track of tracks.tracks) track.head.classList.toggle("low", heights(track) < 56);
     tracks.fit(width, heights);
     tracks.markStep(current);
+  }
+
+  function leastHeight() {
+    const seen = tracks.tracks.filter(({ box }) => !box.hidden);
+    const others = seen.filter(({ key }) => !["heat", "strip", "axis"].includes(key)).length;
+    const heatRows = heat ? Math.min(4, sides[0].data.count) * ROW[0] * sides.length : 0;
+    return heatRows + others * LOWEST + (strip ? STRIP * strip.lanes : 0) + AXIS + GAP * (seen.length - 1);
   }
 
   // The heatmap has rows that can be read, as many as there are or fit; other tracks share what is left.
@@ -110,13 +125,13 @@ export function makeTimeline(sides, extent, commands) {
     const [least, ideal, most] = ROW.map((size) => size * lanes);
     let heatHeight = 0;
     if (heat) {
-      const room = compact ? 24 * lanes * Math.min(count, 16) : Math.max(rest - others.length * 40, rest * 0.38, 3 * least);
+      const room = compact ? 24 * lanes * Math.min(count, 16) : Math.max(rest - others.length * 40, Math.min(rest * 0.38, rest - others.length * LOWEST), 2 * least);
       const fitting = Math.max(3, Math.floor(room / least));
       const rows = heat.setRows(allRows ? count : Math.min(count, fitting), sides[0].state.feature);
       byId("rows-note").textContent = rows < count ? `${rows} of ${count} ${sides[0].data.noun}: the largest over the episode` : "";
       heatHeight = allRows && count > fitting ? room : compact ? room : Math.min(room, rows * (rest > 2 * rows * ideal ? most : ideal));
     }
-    const share = compact ? COMFORTABLE : Math.min(HIGHEST, Math.max(LOWEST, (rest - heatHeight) / Math.max(1, others.length)));
+    const share = compact ? COMFORTABLE : Math.min(HIGHEST, Math.max(LOWEST, Math.floor((rest - heatHeight) / Math.max(1, others.length))));
     if (heat && !compact && share === HIGHEST) heatHeight = Math.min(rest - HIGHEST * others.length, count * most);
     heat?.setHeight(heatHeight);
     return ({ key }) => ({ heat: heatHeight, strip: stripHeight, axis: AXIS }[key] ?? share);
