@@ -1,4 +1,4 @@
-"""A replay is one screen that can be touched: all of it is in sight, nothing jumps, and rows, images and plots answer."""
+"""A replay is one screen that can be touched: all is in sight, nothing jumps, and rows, images and plots answer."""
 
 from __future__ import annotations
 

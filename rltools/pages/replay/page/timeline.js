@@ -13,7 +13,7 @@ const STRIP = 13; // of a side
 const [LOWEST, COMFORTABLE, HIGHEST] = [31, 54, 120]; // heights of a track
 const ROW = [LEAST_ROW, 20, 30]; // heights of a row of the heatmap
 const TALL = 430; // a timeline that has room for the further tracks
-const FURTHER = new Set(["observed", "advantage", "margin"]); // where something more important is to be seen
+const FURTHER = new Set(["observed", "advantage", "margins"]); // where something more important is to be seen
 const shown = new Map(); // what the reader chose to see or not to see, by track
 
 // `commands` act on all sides; `sides` are those with steps.
@@ -35,7 +35,7 @@ export function makeTimeline(sides, extent, commands) {
   const advantage = makeNumbers(sides, span, tracks, {
     key: "advantage", title: "advantage", numbersOf: (data) => data.advantages?.numbers, sign: true, detail: detailOf((data) => data.advantages?.description) });
   const margin = makeNumbers(sides, span, tracks, {
-    key: "margin", title: "margin", numbersOf: (data) => data.margins?.numbers, sign: true, detail: detailOf((data) => data.margins && `to the runner-up, ${data.margins.unit}`) });
+    key: "margins", title: "margin", numbersOf: (data) => data.margins?.numbers, sign: true, detail: detailOf((data) => data.margins && `to the runner-up, ${data.margins.unit}`) });
   const rewards = [
     makeNumbers(sides, span, tracks, { key: "return", title: "return so far", numbersOf: (data) => data.returnSoFar }),
     makeNumbers(sides, span, tracks, { key: "reward", title: "reward", numbersOf: (data) => data.rewards, steps: true, sign: true }),
@@ -85,14 +85,14 @@ export function makeTimeline(sides, extent, commands) {
     if (dropped.has(key)) return false;
     if (key === "reward") return false;
     if (key === "trace" && sides.length > 1) return false;
-    if (key === "margin" && !value && sides.length === 1) return true;
+    if (key === "margins" && !value && sides.length === 1) return true;
     return !FURTHER.has(key) || height > TALL;
   }
 
   function layout() {
     const noValue = ["image", "region"].includes(sides[0].data.kinds[sides[0].state.feature]);
     dropped.clear();
-    for (const key of ["", "margin", "trace", "scores"]) { // the least needed first, until the others fit
+    for (const key of ["", "margins", "trace", "scores"]) { // the least needed first, until the others fit
       dropped.add(key);
       for (const track of tracks.tracks) {
         track.box.hidden = !visible(track.key) || (track.key === "observed" && noValue);
