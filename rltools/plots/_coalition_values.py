@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rltools._util.text import brackets, plural
+from rltools._util.text import interval, plural
 from rltools.plots.drawing.ablations import (
     TOP,
     clipped,
@@ -98,7 +98,7 @@ def coalition_values(
     labels = feature_labels([players[player] for player in rows], [""] * len(rows))
     listed = _interaction_lines(result) if result.shapley else []
     beside = 0.5 + inches([label for label, *_ in _MARKS] + listed, points=8.3)
-    height = max(1.6 + 0.36 * len(rows), 2.35 + 0.16 * len(listed))
+    height = max(1.7 + 0.36 * len(rows), 2.7 + 0.18 * len(listed))
     axes, width = canvas(axes, height, 0.4 + inches(labels) + beside)
     set_x_label(axes, width, "return that is shared out, lost or gained")
     keep_spines(axes, "bottom")
@@ -138,7 +138,7 @@ def _notes(result: PlayerValues, level: float, *, beyond: bool) -> tuple[str, ..
     shapley = result.shapley
     if shapley is None:
         return describe_ablation(result.ablation)
-    ends = brackets(float(shapley.total.low), float(shapley.total.high), amount)
+    gain = interval(float(shapley.total.value), float(shapley.total.low), float(shapley.total.high), amount)
     count = len(shapley.players)
     measured = (
         f"exact: all {2**count} coalitions at {plural(shapley.seeds, 'seed')}"
@@ -147,7 +147,7 @@ def _notes(result: PlayerValues, level: float, *, beyond: bool) -> tuple[str, ..
     )
     return (
         *describe_ablation(result.ablation),
-        f"all features together gain {amount(float(shapley.total.value))}{ends} over none",
+        f"all features together gain {gain} over none",
         measured,
         interval_note(shapley.interval.low, shapley.seeds, level, parts="seeds" if shapley.exact else "pairs"),
         "some intervals are cut off" if beyond else "",
@@ -168,12 +168,7 @@ def _interaction_lines(result: PlayerValues) -> list[str]:
 def _interaction_text(pair: Interaction) -> str:
     value, low, high = (float(part) for part in (pair.interval.value, pair.interval.low, pair.interval.high))
     meaning = "can stand in for each other" if value > 0 else "needed together"
-    scale = max(map(abs, (value, low, high)), default=0.0)
-
-    def write(part: float) -> str:
-        return amount(part, scale)
-
-    return f"{write(value)}{brackets(low, high, write)}: {meaning}"
+    return f"{interval(value, low, high, amount)}: {meaning}"
 
 
 def _look(edge: str, fill: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rltools._util.text import brackets
+from rltools._util.text import interval
 from rltools.plots.drawing.ablations import (
     TOP,
     clipped,
@@ -159,14 +159,14 @@ def losses(
 
 
 def _ends(result: MeasuredLosses) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    interval = result.losses.interval
-    return interval.value, interval.low, interval.high
+    losses = result.losses.interval
+    return losses.value, losses.low, losses.high
 
 
 def _notes(result: MeasuredLosses, level: float, *, beyond: bool) -> tuple[str, ...]:
     """Small print: the return with everything seen, what the marks are, and how many seeds there are."""
     baseline = result.losses.baseline
-    ends = brackets(float(baseline.low), float(baseline.high), amount)
+    returns = interval(float(baseline.value), float(baseline.low), float(baseline.high), amount)
     second = result.second
     count = len(result.losses.players)
     return (
@@ -175,7 +175,7 @@ def _notes(result: MeasuredLosses, level: float, *, beyond: bool) -> tuple[str, 
             seeds_note(result.losses.seeds),
             interval_note(result.losses.interval.low, int(result.losses.seeds.max(initial=0)), level, parts="seeds"),
         ),
-        f"return {amount(float(baseline.value))}{ends} with everything seen" if result.measured else "",
+        f"return {returns} with everything seen" if result.measured else "",
         f"\N{WHITE DIAMOND} {replaced(second.replacement)} ({seeds_note(second.seeds)})" if second else "",
         "some intervals are cut off" if beyond else "",
         "" if len(result.rows) == count else f"the {len(result.rows)} largest of {count} features",

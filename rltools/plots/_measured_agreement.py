@@ -13,7 +13,7 @@ from rltools.attributions import is_control
 from rltools.errors import RecordingError
 from rltools.metrics import Assessment, assess_recorded
 from rltools.plots.drawing.ablations import describe_ablation, replaced, seeds_note
-from rltools.plots.drawing.colors import feature_color, theme_color
+from rltools.plots.drawing.colors import theme_color
 from rltools.plots.drawing.labels import inches, plain
 from rltools.plots.drawing.plot_info import Chapter, ReportData, plot
 from rltools.plots.drawing.style import canvas, draw_no_steps, heading, interval_note, keep_spines, set_x_label
@@ -181,7 +181,7 @@ def _draw_row(axes: Axes, row: Assessment | None, height: float) -> None:
             0, height, "cannot be compared", ha="center", va="center", fontsize="small", color=theme_color("muted")
         )
         return
-    color = theme_color("muted") if row.control else feature_color(0)
+    color = theme_color("muted" if row.control else "measured")
     if np.isfinite(row.low):
         axes.hlines(height, row.low, row.high, color=color, linewidth=1.6, zorder=2)
     fill = color if row.separates else theme_color("paper")

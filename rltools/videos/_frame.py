@@ -21,7 +21,7 @@ from rltools.plots.drawing.panels import draw_attributions, draw_line, two_ticks
 from rltools.recording import Episode, Recording
 from rltools.spaces.image import visible
 from rltools.spaces.leaves import pick
-from rltools.videos._episode import Actions, Explained, actions_of, drawn_rows, explained_of
+from rltools.videos._episode import Actions, Explained, actions_of, drawn_rows, explained_of, shown_episode
 
 LEFT, RIGHT, TOP, MIDDLE, BOTTOM, END, PANEL = 28, 1252, 86, 400, 684, 948, 992
 """The upper half shows one step; the lower half shows the whole episode and the panel of actions."""
@@ -31,9 +31,9 @@ def frame(
     recording: Recording, number: int, method: str | None, target: str | None, width: int, pace: str
 ) -> Callable[[int], np.ndarray]:
     """A function that draws the frame of a step, uint8 `[y, x, 4]`, over the last one; raises as `video` does."""
-    header, episode, sheet = recording.header, recording.episode(number), Sheet(width)
-    rows, outcome, actions = rows_of(recording.features), episode.outcome, actions_of(header, episode)
-    explained = explained_of(recording, number, rows, method, target)
+    header, episode, sheet = recording.header, shown_episode(recording, number, method, target), Sheet(width)
+    rows, outcome, actions = rows_of(episode.features), episode.outcome, actions_of(header, episode)
+    explained = explained_of(recording, episode, rows, method, target)
     table, taken, right = drawn_rows(episode, rows, explained), actions.taken.tolist(), RIGHT
     facts = [plain(header.environment_id), f"episode {number}", f"seed {outcome.seed}"]
     facts += [f"return {number_text(outcome.total_reward, 5)}", ENDINGS[outcome.ended].meaning, pace]

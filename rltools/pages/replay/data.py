@@ -16,7 +16,7 @@ from rltools._util.files import numbered_path
 from rltools.attributions import is_per_feature_unit
 from rltools.pages.replay._encode import packed, quantized
 from rltools.pages.replay._highlights import highlights, score_unit
-from rltools.pages.replay.rows import Row, maps, pictures, rows_of, summed, variables_of, webp_uri
+from rltools.pages.replay.rows import Row, at_chosen, maps, pictures, rows_of, summed, variables_of, webp_uri
 from rltools.recording import Attribution, Episode, Header, Recording, episode_advantages, episode_margins
 from rltools.recording.parquet import read_metadata
 from rltools.spaces import Features, Part
@@ -50,13 +50,15 @@ def _episode_data(
     recording: Recording, number: int, apart: dict[str, str], title: str | None, spread: np.ndarray | None
 ) -> dict[str, Any]:
     header, episode, keys = recording.header, recording.episode(number), list(apart)
+    if keys and recording.spec(keys[0]).decoded:
+        episode = episode.decoded()
     first = recording.attribution_of(keys[0], episodes=[number]) if keys else None
     others = (recording.attribution_of(key, episodes=[number]) for key in keys[1:])  # one in memory at a time
     attributions = chain([] if first is None else [first], others)
     declared_speed = frames_per_second(recording, number)
     speed = declared_speed or USUAL_SPEED
-    pictured = recording.features.has_images
-    rows = rows_of(recording.features)
+    pictured = episode.features.has_images
+    rows = rows_of(episode.features)
     return {
         "title": title or header.policy,
         "policy": header.policy,
@@ -74,11 +76,11 @@ def _episode_data(
         "rewards": packed(episode.rewards),
         **_judgments(episode, header),
         "actions": _actions(recording, episode),
-        "features": _features(recording.features, episode, rows),
-        "texts": _texts(recording.features, episode),
+        "features": _features(episode.features, episode, rows),
+        "texts": _texts(episode.features, episode),
         "deviations": None if spread is None or pictured else packed(spread),
         "attributions": [
-            _attribution(attribution, rows, spread, apart[key], header)
+            _attribution(at_chosen(attribution, episode), rows, spread, apart[key], header)
             for key, attribution in zip(keys, attributions, strict=True)
         ]
         if len(episode)

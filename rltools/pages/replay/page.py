@@ -156,7 +156,9 @@ def _keys(recording: Recording, method: str | None, target: str | None) -> list[
     if not any(map(recording.complete, fitting)) and method is None and target is None:
         return []
     first, *others = every_step_order(recording, method, target)
-    return [first, *filter(recording.complete, others)]
+    decoded = recording.spec(first).decoded  # rows are either choices or the factors that these combine
+    alike = (key for key in others if recording.spec(key).decoded == decoded)
+    return [first, *filter(recording.complete, alike)]
 
 
 def _page(

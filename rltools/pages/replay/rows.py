@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Any
 
 import numpy as np
 
 from rltools.pages.replay._encode import base64_of, packed, quantized
+from rltools.recording import Attribution, Episode
 from rltools.spaces import Features, Part
 from rltools.spaces.image import pixel_elements, visible
 
@@ -120,6 +121,26 @@ def variables_of(features: Features) -> list[Variable]:
             )
         start = variables[-1].stop
     return variables
+
+
+def at_chosen(attribution: Attribution, episode: Episode) -> Attribution:
+    """An attribution with the value of each factor of a choice at the element of the value that it has.
+
+    A method spreads the value of a factor evenly over its elements, most of which are not what is observed. Other
+    attributions are returned as they are.
+
+    Args:
+        attribution: of the steps of an episode.
+        episode: the episode, decoded if the attribution is of factors.
+    """
+    if not attribution.spec.decoded or attribution.spec.window:
+        return attribution
+    values = attribution.values.copy()
+    states = episode.states.reshape(len(episode), 1, -1)
+    for start, stop in attribution.features.choice_slices:
+        whole = attribution.values[..., start:stop].sum(axis=-1, keepdims=True)
+        values[..., start:stop] = whole * states[..., start:stop]
+    return replace(attribution, values=values)
 
 
 def summed(values: np.ndarray, rows: Sequence[Row]) -> np.ndarray:

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from matplotlib.colors import Colormap
 
 _DARK: ContextVar[bool] = ContextVar("dark", default=False)
-_FEATURES = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#5D5D5D", "#E3D128")
 VALUE_LEVELS = 9
 """Colors of the scale of values, which is not continuous so that a page can give them other colors in the dark."""
 
@@ -45,16 +44,6 @@ def theme_color(name: str) -> str:
         '#c2500c'
     """
     return palette(dark=is_dark())[name]
-
-
-def feature_color(position: int) -> tuple[float, float, float]:
-    """The color of the feature at this position; beyond the first eight darker, then lighter."""
-    from matplotlib.colors import to_rgb
-
-    color = np.array(to_rgb(_FEATURES[position % len(_FEATURES)]))
-    turn = position // len(_FEATURES) % 3
-    red, green, blue = (color, color * 0.6, 1 - (1 - color) * 0.5)[turn]
-    return float(red), float(green), float(blue)
 
 
 def action_color(position: int) -> str:

@@ -20,12 +20,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rltools._util.glossary import TERMS
+from rltools._util.glossary import TERMS, method_title
 from rltools._util.text import plural
 from rltools.errors import ArgumentError
-from rltools.plots.drawing.colors import dark_colors, feature_color, theme_color
+from rltools.plots.drawing.colors import dark_colors, theme_color
 from rltools.plots.drawing.labels import feature_labels, plain, wrapped
 from rltools.plots.drawing.theme import themed
+from rltools.summary import unit_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -155,12 +156,6 @@ def set_x_label(axes: Axes, inches: float, text: str) -> None:
     axes.set_xlabel(textwrap.fill(text, max(20, int(12.5 * inches))), parse_math=False)
 
 
-def mark_feature(axes: Axes, row: float, position: int) -> None:
-    """Draw a square in the color of a feature beside its name on the y axis."""
-    color = feature_color(position)
-    axes.plot(0, row, "s", color=color, markersize=5, transform=axes.get_yaxis_transform(), clip_on=False)
-
-
 def keep_spines(axes: Axes, *visible: str) -> None:
     """Hide all spines but these."""
     for name, spine in axes.spines.items():
@@ -188,7 +183,7 @@ class Measure:
 
     Attributes:
         name: the name of the quantity, for instance `gradient × std`.
-        unit: its unit, for instance `score`.
+        unit: its unit, to be read after "in", for instance `units of the score`.
         scale: float `[feature]`, factors of the attributions; None for 1.
     """
 
@@ -207,16 +202,15 @@ def measure(summary: Summary, standardized: bool | None) -> Measure:
     Raises:
         ArgumentError: `standardized` with a method whose values are in units of the score already.
     """
-    method = plain(summary.method.replace("_", " "), 40)
+    method = plain(method_title(summary.method), 40)
     if standardized and summary.std is None:
         raise ArgumentError(
             f"standardized=True with {summary.method}, whose values are in units of the {summary.unit} already: only "
             f'those of a method in "score per unit" are multiplied by a standard deviation; leave standardized out'
         )
     if summary.std is None or standardized is False:
-        unit = "score per unit of the feature" if summary.std is not None else summary.unit
-        return Measure(method, unit, None)
-    return Measure(f"{method} {TERMS['std'].name}", "score", summary.std)
+        return Measure(method, unit_words(summary.unit, summary.target), None)
+    return Measure(f"{method} {TERMS['std'].name}", unit_words("score", summary.target), summary.std)
 
 
 def strongest_label(summary: Summary, label: str | None) -> int:
