@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rltools._util.text import plural
+from rltools.plots.drawing.alt import largest_text, tell
 from rltools.plots.drawing.colors import color_limit, theme_color
 from rltools.plots.drawing.labels import inches, number
 from rltools.plots.drawing.legends import signed_bar
@@ -31,6 +32,8 @@ from rltools.plots.drawing.style import (
 from rltools.summary import episode_steps, spread_outcomes, summarize, uneventful_steps
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from matplotlib.axes import Axes
 
     from rltools.recording import Outcome, Recording
@@ -116,17 +119,22 @@ def episode_grid(
     width = data if own_figure else width
     axes.set_xlabel("step")
     keep_spines(axes)
-    count_note = f"{len(outcomes_drawn)} of {len(outcomes)} episodes" if len(outcomes_drawn) < len(outcomes) else ""
     uneventful = uneventful_steps(recording)
     notes = (
-        count_note,
+        f"{len(outcomes_drawn)} of {len(outcomes)} episodes" if len(outcomes_drawn) < len(outcomes) else "",
         "best return first" if by == "return" else "by number",
         top_note(len(order), len(summary.features)),
         label_note(summary, label),
         *_ending_notes(uneventful, outcomes_drawn),
     )
-    colors = effect_words(quantity, summary.labels[label_index])
-    heading(axes, width, "What mattered when, episode by episode", *describe(summary), colors, *notes)
+    heading(
+        axes,
+        width,
+        "What mattered when, episode by episode",
+        *describe(summary),
+        effect_words(quantity, summary.labels[label_index]),
+        *notes,
+    )
     if not outcomes_drawn or not summary.n:
         draw_no_steps(axes)
         return axes
@@ -134,7 +142,9 @@ def episode_grid(
         episode_steps(recording, summary.key, outcome.number, label=label_index, scale=quantity.scale)
         for outcome in outcomes_drawn
     ]
-    largest = color_limit(np.concatenate([steps.attributions[:, order] for steps in every]))
+    attributions = [steps.attributions[:, order] for steps in every]
+    largest = color_limit(np.concatenate(attributions))
+    tell(axes, largest_text(np.concatenate(attributions).T, labels, _steps_of(outcomes_drawn), "attribution"))
     shown = [_last_event(uneventful, outcome) for outcome in outcomes_drawn]
     longest = max(shown)
     columns_extent = _cells(columns, _GAP / max(room, _GAP * columns + 1))
@@ -159,6 +169,10 @@ def episode_grid(
         action_legend(axes, taken, recording.header.action_names)
     signed_bar(axes, (0.0, 0.9 if not discrete else 0.55 if rows > 2 else 0.3), largest, quantity)
     return axes
+
+
+def _steps_of(outcomes: Sequence[Outcome]) -> list[str]:
+    return [f"at step {step} of episode {outcome.number}" for outcome in outcomes for step in range(outcome.steps)]
 
 
 def _last_event(uneventful: Uneventful, outcome: Outcome) -> int:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rltools.plots.drawing.alt import largest_text, tell
 from rltools.plots.drawing.colors import color_limit
 from rltools.plots.drawing.labels import inches, plain
 from rltools.plots.drawing.legends import action_labels, signed_bar
@@ -127,6 +128,8 @@ def timeline(
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, steps=[1, 2, 5, 10]))
     link_span(axes, number, outcome.steps)
     _draw_panels(axes, steps, list(zip(labels, order, strict=True)), recording.header, (name, quantity))
+    when = [f"at step {step}" for step in range(outcome.steps)]
+    tell(axes, largest_text(steps.attributions[:, order].T, labels, when, "attribution"))
     return axes
 
 
