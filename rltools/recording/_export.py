@@ -31,7 +31,8 @@ def to_xarray(recording: RecordingFolder, method: str | None = None, target: str
     observation, action, reward, terminated, truncated, score (step, output), value, advantage and margin where they are
     defined (see `Episode.values`, `advantages` and `margins`), and `attribution_<method>` (step, target,
     feature), with resolved labels of targets and NaN for steps that were not explained; over a window,
-    `attribution_<method>_window_<n>` (step, target, lag_of_<n>, feature), with lag 0 now. A Dict or Tuple is flat along
+    `attribution_<method>_window_<n>` (step, target, lag_of_<n>, feature), with lag 0 now; of the factors of choices,
+    along decoded_feature. A Dict or Tuple is flat along
     feature, except for its images, which have their own shape, as `observation_<leaf>` and
     `attribution_<method>_<leaf>`. In the names of variables `_` replaces characters that file names cannot hold: the
     method `captum:Saliency` is `attribution_captum_Saliency`, whose attributes `method` and `leaf` have the original
@@ -104,7 +105,12 @@ def labeled_arrays(
     variable_names = safe_names(by_variable)
     for name, parts in by_variable.items():
         dims, values, attributes = _joined_targets(parts, labels)
-        variables |= _split_images(f"attribution_{variable_names[name]}", dims, values, attributes, images)
+        variable = f"attribution_{variable_names[name]}"
+        if parts[0].spec.decoded:
+            variables[variable] = (dims, values, attributes)
+            coordinates[DECODED] = (DECODED, _names(features.decoded.names))
+        else:
+            variables |= _split_images(variable, dims, values, attributes, images)
         if window := parts[0].spec.window:
             coordinates[f"lag_of_{window}"] = (f"lag_of_{window}", np.arange(1 - window, 1))
     return xr.Dataset(variables, coords=coordinates, attrs=_attributes(recording))
@@ -137,6 +143,10 @@ def _judgments(episodes: list[Episode], header: Header) -> Variables:
     }
 
 
+DECODED = "decoded_feature"
+"""The dimension of attributions of factors, which the elements of choices are decoded to."""
+
+
 def _names(names: Iterable[str]) -> np.ndarray:
     """Names as the object array that xarray and pandas take."""
     return np.array([whole_text(name) for name in names], dtype=object)
@@ -161,7 +171,8 @@ def _joined_targets(parts: list[Attribution], labels: list[str]) -> tuple[list[s
     values = np.full((len(first.values), len(labels), *features.shape), np.nan, dtype)
     for part in parts:
         values[:, [labels.index(label) for label in part.labels]] = part.values
-    dims = [f"lag_of_{window}", *features.dims[1:]] if window else list(features.dims)
+    of_one = features.dims[1:] if window else features.dims
+    dims = [*([f"lag_of_{window}"] if window else []), *([DECODED] if first.spec.decoded else of_one)]
     attributes = {"unit": first.unit, "method": first.method}
     return ["step", "target", *dims], values, attributes | ({"separates": ", ".join(separated)} if separated else {})
 

@@ -59,7 +59,11 @@ _FEATURES = {
     "choices": list[str],
     "lags": list[int],
     "leaf_names": list[str],
+    "factors": list[dict[str, Any]],
+    "objects": list[dict[str, Any]],
 }
+_FACTOR = {"choice": int, "name": str, "values": list[str]}
+_OBJECTS = {"leaf": int, "channel": str, "names": list[str]}
 _MAX_ELEMENTS = 1 << 30
 """Most elements of an observation: more would exceed any memory."""
 
@@ -202,11 +206,14 @@ def _check_features(path: Path, content: dict[str, Any]) -> None:
         path,
         content,
         _FEATURES,
-        frozenset({"channels", "leaves", "leaf_dims", "choices", "lags", "leaf_names"}),
+        frozenset({"channels", "leaves", "leaf_dims", "choices", "lags", "leaf_names", "factors", "objects"}),
         "features",
     )
     for leaf in content.get("leaves", ()):
         check_fields(path, leaf, _LEAF, frozenset(), "features.leaves")
+    for name, kinds in (("factors", _FACTOR), ("objects", _OBJECTS)):
+        for part in content.get(name, ()):
+            check_fields(path, part, kinds, frozenset(), f"features.{name}")
     shapes = [content["shape"], *(leaf["shape"] for leaf in content.get("leaves", ()))]
     for shape in shapes:
         if any(size < 0 for size in shape) or prod(shape) > _MAX_ELEMENTS:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,6 +16,7 @@ from rltools._util.short_repr import array_repr
 from rltools.recording.parquet import damage_as_corrupt, read_file, read_metadata
 from rltools.recording.seal import NUMBER, RECORDING, check_identity
 from rltools.spaces import Features
+from rltools.spaces.factors import decode_observations
 from rltools.spaces.leaves import Leaf, nest
 
 ENDINGS = ("terminated", "truncated", "limit", "fault")
@@ -151,6 +152,14 @@ class Episode:
             f"Episode({outcome.number}, seed {outcome.seed}: {outcome.steps:,} steps, return "
             f"{outcome.total_reward:.4g}, ended by {outcome.ended}; {observations}, actions {array_repr(self.actions)})"
         )
+
+    def decoded(self) -> Episode:
+        """The episode with choices as the factors that they combine; the same if no card names any."""
+        features = self.features.decoded
+        if features is self.features:
+            return self
+        observations = decode_observations(self.features, self.observations)
+        return replace(self, observations=observations, features=features)
 
     @property
     def states(self) -> np.ndarray:
