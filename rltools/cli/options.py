@@ -169,7 +169,9 @@ Trust = Annotated[
 ]
 RunOut = Annotated[Path | None, typer.Option(help="Folder of the run.", show_default=RUN_FOLDER)]
 PlotOut = Annotated[Path | None, typer.Option(help="Path of the plot.", show_default="RUN/plots/NAME-OPTIONS.png")]
-PageOut = Annotated[Path | None, typer.Option(help="Path of the page.", show_default="RUN/replays/episode-NUMBER.html")]
+PageOut = Annotated[
+    Path | None, typer.Option(help="Path of the page.", show_default="episode-NUMBER.html in RUN/replays")
+]
 OtherRun = Annotated[
     Path | None, typer.Option(help="Folder of another agent's recording in the same environment, from the same seeds.")
 ]

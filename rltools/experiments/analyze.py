@@ -5,12 +5,13 @@ from __future__ import annotations
 import shlex
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from rltools._util.limits import MAX_EPISODES, MAX_REFERENCES, MAX_SEED, MAX_WINDOW, check_count
-from rltools._util.progress import say
+from rltools._util.progress import say, stage
 from rltools.attributions import find_method
 from rltools.envs import import_modules
 from rltools.errors import ArgumentError, RltoolsWarning, TooCostlyError
@@ -140,11 +141,9 @@ def analyze(
         check_count("references", references, most=MAX_REFERENCES)
     import_modules(modules)
     trusted = [trust] if isinstance(trust, str) else None if trust is None else list(trust)
-    policy = load_policy(source, env, normalize=normalize, trust=trusted, bounds=bounds)
-    if window is not None:
-        check_count("window", window, least=0, most=MAX_WINDOW)
-    if window and not policy.state_size:
-        raise ArgumentError(f"window is {window}, and {policy.source.name} is not recurrent; leave it out")
+    with stage("load the policy", show=progress):
+        policy = load_policy(source, env, normalize=normalize, trust=trusted, bounds=bounds)
+    lags = _lags(policy, window)
     main_method = method or _main_method(policy)
     main_target = str(fitting_target(main_method, find_method(main_method).needs, target, policy))
     # Checked before recording, which can take hours.
@@ -180,10 +179,10 @@ def analyze(
         | ({"groups": VARIABLES} if name == DECISION or _by_factors(policy, name) else {})
         for name, target_name in pairs
     ]
-    lags = WINDOW if window is None else window
-    if policy.state_size and lags:
+    if lags:
         attributions.append({"method": "gradient", "target": str(default_target(policy)), "window": lags})
-    plans = list(_plans(recording, policy, attributions, main_method, seconds, threads, progress=progress))
+    with stage("plan what to explain", show=progress):
+        plans = list(_plans(recording, policy, attributions, main_method, seconds, threads, progress=progress))
     for settings, plan in plans:
         recording = explain(recording, policy, every=plan.every, threads=threads, progress=progress, **settings)
     options = {
@@ -213,20 +212,37 @@ def analyze(
         ]
     )
     numbers = [outcome.number for outcome in notable(recording.readable_outcomes())]
-    try:
-        replay_episodes(recording, numbers, env, frames=frames, modules=modules, progress=progress)
-    except Exception:  # rendering can fail, and the numbers are complete; an interrupt, though, writes no page
-        write_report(recording if frames else recording.without_frames(), commands=(command,), unmeasured=unmeasured)
-        raise
-    page = write_report(recording if frames else recording.without_frames(), commands=(command,), unmeasured=unmeasured)
     summary = summarize(recording, method=main_method, target=main_target)
-    decisions = memory = None
+    decisions = None
     if main_method != DECISION and any(settings["method"] == DECISION for settings, _ in plans):
         decisions = summarize(recording, method=DECISION)
-    for settings, _ in plans:
-        if over := settings.get("window"):
-            memory = summarize(recording, method=settings["method"], target=settings["target"], window=over)
-    return Analysis(recording, summary, page, decisions, ablation, unmeasured, memory)
+    analysis = Analysis(recording, summary, folder / "index.html", decisions, ablation, unmeasured)
+
+    def write() -> Path:
+        shown = recording if frames else recording.without_frames()
+        with stage(f"write the page of {policy.source.name}", show=progress):
+            return write_report(shown, commands=(command,), unmeasured=unmeasured, answer=analysis.answer)
+
+    try:
+        with stage("write the replays", show=progress):
+            replay_episodes(recording, numbers, env, frames=frames, modules=modules, progress=progress)
+    except Exception:  # rendering can fail, and the numbers are complete; an interrupt, though, writes no page
+        write()
+        raise
+    return replace(analysis, page=write())
+
+
+def _lags(policy: Policy, window: int | None) -> int:
+    """Over how many observations a recurrent policy is explained; 0 for others.
+
+    Raises:
+        ArgumentError: a window for a policy that is not recurrent.
+    """
+    if window is not None:
+        check_count("window", window, least=0, most=MAX_WINDOW)
+    if window and not policy.state_size:
+        raise ArgumentError(f"window is {window}, and {policy.source.name} is not recurrent; leave it out")
+    return (WINDOW if window is None else window) if policy.state_size else 0
 
 
 def _main_method(policy: Policy) -> str:

@@ -110,6 +110,10 @@ class Episode:
         final_observation: `[*observation]`, after the last action; None after a fault.
         masks: bool `[step, k]`, which actions were allowed; None for policies without action masks.
         recurrent_states: float `[step, state]`, of a recurrent policy before each step; None for others.
+        values: float32 `[step + 1]`, what the policy's own critic or Q-network takes the state before each step to be
+            worth, in discounted return, the last one that of the final observation, NaN after a fault; for continuous
+            actions of a Q-network the value of the action taken. None for policies without values. Their scale is that
+            of the training, see `Header.reward_scale`.
 
     Example:
         >>> import rltools
@@ -138,6 +142,7 @@ class Episode:
     features: Features
     masks: np.ndarray | None = None
     recurrent_states: np.ndarray | None = None
+    values: np.ndarray | None = None
 
     def __repr__(self) -> str:
         """Number, outcome and shapes."""
@@ -231,17 +236,32 @@ def read_episode(path: Path, features: Features, recording: str = "") -> Episode
             features=features,
             masks=columns.get("mask"),
             recurrent_states=columns.get("state"),
+            values=_values(columns, metadata),
         )
 
 
-def episode_metadata(outcome: Outcome, final_observation: Mapping[str, Any] | None) -> dict[str, str]:
-    """The metadata of an episode's file; `final_observation` has a value per column."""
+def _values(columns: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> np.ndarray | None:
+    """The values of all states and of the final observation; None in older files and without any."""
+    if "value" not in columns:
+        return None
+    return np.append(columns["value"], np.float32(metadata["final_value"]))
+
+
+def episode_metadata(
+    outcome: Outcome, final_observation: Mapping[str, Any] | None, final_value: float | None = None
+) -> dict[str, str]:
+    """The metadata of an episode's file; `final_observation` has a value per column.
+
+    `final_value` is what the final observation is worth, NaN if there is none; None if the file has no column of
+    values.
+    """
     final = None if final_observation is None else {name: _to_text(value) for name, value in final_observation.items()}
     single = final is not None and list(final) == ["observation"]
     on_disk = {name: written for written, name in _NAMES.items()}
     return {
         "outcome": json.dumps({on_disk.get(name, name): value for name, value in vars(outcome).items()}),
         "final_observation": "" if final is None else final["observation"] if single else json.dumps(final),
+        **({} if final_value is None else {"final_value": str(final_value)}),
     }
 
 

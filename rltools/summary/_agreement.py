@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
 
@@ -16,6 +16,9 @@ from rltools.errors import RecordingError
 from rltools.recording import AttributionSpec, Recording, warn_about_shared_episodes
 from rltools.stats import EpisodeRanks, Interval, episode_ranks, rank_agreement
 from rltools.summary._magnitudes import magnitudes
+
+RANDOM = "random"
+"""The control of a single random map."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +112,21 @@ def agreement(
     return Agreement(tuple(rankings), main.target, Interval(*parts), episodes)
 
 
+def without_random(result: Agreement) -> Agreement:
+    """The agreement without the control `random`, unless hardly anything else is there."""
+    others = np.array([ranking.method != RANDOM for ranking in result.rankings])
+    if others.all() or others.sum() < 2:
+        return result
+    rankings = tuple(ranking for ranking, other in zip(result.rankings, others, strict=True) if other)
+    kept = np.ix_(others, others)
+    correlation = result.correlation
+    return replace(
+        result,
+        rankings=rankings,
+        correlation=Interval(correlation.value[kept], correlation.low[kept], correlation.high[kept]),
+    )
+
+
 def _most_explained(recording: Recording) -> str:
     """The target that most methods explained; among several, the target of the default attribution."""
     specs = [spec for spec in recording.specs.values() if not spec.window]
@@ -158,5 +176,5 @@ def _correlation(first: Ranking, second: Ranking, level: float) -> tuple[float, 
         agreeing = rank_agreement(first.ranks, second.ranks, paired=first.agent == second.agent)
     if agreeing is None:
         return np.nan, np.nan, np.nan
-    ends = agreeing.interval(level)
+    ends = agreeing.reported(level)
     return float(ends.value), float(np.maximum(ends.low, -1)), float(np.minimum(ends.high, 1))

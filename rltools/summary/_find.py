@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from operator import itemgetter
 
 from rltools.attributions import is_control
@@ -75,7 +76,7 @@ def _by_action(summary: SummaryData) -> Iterator[Finding]:
 def _mean_return(summary: SummaryData) -> Iterator[Finding]:
     returns = summary.returns
     if returns.n:
-        mean = number_of("return", returns.mean, returns.low, returns.high)
+        mean = replace(number_of("return", returns.mean, returns.low, returns.high), each=returns.each)
         yield Finding("mean_return", (mean,), n=returns.n, level=summary.level)
 
 

@@ -138,7 +138,7 @@ def run_caveats(recording: Recording, summaries: Sequence[tuple[str, SummaryData
     if out_of_space:
         about[Caveat("out_of_space", n=out_of_space)] = []
     for name, summary in summaries:
-        for caveat in _of_summary(recording, summary):
+        for caveat in caveats_of_summary(recording, summary):
             about.setdefault(caveat, []).append(name)
     if any(is_per_feature_unit(summary.unit) for _, summary in summaries):
         about[Caveat("units")] = []
@@ -149,7 +149,7 @@ def run_caveats(recording: Recording, summaries: Sequence[tuple[str, SummaryData
     ]
 
 
-def _of_summary(recording: Recording, summary: SummaryData) -> Iterator[Caveat]:
+def caveats_of_summary(recording: Recording, summary: SummaryData) -> Iterator[Caveat]:
     """The caveats of one summary on a page, including those that findings state in other words."""
     spec = recording.spec(summary.key)
     if spec.every > 1:

@@ -77,7 +77,7 @@ def lag_shares(recording: Recording, key: str, *, level: float = 0.95) -> Lags:
             cells[:, row[group], column[group]] += part[:, group]
         return {"share": cells, "of_lag": np.nansum(cells, axis=1) if len(sizes.sizes) else cells[:, 0]}
 
-    intervals = {name: drawn.interval(level, "share") for name, drawn in sizes.drawn(shares).items()}
+    intervals = {name: drawn.reported(level, "share") for name, drawn in sizes.drawn(shares).items()}
     units = _units(features, names, places, groups)
     return Lags(tuple(names), units, tuple(lags), intervals["share"], intervals["of_lag"])
 

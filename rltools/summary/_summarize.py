@@ -13,7 +13,7 @@ import numpy as np
 from rltools._util.limits import check_level
 from rltools.attributions import is_per_feature_unit
 from rltools.recording import Outcome, Recording, check_recording
-from rltools.stats import across
+from rltools.stats import FEWEST_REPORTED, across
 from rltools.summary._actions import named_actions
 from rltools.summary._data import Residuals, Returns
 from rltools.summary._estimates import Statistics, estimate_alike
@@ -163,8 +163,9 @@ def _returns(outcomes: Sequence[Outcome], level: float) -> Returns:
     rewards = np.array([outcome.total_reward for outcome in outcomes if outcome.ended != "fault"])
     if len(rewards) == 0:
         return Returns(float("nan"), float("nan"), float("nan"), 0)
-    mean = across(rewards).interval(level)
-    return Returns(float(mean.value), float(mean.low), float(mean.high), len(rewards))
+    mean = across(rewards).reported(level)
+    each = tuple(rewards.tolist()) if len(rewards) < FEWEST_REPORTED else ()
+    return Returns(float(mean.value), float(mean.low), float(mean.high), len(rewards), each)
 
 
 class ByName(Mapping[str, Statistics]):

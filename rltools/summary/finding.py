@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from rltools._util.glossary import TERMS
-from rltools.summary._data import DECISION, Ranked
+from rltools._util.glossary import method_title
+from rltools.summary._data import Ranked
 from rltools.summary.sentence import Sentence
+from rltools.targets.scores import target_name
 
 if TYPE_CHECKING:
     from rltools.ablation import Certificate
@@ -38,6 +39,7 @@ FindingKind = Literal[
     "loss_none",
     "mean_return",
     "memory",
+    "needs_alike",
     "next",
     "no_steps",
     "non_finite",
@@ -48,11 +50,14 @@ FindingKind = Literal[
     "ranks_outside",
     "residual",
     "run_leads",
+    "runs_alike",
     "second_replacement",
     "select_features",
     "single",
     "targets_apart",
     "time",
+    "trust",
+    "uneventful",
     "verdicts",
 ]
 Doubt = Literal["", "no_interval", "one_episode", "one_seed", "tied"]
@@ -127,10 +132,24 @@ class Finding:
 
     @property
     def source(self) -> str:
-        """The method, the target and what else tells the numbers from others, as in the parenthesis of a sentence."""
-        method = f"{self.method} {TERMS['std'].name}" if self.standardized else self.method
-        target = "" if self.target == DECISION else self.target
-        return ", ".join(filter(None, (method, target, *self.context)))
+        """The method in words, and what else tells the numbers from others, as in the parenthesis of a sentence."""
+        return ", ".join(filter(None, (self.by, *self.context)))
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """The ids of the caveats that undermine its numbers."""
+        own = [mark for subject in self.subjects for mark in subject.marks]
+        return tuple(dict.fromkeys([*own, *(mark for part in self.parts for mark in part.marks)]))
+
+    @property
+    def by(self) -> str:
+        """The method in words: `Shapley values`, `gradient × std`."""
+        return method_title(self.method, standardized=self.standardized)
+
+    @property
+    def about(self) -> str:
+        """The target in words: `the score of the action taken (centered)`."""
+        return target_name(self.target)
 
     def __str__(self) -> str:
         """The finding as a sentence."""

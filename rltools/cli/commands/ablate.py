@@ -183,12 +183,12 @@ def print_ablation(ablation: Ablation) -> None:
 
 def losses_table(ablation: Ablation) -> str:
     """A line for each feature, the largest loss first: its loss with the interval, the seeds, and the verdict."""
-    from rltools.summary import loss_text, ranked_at, verdict_text
+    from rltools.summary import loss_of, loss_text, verdict_text
 
     losses, verdicts = ablation.losses(), ablation.verdicts()
     rows = [("feature", "loss of return", "seeds", "verdict")]
     for player in map(int, losses.order):
-        loss = loss_text(ranked_at(losses.players, losses.interval, player))
+        loss = loss_text(loss_of(losses, player))
         verdict = verdict_text(verdicts[player].kind, verdicts[player].partner)
         rows.append((as_text(losses.players[player]), loss, str(losses.seeds[player]), as_text(verdict)))
     first, second, third = (max(len(row[column]) for row in rows) for column in range(3))

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rltools._util.files import atomic_write
 from rltools._util.html import image_data_url, render
-from rltools._util.text import plural
 from rltools.plots.drawing.alt import alt_text
-from rltools.recording import Header, Recording
-from rltools.summary import Caveat, Summary, method_name
+from rltools.recording import Header
+from rltools.summary import Caveat
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -26,11 +25,17 @@ def part(name: str) -> str:
     return files("rltools.pages.report").joinpath("page").joinpath(name).read_text(encoding="utf-8")
 
 
-def attribution_name(recording: Recording, summary: Summary) -> str:
-    """The name of an attribution, `shapley of centered:chosen`, with its window and what sets it apart from others."""
-    window = recording.spec(summary.key).window
-    over = f" over {plural(window, 'observation')}" if window else ""
-    return f"{method_name(summary)} of {summary.target}{over}{f' ({summary.apart})' if summary.apart else ''}"
+def macros(name: str) -> Any:
+    """The macros of a template of this package."""
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return environment.from_string(part(name)).module
+
+
+def picture_links(figures: Iterable[Figure]) -> dict[str, Any]:
+    """The steps of the marks of all pictures, by the ids of their elements."""
+    return {}
 
 
 def seeds_text(header: Header) -> str:
@@ -81,6 +86,14 @@ class Figure:
     alt: str
     width: int
     height: int
+
+    @property
+    def markup(self) -> Markup:
+        """The image as an element."""
+        from markupsafe import Markup
+
+        image = '<img src="{}" alt="{}" width="{}" height="{}">'
+        return Markup(image).format(self.address, self.alt, self.width, self.height)  # noqa: S704
 
 
 def drawn(plot: Callable[[], Axes], name: str, caption: str, folder: Path) -> Figure:

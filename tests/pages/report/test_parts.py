@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from rltools._util.text import number, percent
+from rltools.pages.answer import attribution_name
 from rltools.pages.report._episodes import cards, strip
-from rltools.pages.report._parts import attribution_name
 from rltools.pages.report._statement import sentence_html, statement
 from rltools.plots import report_plots
 from rltools.spaces import Features
