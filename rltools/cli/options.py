@@ -84,6 +84,14 @@ def _references_option(methods: str, default: str) -> Any:
 
 References = Annotated[int | None, _references_option("shapley and similar methods", "8")]
 AnalysisReferences = Annotated[int | None, _references_option("the methods that need them", "32")]
+AnalysisWindow = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        metavar="N",
+        help="For a recurrent policy: also explain this many past observations through its state (default 8; 0: none).",
+    ),
+]
 Window = Annotated[
     int,
     typer.Option(
@@ -240,8 +248,8 @@ def parameters(texts: list[str] | None) -> dict[str, Any]:
     Raises:
         ArgumentError: a text is not NAME=VALUE, or its name is repeated or no parameter of a method.
 
-    >>> parameters(["permutations=64", "groups=summary"])
-    {'permutations': 64, 'groups': 'summary'}
+    >>> parameters(["permutations=64", "groups=variables"])
+    {'permutations': 64, 'groups': 'variables'}
     """
     values: dict[str, Any] = {}
     for text in texts or ():

@@ -148,7 +148,7 @@ def run_experiment(
                 write_measured(folder, measured)
     command = _command(experiment, plan, changes, options, recordings.values())
     for recording in recordings.values() if plan.reports else ():
-        write_report(recording, commands=(command,))
+        write_report(recording, commands=(command,), experiment=plan.description)
     page, findings = write_comparison(
         folder,
         plan.description,

@@ -169,15 +169,7 @@ def run_summaries(recording: Recording, first: str | None = None, level: float =
     specs = {first: recording.spec(first)} | {
         key: spec for key, spec in recording.specs.items() if recording.complete(key)
     }
-    return tuple(
-        summarize(
-            recording,
-            method=key,
-            merged=spec.parameters.get("groups") == "summary",  # groups of elements that were replaced together
-            level=level,
-        )
-        for key, spec in specs.items()
-    )
+    return tuple(summarize(recording, method=key, level=level) for key in specs)
 
 
 def arrange(

@@ -13,7 +13,7 @@ from rltools.attributions import is_control
 from rltools.errors import RecordingError
 from rltools.metrics import Assessment, assess_recorded
 from rltools.plots.drawing.ablations import describe_ablation, replaced, seeds_note
-from rltools.plots.drawing.colors import GRAY, INK, PALE, feature_color
+from rltools.plots.drawing.colors import theme_color
 from rltools.plots.drawing.labels import inches, plain
 from rltools.plots.drawing.plot_info import Chapter, ReportData, plot
 from rltools.plots.drawing.style import canvas, draw_no_steps, heading, interval_note, keep_spines, set_x_label
@@ -163,24 +163,26 @@ def _notes(
 
 def _draw_controls(axes: Axes, rows: Sequence[Assessment], bottom: float) -> None:
     """Draw the band that random maps reach, the line of an unrelated order and that of the std of the features."""
-    axes.axvline(0, color=GRAY, linewidth=0.8, zorder=1)
+    axes.axvline(0, color=theme_color("muted"), linewidth=0.8, zorder=1)
     if not rows:
         return
     limit, std = rows[0].random_limit, rows[0].std
-    axes.axvspan(-1.05, limit, color=PALE, alpha=0.5, zorder=0, linewidth=0)
-    axes.axvline(std, color=INK, linewidth=1, linestyle=(0, (3, 2)), zorder=1)
+    axes.axvspan(-1.05, limit, color=theme_color("line"), alpha=0.5, zorder=0, linewidth=0)
+    axes.axvline(std, color=theme_color("ink"), linewidth=1, linestyle=(0, (3, 2)), zorder=1)
     axes.annotate(
         "std alone", (std, bottom), xytext=(3 if std < 0.5 else -3, 3), textcoords="offset points",
-        ha="left" if std < 0.5 else "right", va="bottom", fontsize="small", color=GRAY,
+        ha="left" if std < 0.5 else "right", va="bottom", fontsize="small", color=theme_color("muted"),
     )  # fmt: skip
 
 
 def _draw_row(axes: Axes, row: Assessment | None, height: float) -> None:
     if row is None:
-        axes.text(0, height, "cannot be compared", ha="center", va="center", fontsize="small", color=GRAY)
+        axes.text(
+            0, height, "cannot be compared", ha="center", va="center", fontsize="small", color=theme_color("muted")
+        )
         return
-    color = GRAY if row.control else feature_color(0)
+    color = theme_color("muted" if row.control else "measured")
     if np.isfinite(row.low):
         axes.hlines(height, row.low, row.high, color=color, linewidth=1.6, zorder=2)
-    fill = color if row.separates else "white"
+    fill = color if row.separates else theme_color("paper")
     axes.plot([row.value], [height], "o", markersize=7, color=color, markerfacecolor=fill, zorder=3)

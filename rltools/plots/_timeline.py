@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rltools._util.text import plural
 from rltools.plots.drawing.colors import color_limit
 from rltools.plots.drawing.labels import inches, plain
 from rltools.plots.drawing.legends import action_labels, signed_bar
 from rltools.plots.drawing.panels import action_panel, draw_feature, feature_panel, score_panel
 from rltools.plots.drawing.plot_info import Chapter, plot
+from rltools.plots.drawing.quantities import ending_words, score_words
+from rltools.plots.drawing.steps import link_span
 from rltools.plots.drawing.style import (
+    DATA_INCHES,
+    Measure,
     canvas,
-    describe,
     draw_no_steps,
     heading,
     keep_spines,
@@ -23,7 +26,6 @@ from rltools.plots.drawing.style import (
     labels_of,
     measure,
     strongest_label,
-    top_note,
 )
 from rltools.recording import every_step_first, median_episode
 from rltools.summary import episode_steps, summarize
@@ -35,6 +37,10 @@ if TYPE_CHECKING:
     from rltools.summary import EpisodeSteps, Summary
 
 TOP = 6
+
+
+_DATA = 5.4
+"""The width of the data of a new figure, in inches."""
 
 
 @plot(
@@ -94,42 +100,46 @@ def timeline(
     order = _order(summary, features, top)
     number = median_episode(summary.outcomes) if episode is None else episode
     outcome = None if number is None else recording.outcome(number)
-    name = plain(summary.labels[label_index], 30)
+    name = textwrap.fill(score_words(summary.labels[label_index]), 20)
     labels = labels_of(summary, order)
-    axes, width = canvas(axes, 2.4 + 0.66 * max(len(order), 2), _side_inches([*labels, name], recording.header))
+    own_figure = axes is None
+    axes, width = canvas(
+        axes, 1.6 + 0.62 * max(len(order), 2), _side_inches([*labels, name], recording.header) + _DATA - DATA_INCHES
+    )
+    width = _DATA if own_figure else width
     axes.set_xlabel("step")
     axes.set_yticks([])
     keep_spines(axes, "bottom")
-    key = summary.key
-    notes = [
+    every = recording.spec(summary.key).every
+    notes = (
+        _episode_note(summary, outcome, median=episode is None),
         label_note(summary, label),
-        top_note(len(order), len(summary.features)) if features is None else "",
-        f"1 of {every} steps explained, and held until the next" if (every := recording.spec(key).every) > 1 else "",
-    ]
-    colors = f"colors: {quantity.name} of {name}"
-    episode_notes = _episode_notes(outcome, median=episode is None)
-    heading(axes, width, "What mattered when", *describe(summary)[:3], *episode_notes, colors, *notes)
+        f"1 of {every} steps explained, and held until the next" if every > 1 else "",
+    )
+    heading(axes, width, "What mattered when", *notes)
     if number is None or outcome is None or outcome.steps == 0:
+        axes.set_ylabel(f"{quantity.name} of {name}", parse_math=False)
         draw_no_steps(axes)
         return axes
-    steps = episode_steps(recording, key, number, label=label_index, scale=quantity.scale)
+    steps = episode_steps(recording, summary.key, number, label=label_index, scale=quantity.scale)
     axes.set_xlim(-0.5, outcome.steps - 0.5)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    _draw_panels(axes, steps, list(zip(labels, order, strict=True)), recording.header, (name, quantity.unit))
+    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, steps=[1, 2, 5, 10]))
+    link_span(axes, number, outcome.steps)
+    _draw_panels(axes, steps, list(zip(labels, order, strict=True)), recording.header, (name, quantity))
     return axes
 
 
 def _draw_panels(
-    axes: Axes, steps: EpisodeSteps, rows: list[tuple[str, int]], header: Header, quantity: tuple[str, str]
+    axes: Axes, steps: EpisodeSteps, rows: list[tuple[str, int]], header: Header, quantity: tuple[str, Measure]
 ) -> None:
-    """Draw all panels; `rows` are labels and positions of features, `quantity` the name of the score and the unit."""
+    """Draw all panels; `rows` are labels and positions of features, `quantity` the score and what the colors are."""
     discrete = header.action_start is not None
-    extents = _panel_extents([1.4, 0.3 if discrete else 1.0, *([1.0] * len(rows))])
+    extents = _panel_extents([1.2, 0.3 if discrete else 1.0, *([1.0] * len(rows))])
     score_panel(axes, extents[0], steps.scores, quantity[0])
     action_panel(axes, extents[1], steps.actions, header.action_names, header.action_start)
     largest = color_limit(steps.attributions[:, [position for _, position in rows]])
     for extent, (label, position) in zip(extents[2:], rows, strict=True):
-        panel = feature_panel(axes, extent, position, label)
+        panel = feature_panel(axes, extent, label)
         draw_feature(panel, steps.values[:, position], steps.attributions[:, position], largest)
     low, high = extents[-1][0], extents[2][0] + extents[2][1]
     signed_bar(axes, (low, high - low), largest, quantity[1])
@@ -147,12 +157,13 @@ def _order(summary: Summary, features: Sequence[str] | None, top: int) -> list[i
     return [summary.position(name) for name in features]
 
 
-def _episode_notes(outcome: Outcome | None, *, median: bool) -> tuple[str, ...]:
+def _episode_note(summary: Summary, outcome: Outcome | None, *, median: bool) -> str:
     if outcome is None:
-        return ("n = 0 steps",)
-    episode_text = f"episode {outcome.number}{', the one of median return' if median else ''}"
-    steps = f"n = {plural(outcome.steps, 'step')}"
-    return episode_text, steps, f"return {outcome.total_reward:.4g}", outcome.ended
+        return f"{plain(summary.policy, 40)}: n = 0 steps"
+    return (
+        f"{plain(summary.policy, 40)}, episode {outcome.number}{' (median return)' if median else ''}: return "
+        f"{outcome.total_reward:.4g}, {ending_words(outcome)}"
+    )
 
 
 def _panel_extents(heights: list[float], gap: float = 0.22) -> list[tuple[float, float]]:

@@ -12,6 +12,7 @@ from rltools._util.discovery import unknown
 from rltools.recording import Outcome
 from rltools.stats import Interval, standing
 from rltools.summary._estimates import Statistics
+from rltools.summary._levels import LevelName
 from rltools.summary.caveats import Caveat
 
 DECISION = "decision"
@@ -87,7 +88,9 @@ class SummaryData:
     effect: str
     unit: str
     labels: tuple[str, ...]
+    detail: LevelName
     features: tuple[str, ...]
+    elements: tuple[np.ndarray, ...]
     units: tuple[str, ...]
     n: int
     n_steps: int
@@ -105,6 +108,19 @@ class SummaryData:
     caveats: tuple[Caveat, ...]
     unseen: tuple[str, ...] = ()
     apart: str = ""
+    inside: tuple[SummaryData, ...] = ()
+    nouns: tuple[str, ...] = ()
+    factors: tuple[str, ...] = ()
+
+    @property
+    def rows(self) -> list[tuple[str, np.ndarray]]:
+        """The features with the positions of their elements, as other functions of this room take groups."""
+        return list(zip(self.features, self.elements, strict=True))
+
+    @property
+    def noun(self) -> str:
+        """What the features are, if all are the same: "region", "kind of object"; else "feature"."""
+        return self.nouns[0] if len(set(self.nouns)) == 1 else "feature"
 
     def position(self, feature: str) -> int:
         """The position of a feature, or of a region of an image, in `features`.

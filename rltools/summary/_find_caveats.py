@@ -9,9 +9,10 @@ import numpy as np
 
 from rltools.attributions import is_control, is_per_feature_unit
 from rltools.recording import Recording
+from rltools.summary._actions import choices
 from rltools.summary._data import DECISION, SummaryData
 from rltools.summary._estimates import Statistics
-from rltools.summary._sums import Sums, choices
+from rltools.summary._sums import Sums
 from rltools.summary.caveats import FEWEST_DIFFERENT, Caveat, CaveatKind
 from rltools.summary.episodes import Groups, feature_std
 

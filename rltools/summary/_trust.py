@@ -13,7 +13,7 @@ from rltools.recording import Recording
 from rltools.stats import Jackknife, across
 from rltools.summary._data import Ranked
 from rltools.summary.finding import NAMED, Finding, number_of
-from rltools.summary.player_sizes import player_sizes
+from rltools.summary.player_sizes import player_sizes, tells_factors_apart
 
 if TYPE_CHECKING:
     from rltools.ablation import Ablation, Losses
@@ -84,7 +84,8 @@ def compare_ranks(
         recording: that has the attributions.
         ablation: what was measured.
         keys: folder names of attributions in the recording, of every episode and without a window. One that is 0
-            everywhere has no column, because it ranks nothing.
+            everywhere has no column, because it ranks nothing, and so has one that does not tell the factors of a
+            choice apart, where these are the players.
         level: at which a loss is certainly larger than another.
         losses: of the ablation, if they are there already.
 
@@ -103,6 +104,8 @@ def compare_ranks(
     columns: list[RankColumn] = []
     for key in keys:
         spec = recording.spec(key)
+        if not tells_factors_apart(recording, key):
+            continue
         sizes = player_sizes(recording, key, ablation.players, ablation.positions).sizes
         if not np.nan_to_num(sizes.value).any():  # it names nothing, so its order is arbitrary
             continue

@@ -8,9 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from rltools.recording import Episode, Recording
+from rltools.summary._actions import EVERY
 from rltools.summary._data import DECISION, Ranked, SummaryData, ranked_at
-from rltools.summary._sums import EVERY, DrawSums, Magnitudes
-from rltools.summary.episodes import Groups, explained, flat, grouped, usable
+from rltools.summary._draw_sums import DrawSums
+from rltools.summary._levels import level_of
+from rltools.summary._magnitudes import Magnitudes
+from rltools.summary.episodes import explained, flat, usable
 from rltools.summary.finding import NAMED, Finding
 
 FEWEST_ALIKE = 20
@@ -135,15 +138,16 @@ def find_uneventful(recording: Recording, summary: SummaryData) -> Finding | Non
 
 def _ranked_without(recording: Recording, summary: SummaryData, uneventful: Uneventful) -> tuple[Ranked, ...]:
     """All features by their shares over the other steps; empty if an episode has none left and nothing remains."""
-    groups = _groups(recording, summary)
-    draws = DrawSums(recording, summary.key, groups, summary.std)
+    level = level_of(recording, summary.key, summary.detail)
+    draws = DrawSums(recording, summary.key, level, summary.std)
     sizes, numbers = [], []
     for episode, attribution in explained(recording, summary.key):
         number = episode.outcome.number
         rows = usable(attribution.values) & ~uneventful.steps[number]
         values = flat(attribution.values, 2)[rows].astype(np.float64)
         values = values if summary.std is None else values * summary.std
-        sizes.append(np.abs(grouped(values, groups)).sum(axis=(0, 1)))
+        observed = flat(recording.encoded_observations(summary.key, episode), 1)[rows] if level.kinds else None
+        sizes.append(np.abs(level.summed(values, observed)).sum(axis=(0, 1)))
         draws.add(number, rows, np.full(len(rows), EVERY))
         numbers.append(number)
     magnitudes = Magnitudes(np.array(sizes), draws.sizes(), draws.origins(numbers)).mattering()
@@ -156,10 +160,3 @@ def _ranked_without(recording: Recording, summary: SummaryData, uneventful: Unev
     share = magnitudes.drawn(shares)[""].reported(summary.level, "share")
     order = np.argsort(-share.value, kind="stable")
     return tuple(ranked_at(summary.features, share, int(position)) for position in order)
-
-
-def _groups(recording: Recording, summary: SummaryData) -> Groups:
-    """The elements of each feature of the summary."""
-    spec, features = recording.spec(summary.key), recording.features_of(summary.key)
-    alternatives = (spec.rows(features, merged=merged) for merged in (False, True))
-    return next(groups for groups in alternatives if tuple(name for name, _ in groups) == summary.features)

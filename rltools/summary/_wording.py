@@ -6,11 +6,12 @@ import math
 from collections.abc import Sequence
 
 from rltools._util.glossary import TERMS, method_title
-from rltools._util.text import interval, number, ordinal, ordinal_word, percent, plural, two_decimals
+from rltools._util.text import capitalized, interval, number, ordinal, ordinal_word, percent, plural, two_decimals
 from rltools.attributions import is_control
 from rltools.stats import chance
 from rltools.summary._data import DECISION, Ranked, SummaryData
 from rltools.summary._when import MOST
+from rltools.summary._wording_of_levels import at_the_moment, no_lead
 from rltools.summary.finding import NAMED, Finding, wording
 from rltools.summary.sentence import Sentence, each_value, joined, listed, share_of, source, span
 from rltools.targets.scores import target_noun
@@ -57,12 +58,15 @@ def _doubt(finding: Finding) -> str:
 @wording("lead")
 def _lead(finding: Finding) -> Sentence:
     first, *tied = finding.subjects
+    if finding.leaders > 1 and finding.noun != "feature" and finding.target != DECISION:
+        return no_lead(finding)
     if finding.target == DECISION:
         start = f"Replacing {first.feature} with its value in another visited state "
         sentence = start + effect(first, continuous=finding.continuous)
         beside = [_change(change, continuous=finding.continuous) for change in tied]
     else:
-        sentence = f"Of what moves {finding.about}, " + span(first.feature, "feature") + " makes up " + share_of(first)
+        start = capitalized(f"{at_the_moment(finding)}of what moves {finding.about}, ")
+        sentence = start + span(first.feature, "feature") + " makes up " + share_of(first)
         beside = [with_share(ranked) for ranked in tied]
     if finding.leaders > 1:
         sentence += (" and " if len(beside) == 1 else ", ") + listed(beside) + f": {_doubt(finding)}"
@@ -198,20 +202,6 @@ def _uneventful(finding: Finding) -> Sentence:
         for part in finding.parts
     ]
     return start + listed([*moved, *fallen]) + "."
-
-
-@wording("arrays")
-def _arrays(finding: Finding) -> Sentence:
-    shares = joined([with_share(ranked) for ranked in finding.subjects])
-    return "Shares of the arrays in an observation: " + shares + "."
-
-
-@wording("memory")
-def _memory(finding: Finding) -> Sentence:
-    past = share_of(finding.subjects[0])
-    window = plural(finding.n, "observation")
-    start = "Through the recurrent state, past observations have a share of " + past
-    return start + f" among the last {window}" + source(finding.source) + "."
 
 
 @wording("agreement")

@@ -18,7 +18,6 @@ FindingKind = Literal[
     "agreement",
     "all_zero",
     "alone",
-    "arrays",
     "better_without",
     "by_action",
     "certificate",
@@ -28,6 +27,7 @@ FindingKind = Literal[
     "control_is_no_finding",
     "control_meaning",
     "first_agreement",
+    "inside",
     "interaction",
     "lead",
     "lead_counts",
@@ -44,6 +44,7 @@ FindingKind = Literal[
     "no_steps",
     "non_finite",
     "nothing_matters",
+    "objects",
     "rank_agreement",
     "ranking",
     "ranks_outside",
@@ -52,6 +53,7 @@ FindingKind = Literal[
     "runs_alike",
     "second_replacement",
     "select_features",
+    "single",
     "targets_apart",
     "time",
     "trust",
@@ -86,7 +88,7 @@ class Finding:
         unseen: whether some features are 0 because no derivative sees them.
         agent: the run that it is about, if there are several.
         action: the action taken at the steps that it is about.
-        part: the part of the episodes that it is about, in words.
+        part: the part of the episodes that it is about, in words; for kind "inside", the variable whose inside it is.
         n: how many steps, episodes, features or observations it holds for.
         total: how many there are.
         even: the share of a part of the episodes if the feature mattered equally at every step; 0 for thirds.
@@ -95,6 +97,8 @@ class Finding:
         replacement: the name of what stood in the place of hidden features.
         baseline: the mean return with nothing hidden.
         certificate: that some features can be replaced together.
+        noun: what is ranked, in a word: "feature", "region", "kind of object".
+        moment: whether it is about the observation of the moment alone, beside what a recurrent policy remembers.
     """
 
     kind: FindingKind
@@ -118,6 +122,8 @@ class Finding:
     replacement: str = ""
     baseline: Ranked | None = None
     certificate: Certificate | None = None
+    noun: str = "feature"
+    moment: bool = False
 
     @property
     def sentence(self) -> Sentence:

@@ -9,7 +9,7 @@ from scipy.special import softmax
 
 from rltools._util.glossary import TERMS
 from rltools.attributions import is_per_feature_unit
-from rltools.pages.replay.rows import Row, summed
+from rltools.pages.replay.rows import Row, at_chosen, summed
 from rltools.plots.drawing.labels import LONGEST, plain
 from rltools.recording import Episode, Header, Recording, every_step_first
 from rltools.spaces.image import pixel_elements
@@ -40,8 +40,16 @@ class Actions(NamedTuple):
     drawn: list[int]
 
 
+def shown_episode(recording: Recording, number: int, method: str | None, target: str | None) -> Episode:
+    """The episode, with choices as factors if the attribution is of these; raises as `explained_of` does."""
+    episode = recording.episode(number)
+    if method is target is None and all(spec.window for spec in recording.specs.values()):
+        return episode
+    return episode.decoded() if recording.spec(every_step_first(recording, method, target)).decoded else episode
+
+
 def explained_of(
-    recording: Recording, number: int, rows: list[Row], method: str | None, target: str | None
+    recording: Recording, episode: Episode, rows: list[Row], method: str | None, target: str | None
 ) -> Explained | None:
     """The explained scalar with the largest attributions (gradients times std), or None if nothing was explained.
 
@@ -50,7 +58,8 @@ def explained_of(
     """
     if method is target is None and all(spec.window for spec in recording.specs.values()):
         return None
-    attribution = recording.attribution_of(every_step_first(recording, method, target), episodes=[number])
+    key = every_step_first(recording, method, target)
+    attribution = at_chosen(recording.attribution_of(key, episodes=[episode.outcome.number]), episode)
     spec, values = attribution.spec, attribution.values.reshape(*attribution.values.shape[:2], -1)
     unit, labels, stride = spec.unit, spec.labels, spec.every
     if is_per_feature_unit(unit):
@@ -59,7 +68,7 @@ def explained_of(
     strongest, steps = int(np.nansum(np.abs(values), axis=(0, 2)).argmax()), np.arange(len(values))
     last = np.maximum.accumulate(np.where(np.isfinite(attribution.scores).all(axis=1), steps, -1))
     held = np.where((last >= 0) & (steps - last < stride), last, steps)
-    values, images = values[held, strongest], [part for part in recording.features.parts if part.is_image]
+    values, images = values[held, strongest], [part for part in episode.features.parts if part.is_image]
     notes = [f"strongest of {len(labels)} targets"] if len(labels) > 1 else []
     notes += [f"1 of {stride} steps explained, and held until the next"] if stride > 1 else []
     return Explained(

@@ -122,8 +122,8 @@ def test_intervals_are_wider_by_the_draw_of_references(policy, tmp_path):
     [
         ("cartpole-ppo", {"method": "shapley", "groups": {"pole": ["pole angle", "pole angular velocity"]}}),
         ("lavagap-cnn-ppo", {"method": "sarfa", "replacement": "resample"}),
-        ("lavagap-cnn-ppo", {"method": "occlusion", "groups": "summary"}),
-        ("taxi-masked-ppo", {"method": "sampled_shapley", "groups": "summary", "permutations": 8}),
+        ("lavagap-cnn-ppo", {"method": "occlusion", "groups": "variables"}),
+        ("taxi-masked-ppo", {"method": "sampled_shapley", "groups": "variables", "permutations": 8}),
         ("taxi-masked-ppo", {"method": "occlusion"}),
     ],
 )

@@ -14,7 +14,7 @@ from rltools.testing import example_recording
 KINDS = {
     "minigrid-dict-ppo": {"method": "gradient"},
     "cartpole-recurrent-ppo": {"method": "gradient", "window": 3},
-    "taxi-masked-ppo": {"method": "decision_change", "groups": "summary", "references": 2},
+    "taxi-masked-ppo": {"method": "decision_change", "groups": "variables", "references": 2},
     "pendulum-sac": {"method": "shapley", "references": 4},
     "hopper-ppo": {"method": "gradient", "units": "network"},
 }

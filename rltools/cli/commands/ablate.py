@@ -150,10 +150,10 @@ def parse_groups(texts: list[str] | None) -> str | dict[str, list[str]]:
         ArgumentError: a text is neither NAME=FEATURE,FEATURE nor `features`.
 
     >>> parse_groups(["legs=left leg contact,right leg contact"]), parse_groups(["features"]), parse_groups(None)
-    ({'legs': ['left leg contact', 'right leg contact']}, 'features', 'summary')
+    ({'legs': ['left leg contact', 'right leg contact']}, 'features', 'variables')
     """
     if not texts:
-        return "summary"
+        return "variables"
     if len(texts) == 1 and "=" not in texts[0]:
         return texts[0]
     groups: dict[str, list[str]] = {}

@@ -7,6 +7,7 @@ from rltools.cli.app import MEASURE, app
 from rltools.cli.options import (
     Agent,
     AnalysisReferences,
+    AnalysisWindow,
     Bounds,
     Env,
     Episodes,
@@ -38,6 +39,7 @@ def analyze(
     method: Method = None,
     target: Target = None,
     references: AnalysisReferences = None,
+    window: AnalysisWindow = None,
     seconds: SecondsPerMethod = 60.0,
     no_ablate: NoAblate = False,
     seeds: LossSeeds = 16,
@@ -61,6 +63,7 @@ def analyze(
         method=method,
         target=target,
         references=references,
+        window=window,
         seconds=seconds,
         ablate=not no_ablate,
         seeds=seeds,

@@ -134,7 +134,7 @@ def _shares(features: list[tuple[str, str]], sizes: np.ndarray, order: list[int]
             Row(
                 (name,),
                 ("0/0" if np.isnan(shares[position]) else percent(float(shares[position])),),
-                bar(position, float(shares[position]), np.nan, np.nan, longest),
+                bar(float(shares[position]), np.nan, np.nan, longest),
             )
             for (name, _), position in zip(features, order, strict=True)
         ),

@@ -77,7 +77,7 @@ def losses_table(ablation: Ablation, rows: int = ROWS) -> Table:
             Row(
                 (short(each.feature), verdict_text(verdicts[each.position].kind, verdicts[each.position].partner)),
                 (loss_text(each),),
-                bar(each.position, max(each.share, 0.0), max(each.low, 0.0), max(each.high, 0.0), longest),
+                bar(max(each.share, 0.0), max(each.low, 0.0), max(each.high, 0.0), longest),
             )
             for each in ranked
         ),
@@ -107,7 +107,7 @@ def ranked_table(summary: Summary, rows: int = ROWS) -> Table:
             Row(
                 (short(feature.feature), *([short(unit)] if unit_column else [])),
                 ("0/0" if math.isnan(feature.share) else str(share_of(feature)),),
-                bar(feature.position, feature.share, feature.low, feature.high, max(ends, default=0.0)),
+                bar(feature.share, feature.low, feature.high, max(ends, default=0.0)),
             )
             for feature, unit in zip(ranked, units, strict=True)
         ),

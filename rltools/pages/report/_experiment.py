@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 from rltools import plots
 from rltools._util.files import atomic_write, os_errors_as
 from rltools._util.glossary import TERMS
-from rltools._util.html import head, render, security_policy
-from rltools._util.text import interval
+from rltools._util.html import head, render
+from rltools._util.text import interval, plural
 from rltools.pages.answer import attribution_name
 from rltools.pages.measured import measured_ablation
+from rltools.pages.report._compared import compared_losses, compared_shares
 from rltools.pages.report._measured import judged, needs, needs_caption
-from rltools.pages.report._parts import Figure, closing, drawn, part
+from rltools.pages.report._parts import Figure, closing, drawn, macros, part
+from rltools.pages.report._script import page_script, script_markup
 from rltools.pages.report._statement import sentence_html
 from rltools.recording import Recording, SharedEpisodesWarning, shared_episodes
 from rltools.summary import (
@@ -89,13 +91,18 @@ def write_comparison(
     alike = _alike(runs, labels, summaries, ablations)
     agreement = find_agreement(summaries)
     targets = dict.fromkeys(summary.target for of_run in summaries.values() for summary in of_run)
-    style = part("page.css")
+    compared = list(filter(None, (compared_losses(labels, ablations), *compared_shares(labels, summaries))))
     with os_errors_as(folder), warnings.catch_warnings():
         warnings.simplefilter("ignore", SharedEpisodesWarning)  # a caveat says so
         _write_table(folder / "summary.csv", summaries)
+        figures = compared_figures(runs, labels, folder / "plots")
         page = render(
             part("comparison.html"),
-            head=head(title, style, security_policy([style])),
+            head=head(title, part("page.css"), [page_script()]),
+            parts=macros("parts.html"),
+            plural=plural,
+            compared=compared,
+            script=script_markup(),
             title=title,
             answers=[finding.sentence for finding in (*alike, *measured, *find_leads(labels, summaries), *agreement)],
             measured=bool(measured),
@@ -107,7 +114,7 @@ def write_comparison(
             judged=judged(labels, assessments or {}),
             left_out=left_out,
             rows=[_row(runs[run], labels[run], summaries[run], folder) for run in runs],
-            figures=compared_figures(runs, labels, folder / "plots"),
+            figures=[figure for figure, control in figures if control or not compared],
             closing=closing(
                 _caveats(runs, labels, summaries), commands, next(iter(runs.values())).header, policy=False
             ),
@@ -178,6 +185,8 @@ def _row(recording: Recording, label: str, summaries: list[Summary], folder: Pat
     return {
         "label": label,
         "page": page.relative_to(folder).as_posix() if page.is_file() else "",
+        "mean": f"{returns.mean:.6g}",
+        "step_count": summaries[0].n_steps,
         "returns": interval(returns.mean, returns.low, returns.high),
         "episodes": len(recording),
         "steps": f"{summaries[0].n_steps:,}",
@@ -206,23 +215,29 @@ def explained_by(recording: Recording) -> list[tuple[str, str]]:
     return list(dict.fromkeys((spec.method, spec.target) for spec in specs))
 
 
-def compared_figures(runs: Runs, labels: dict[tuple[str, int], str], folder: Path) -> list[Figure]:
-    """The runs side by side, a figure for each method and target that all of them have; then the controls' figures."""
+def compared_figures(runs: Runs, labels: dict[tuple[str, int], str], folder: Path) -> list[tuple[Figure, bool]]:
+    """The runs side by side, a figure for each method and target that all of them have; then the controls' figures.
+
+    Each figure comes with whether it is one of controls.
+    """
     by_label = {labels[run]: recording for run, recording in runs.items()}
     explained = [set(explained_by(recording)) - set(_controls(recording)) for recording in runs.values()]
     drawings = [
-        drawn(
-            partial(plots.importance, by_label, method=method, target=target),
-            f"importance-{_slug(method, target)}",
-            f"How much of what moves the score each feature makes up, by {method} of {target}; the lines are 95 % "
-            f"{TERMS['interval'].name}s over episodes and what was drawn for all of them.",
-            folder,
+        (
+            drawn(
+                partial(plots.importance, by_label, method=method, target=target),
+                f"importance-{_slug(method, target)}",
+                f"How much of what moves the score each feature makes up, by {method} of {target}; the lines are 95 % "
+                f"{TERMS['interval'].name}s over episodes and what was drawn for all of them.",
+                folder,
+            ),
+            False,
         )
         for method, target in sorted(set.intersection(*explained))
         if len(runs) <= MOST_COMPARED
     ]
     for run, recording in list(runs.items())[:MOST_CONTROLLED]:
-        drawings += _beside_controls(labels[run], recording, folder)
+        drawings += [(figure, True) for figure in _beside_controls(labels[run], recording, folder)]
     return drawings
 
 

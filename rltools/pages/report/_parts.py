@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rltools._util.files import atomic_write
 from rltools._util.html import image_data_url, render
@@ -23,6 +23,19 @@ if TYPE_CHECKING:
 def part(name: str) -> str:
     """The text of a template or a style sheet of this package."""
     return files("rltools.pages.report").joinpath("page").joinpath(name).read_text(encoding="utf-8")
+
+
+def macros(name: str) -> Any:
+    """The macros of a template of this package."""
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return environment.from_string(part(name)).module
+
+
+def picture_links(figures: Iterable[Figure]) -> dict[str, Any]:
+    """The steps of the marks of all pictures, by the ids of their elements."""
+    return {}
 
 
 def seeds_text(header: Header) -> str:
@@ -73,6 +86,14 @@ class Figure:
     alt: str
     width: int
     height: int
+
+    @property
+    def markup(self) -> Markup:
+        """The image as an element."""
+        from markupsafe import Markup
+
+        image = '<img src="{}" alt="{}" width="{}" height="{}">'
+        return Markup(image).format(self.address, self.alt, self.width, self.height)  # noqa: S704
 
 
 def drawn(plot: Callable[[], Axes], name: str, caption: str, folder: Path) -> Figure:

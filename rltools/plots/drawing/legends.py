@@ -10,7 +10,7 @@ import numpy as np
 from rltools._util.text import plural
 from rltools.plots.drawing.colors import signed_colors
 from rltools.plots.drawing.labels import number, plain
-from rltools.plots.drawing.style import keep_spines
+from rltools.plots.drawing.style import Measure, keep_spines
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -57,9 +57,9 @@ def color_bar(
     keep_spines(bar)
 
 
-def signed_bar(axes: Axes, extent: Extent, largest: float, unit: str) -> None:
+def signed_bar(axes: Axes, extent: Extent, largest: float, quantity: Measure) -> None:
     """Draw the color bar of attributions, from minus to plus `largest`; values beyond have the colors of the ends."""
-    label = f"attribution\n({unit})".replace(" of ", "\nof ")
+    label = f"{quantity.name},\nin {quantity.unit}"
     color_bar(axes, signed_colors(), (-largest, largest), label, ("≤ {}", "≥ {}"), extent)
 
 

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.patches import Rectangle
 
-from rltools.plots.drawing.colors import GRAY, INK
+from rltools.plots.drawing.colors import theme_color
 from rltools.plots.drawing.style import keep_spines
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Sheet:
         size = np.array([width + width % 2, 2 * round(width * 9 / 32)])
         self.scale, self.dpi = size / (1280, 720), float(size[0] / 12.8)
         # A hundredth of a pixel more, since rounding could lose a whole one.
-        self.figure = Figure(tuple((size + 0.01) / self.dpi), dpi=self.dpi, facecolor="white")
+        self.figure = Figure(tuple((size + 0.01) / self.dpi), dpi=self.dpi, facecolor=theme_color("paper"))
         self.canvas: Any = agg.FigureCanvasAgg(self.figure)
         self.pixels = np.asarray(self.canvas.get_renderer().buffer_rgba())
         self.moving: list[Callable[[int], object]] = []
@@ -58,7 +58,7 @@ class Sheet:
         """Axes without spines and ticks; x and y are the upper left corner, `choices` go to `add_axes`."""
         box = (x / 1280, 1 - (y + height) / 720, width / 1280, height / 720)
         axes = self.figure.add_axes(box, **{"facecolor": "none", "xticks": [], "yticks": []} | choices)
-        axes.tick_params(length=0, labelsize=7.9, labelcolor=GRAY)
+        axes.tick_params(length=0, labelsize=7.9, labelcolor=theme_color("muted"))
         keep_spines(axes)
         return axes
 
@@ -86,7 +86,9 @@ class Sheet:
 
     def text(self, x: float, y: float, text: str, points: float = SMALL, **look: Any) -> None:
         """Draw a static line of text; y is its baseline, `look` as for `Figure.text`."""
-        self.figure.text(x / 1280, 1 - y / 720, text, fontsize=points, parse_math=False, **{"color": INK} | look)
+        self.figure.text(
+            x / 1280, 1 - y / 720, text, fontsize=points, parse_math=False, **{"color": theme_color("ink")} | look
+        )
 
     def move(self, artist: Artist, change: Callable[[int], object]) -> None:
         """Draw an artist at each step, after `change` has updated it."""
@@ -121,7 +123,7 @@ class Sheet:
         points: float = SMALL,
         bold: bool | np.ndarray = False,
         *,
-        color: str = INK,
+        color: str | None = None,
         right: bool = False,
     ) -> None:
         """Draw a text at each step, with its middle at y.
@@ -132,13 +134,14 @@ class Sheet:
             texts: text of each step.
             points: font size.
             bold: whether the text is bold and in ink color, bool `[step]` or for all steps.
-            color: color of text that is not bold.
+            color: color of text that is not bold; None for ink.
             right: whether the text is right-aligned.
         """
-        bold = np.broadcast_to(bold, len(texts))
+        bold, ink = np.broadcast_to(bold, len(texts)), theme_color("ink")
 
         def move(step: int) -> None:
-            lines, style = texts[step].split("\n"), (points, self.dpi, bool(bold[step]), INK if bold[step] else color)
+            lines = texts[step].split("\n")
+            style = points, self.dpi, bool(bold[step]), ink if bold[step] else color or ink
             for k, line in enumerate(lines):
                 if line:
                     stamp = _stamp(line, *style)

@@ -20,11 +20,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rltools._util.glossary import TERMS
+from rltools._util.glossary import TERMS, method_title
 from rltools._util.text import plural
 from rltools.errors import ArgumentError
-from rltools.plots.drawing.colors import GRAY, INK, feature_color
+from rltools.plots.drawing.colors import dark_colors, theme_color
 from rltools.plots.drawing.labels import feature_labels, plain, wrapped
+from rltools.plots.drawing.theme import themed
+from rltools.summary import unit_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -80,6 +82,23 @@ def printed(points: float = PRINT_POINTS) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def dark() -> Iterator[None]:
+    """A context in which plots are drawn for a dark page; their figures stay dark after it.
+
+    Example:
+        >>> import rltools
+        >>> from rltools.plots.drawing.style import dark
+        >>> policy = rltools.load_policy("cartpole-ppo")
+        >>> recording = rltools.explain(rltools.record(policy, episodes=3, max_steps=40), policy)
+        >>> with dark():
+        ...     figure = rltools.plots.importance(recording).figure
+        >>> figure.savefig("importance-dark.png")
+    """
+    with dark_colors(), themed():
+        yield
+
+
 def _text_scale() -> float:
     from matplotlib import rcParams
 
@@ -120,27 +139,21 @@ def heading(axes: Axes, inches: float, title: str, *parts: str) -> None:
         xycoords="axes fraction",
         textcoords="offset points",
         fontsize="small",
-        color=GRAY,
+        color=theme_color("muted"),
         va="bottom",
         linespacing=1.25,
         parse_math=False,
     )
     annotation.set_label(SMALL_PRINT + ", ".join(filter(None, parts)))
-    pad = 7 + lines * size * 1.3
+    pad = 7 + lines * size * 1.5
     wrapped_title = textwrap.fill(title, max(20, int(TITLE_CHARACTERS_PER_INCH * inches)))
     font = {"fontsize": "medium", "fontweight": "bold", "verticalalignment": "bottom"}
-    axes.set_title(wrapped_title, font, loc="left", color=INK, pad=pad, parse_math=False)
+    axes.set_title(wrapped_title, font, loc="left", color=theme_color("ink"), pad=pad, parse_math=False)
 
 
 def set_x_label(axes: Axes, inches: float, text: str) -> None:
     """Set the label of the x axis, wrapped to the width of the data in inches."""
     axes.set_xlabel(textwrap.fill(text, max(20, int(12.5 * inches))), parse_math=False)
-
-
-def mark_feature(axes: Axes, row: float, position: int) -> None:
-    """Draw a square in the color of a feature beside its name on the y axis."""
-    color = feature_color(position)
-    axes.plot(0, row, "s", color=color, markersize=5, transform=axes.get_yaxis_transform(), clip_on=False)
 
 
 def keep_spines(axes: Axes, *visible: str) -> None:
@@ -153,7 +166,7 @@ def draw_no_steps(axes: Axes, missing: str = "steps") -> None:
     """Draw the text `no steps` in place of a plot, or of what else is missing."""
     axes.set_xticks([])
     axes.set_yticks([])
-    axes.text(0.5, 0.5, f"no {missing}", transform=axes.transAxes, ha="center", va="center", color=GRAY)
+    axes.text(0.5, 0.5, f"no {missing}", transform=axes.transAxes, ha="center", va="center", color=theme_color("muted"))
 
 
 def describe(summary: Summary) -> tuple[str, ...]:
@@ -170,7 +183,7 @@ class Measure:
 
     Attributes:
         name: the name of the quantity, for instance `gradient × std`.
-        unit: its unit, for instance `score`.
+        unit: its unit, to be read after "in", for instance `units of the score`.
         scale: float `[feature]`, factors of the attributions; None for 1.
     """
 
@@ -189,16 +202,15 @@ def measure(summary: Summary, standardized: bool | None) -> Measure:
     Raises:
         ArgumentError: `standardized` with a method whose values are in units of the score already.
     """
-    method = plain(summary.method.replace("_", " "), 40)
+    method = plain(method_title(summary.method), 40)
     if standardized and summary.std is None:
         raise ArgumentError(
             f"standardized=True with {summary.method}, whose values are in units of the {summary.unit} already: only "
             f'those of a method in "score per unit" are multiplied by a standard deviation; leave standardized out'
         )
     if summary.std is None or standardized is False:
-        unit = "score per unit of the feature" if summary.std is not None else summary.unit
-        return Measure(method, unit, None)
-    return Measure(f"{method} {TERMS['std'].name}", "score", summary.std)
+        return Measure(method, unit_words(summary.unit, summary.target), None)
+    return Measure(f"{method} {TERMS['std'].name}", unit_words("score", summary.target), summary.std)
 
 
 def strongest_label(summary: Summary, label: str | None) -> int:
