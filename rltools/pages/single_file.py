@@ -208,7 +208,7 @@ class _SingleFile(_Rewriter):
         else:
             self.write(
                 f'<details class="replay" id="{replay_id(file)}" data-file="{name}"><summary>{heading}</summary>'
-                f"<iframe srcdoc='{self._replays.pages[file]}' title=\"{heading}\" loading=\"lazy\"></iframe></details>"
+                f'<iframe srcdoc=\'{self._replays.pages[file]}\' title="{heading}" loading="lazy"></iframe></details>'
             )
         self._omitted.append("template")  # until its end tag
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rltools._util.glossary import SAME_ORDER, TERMS
+from rltools._util.glossary import SAME_ORDER, TERMS, method_title
 from rltools._util.text import plural
 from rltools.attributions import is_control
 from rltools.errors import RecordingError
@@ -19,6 +19,7 @@ from rltools.plots.drawing.plot_info import Chapter, ReportData, plot
 from rltools.plots.drawing.style import canvas, draw_no_steps, heading, interval_note, keep_spines, set_x_label
 from rltools.recording import Recording, check_recording
 from rltools.recording.specs import matching_keys
+from rltools.targets.scores import target_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -134,7 +135,11 @@ def _name(recording: Recording, key: str, specs: dict[str, AttributionSpec]) -> 
     spec = specs[key]
     several = len({other.target for other in specs.values() if other.method == spec.method}) > 1
     settings = recording.told_apart(key) if sum(other.method == spec.method for other in specs.values()) > 1 else ""
-    parts = [plain(spec.method.replace("_", " "), 28), plain(spec.target, 28) if several else "", plain(settings, 28)]
+    parts = [
+        plain(method_title(spec.method), 28),
+        plain(target_name(spec.target), 28) if several else "",
+        plain(settings, 28),
+    ]
     return ", ".join(filter(None, parts)) + (f" ({TERMS['control'].name})" if is_control(spec.unit) else "")
 
 

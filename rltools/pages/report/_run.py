@@ -21,7 +21,6 @@ from rltools.pages.report._parts import (
     closing,
     drawn,
     macros,
-   
     part,
     picture_links,
 )
