@@ -125,7 +125,8 @@ def numbers_text(summary: Summary) -> str:
     )
     effect = f", {summary.effect}" if summary.effect else ""
     if summary.target == DECISION:
-        return f"how often, or how far, replacing a feature changes the decision ({method_title(summary.method)}{effect}); {level}"
+        source = f"{method_title(summary.method)}{effect}"
+        return f"how often, or how far, replacing a feature changes the decision ({source}); {level}"
     method = method_title(summary.method, standardized=summary.std is not None)
     share = TERMS["share_of_mean"].name.format(f"|{method}|")
     return f"{share} of {short(target_name(summary.target))}{effect}; {level}"
