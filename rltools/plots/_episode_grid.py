@@ -10,7 +10,7 @@ import numpy as np
 from rltools._util.text import plural
 from rltools.plots.drawing.colors import color_limit, theme_color
 from rltools.plots.drawing.labels import inches, number
-from rltools.plots.drawing.legends import signed_bar
+from rltools.plots.drawing.legends import MAX_ACTIONS, below_legend, signed_bar
 from rltools.plots.drawing.panels import action_legend, draw_attributions, draw_runs
 from rltools.plots.drawing.plot_info import Chapter, plot
 from rltools.plots.drawing.quantities import effect_words
@@ -157,7 +157,8 @@ def episode_grid(
     if discrete:
         taken = np.concatenate([steps.actions for steps in every]) - int(recording.header.action_start or 0)
         action_legend(axes, taken, recording.header.action_names)
-    signed_bar(axes, (0.0, 0.9 if not discrete else 0.55 if rows > 2 else 0.3), largest, quantity)
+    lines = min(len(np.unique(np.concatenate([steps.actions for steps in every]))), MAX_ACTIONS + 1) if discrete else 0
+    signed_bar(axes, (0.0, 0.9 * below_legend(axes, lines) if discrete else 0.9), largest, quantity)
     return axes
 
 
