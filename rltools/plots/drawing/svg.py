@@ -19,6 +19,7 @@ import numpy as np
 from rltools._util.html import font_faces, image_data_url
 from rltools._util.palette import palette
 from rltools.plots.drawing.steps import Link, linked
+from rltools.plots.drawing.style import HEADING_GID
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -54,7 +55,7 @@ def figure_svg(figure: Figure) -> bytes:
     return image.getvalue()
 
 
-def svg_markup(svg: bytes, name: str, alt: str, colors: Colors = "page") -> str:
+def svg_markup(svg: bytes, name: str, alt: str, colors: Colors = "page", top: float = 0.0) -> str:
     """An SVG of matplotlib as markup without style attributes.
 
     Args:
@@ -62,6 +63,7 @@ def svg_markup(svg: bytes, name: str, alt: str, colors: Colors = "page") -> str:
         name: an identifier; all ids begin with it, so that several pictures can stand in a page.
         alt: what the picture shows, for screen readers.
         colors: `page` for the custom properties of the page that it stands in, `light` or `dark` for a file.
+        top: how much to cut off at the top, in points, with the heading in it; see `heading_points`.
 
     Raises:
         xml.etree.ElementTree.ParseError: a text has characters that XML forbids.
@@ -69,6 +71,10 @@ def svg_markup(svg: bytes, name: str, alt: str, colors: Colors = "page") -> str:
     root = ET.fromstring(svg)  # noqa: S314 - matplotlib wrote it
     for unused in [*root.findall(f"{_SVG}metadata"), *(each for each in root if each.find(f"{_SVG}style") is not None)]:
         root.remove(unused)
+    if top:
+        for parent in list(root.iter()):
+            for each in [child for child in parent if child.get("id", "").startswith(HEADING_GID)]:
+                parent.remove(each)
     names = {old: f"{name}-{new}" for old, new in _short_ids(root).items()}
     color = _color_writer(colors)
     for element in root.iter():
@@ -81,7 +87,9 @@ def svg_markup(svg: bytes, name: str, alt: str, colors: Colors = "page") -> str:
     if colors != "light":
         _add_dark_images(root, colors)
     width, height = (float(size) for size in root.attrib["viewBox"].split()[2:])
+    height -= top
     root.attrib |= {
+        "viewBox": f"0 {top:.6g} {width:.6g} {height:.6g}",
         "width": f"{width * PIXELS_PER_POINT:.0f}",
         "height": f"{height * PIXELS_PER_POINT:.0f}",
         "role": "img",
@@ -96,6 +104,17 @@ def svg_markup(svg: bytes, name: str, alt: str, colors: Colors = "page") -> str:
         root.insert(1, style := ET.Element("style"))
         style.text = font_faces()
     return ET.tostring(root, encoding="unicode")
+
+
+def heading_points(figure: Figure) -> float:
+    """The height of title and small print at the top of a figure that has been drawn, in points."""
+    above = figure.findobj(lambda artist: str(artist.get_gid() or "").startswith(HEADING_GID))
+    for artist in above:
+        artist.set_visible(False)
+    below = figure.get_tightbbox().y1
+    for artist in above:
+        artist.set_visible(True)
+    return max(72 * (float(figure.get_figheight()) - float(below)) - 3, 0.0) if above else 0.0
 
 
 def step_links(figure: Figure, name: str) -> dict[str, dict[str, Any]]:
