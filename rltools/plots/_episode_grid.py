@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from rltools.recording import Outcome, Recording
-    from rltools.summary import Sorting, Uneventful
+    from rltools.summary import EpisodeSteps, Sorting, Uneventful
 
 TOP = 4
 MAX_EPISODES = 12
@@ -157,8 +157,7 @@ def episode_grid(
     if discrete:
         taken = np.concatenate([steps.actions for steps in every]) - int(recording.header.action_start or 0)
         action_legend(axes, taken, recording.header.action_names)
-    lines = min(len(np.unique(np.concatenate([steps.actions for steps in every]))), MAX_ACTIONS + 1) if discrete else 0
-    signed_bar(axes, (0.0, 0.9 * below_legend(axes, lines) if discrete else 0.9), largest, quantity)
+    signed_bar(axes, (0.0, 0.9 * (_below_actions(axes, every) if discrete else 1.0)), largest, quantity)
     return axes
 
 
@@ -180,6 +179,12 @@ def _ending_notes(uneventful: Uneventful, outcomes: Sequence[Outcome]) -> tuple[
         "dotted end: cut short" if ends - {"terminated", "fault"} else "",
         "! fault" if "fault" in ends else "",
     )
+
+
+def _below_actions(axes: Axes, every: Sequence[EpisodeSteps]) -> float:
+    """How high the axes are below the legend of the actions, as a fraction."""
+    actions = len(np.unique(np.concatenate([steps.actions for steps in every])))
+    return below_legend(axes, min(actions, MAX_ACTIONS + 1))
 
 
 def _title(outcome: Outcome) -> str:

@@ -91,8 +91,9 @@ def legend_beside(axes: Axes, handles: Sequence[Artist], labels: Sequence[str], 
 def below_legend(axes: Axes, lines: int) -> float:
     """How high the axes are below a legend of so many lines at their upper right, as a fraction: an estimate."""
     figure = axes.get_figure(root=True)
-    tall = axes.get_position().height * (figure.get_figheight() if figure else 4.0)
-    return max(0.1, 1 - (0.21 * lines + 0.2) / tall)
+    # Titles and labels take a part of what axes have before they are laid out.
+    tall = 0.75 * axes.get_position().height * (figure.get_figheight() if figure else 4.0)
+    return max(0.15, 1 - (0.21 * lines + 0.15) / tall)
 
 
 def action_labels(names: Sequence[str]) -> list[str]:
