@@ -43,6 +43,8 @@ _COLUMNS = 160
 """The width of a map in pixels, about."""
 _GAP = 0.16
 """The gap between columns, in inches."""
+_BAR = 1.1
+"""The least inches of the scale of colors, below the legend of actions."""
 _AT_REST = 5
 """How many uneventful steps at the end of an episode are drawn."""
 _TITLE, _ROW, _ACTIONS = 0.27, 0.2, 0.75
@@ -111,15 +113,15 @@ def episode_grid(
     rows = -(-len(outcomes_drawn) // columns) or 1
     discrete = recording.header.action_start is not None
     map_inches = _ROW * (max(len(order), 2) + _ACTIONS * discrete)
-    height = 1.3 + rows * (_TITLE + map_inches)
+    beside = _BAR + 0.21 * min(len(recording.header.action_names), MAX_ACTIONS + 1) * discrete
+    height = 1.3 + max(rows * (_TITLE + map_inches), beside)
     axes, width = canvas(axes, height, 1.0 + inches(labels, points=8.3) + (data - DATA_INCHES))
     width = data if own_figure else width
     axes.set_xlabel("step")
     keep_spines(axes)
-    count_note = f"{len(outcomes_drawn)} of {len(outcomes)} episodes" if len(outcomes_drawn) < len(outcomes) else ""
     uneventful = uneventful_steps(recording)
     notes = (
-        count_note,
+        f"{len(outcomes_drawn)} of {len(outcomes)} episodes" if len(outcomes_drawn) < len(outcomes) else "",
         "best return first" if by == "return" else "by number",
         top_note(len(order), len(summary.features)),
         label_note(summary, label),
