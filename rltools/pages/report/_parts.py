@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from io import BytesIO
@@ -15,7 +15,8 @@ from markupsafe import Markup
 from rltools._util.files import atomic_write
 from rltools._util.html import image_data_url, render
 from rltools.plots.drawing.alt import alt_text
-from rltools.plots.drawing.svg import figure_svg, step_links, svg_markup
+from rltools.plots.drawing.style import Heading, heading_of, within_page
+from rltools.plots.drawing.svg import figure_svg, heading_points, step_links, svg_markup
 from rltools.recording import Header
 from rltools.summary import Caveat
 
@@ -34,6 +35,11 @@ def macros(name: str) -> Any:
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     return environment.from_string(part(name)).module
+
+
+def picture_links(figures: Iterable[Figure]) -> dict[str, Any]:
+    """The steps of the marks of all pictures, by the ids of their elements."""
+    return {key: link for figure in figures for key, link in figure.links.items()}
 
 
 def seeds_text(header: Header) -> str:
@@ -68,8 +74,11 @@ class Figure:
 
     Attributes:
         name: the name of its files, without the ending.
+        title: its title, which is not in the picture.
+        note: small print that the page does not say elsewhere.
         caption: how to read it.
         markup: the picture as inline SVG, whose colors are those of the page; an `img` if it would be too large.
+        links: what its elements stand for, by their ids; see `step_links`.
         files: the names of its files in the folder of plots.
         alt: what it shows, for screen readers.
         width: the width in pixels of the page.
@@ -77,17 +86,29 @@ class Figure:
     """
 
     name: str
+    title: str
+    note: str
     caption: str
     markup: Markup
+    links: dict[str, dict[str, Any]]
     files: tuple[str, ...]
     alt: str
     width: int
     height: int
 
 
-def drawn(plot: Callable[[], Axes], name: str, caption: str, folder: Path) -> Figure:
-    """Draw a plot for a page, and into `folder` as `name.png`, `name.svg` and `name-dark.svg`."""
-    axes = plot()
+def drawn(plot: Callable[[], Axes], name: str, caption: str, folder: Path, known: Collection[str] = ()) -> Figure:
+    """Draw a plot for a page, and into `folder` as `name.png`, `name.svg` and `name-dark.svg`.
+
+    Args:
+        plot: draws it.
+        name: the name of its files, and the beginning of its ids.
+        caption: how to read it.
+        folder: the folder of its files.
+        known: small print that the page says already.
+    """
+    with within_page():
+        axes = plot()
     figure = axes.get_figure(root=True)
     if figure is None:
         raise AssertionError("a plot returned axes without a figure")
@@ -97,15 +118,30 @@ def drawn(plot: Callable[[], Axes], name: str, caption: str, folder: Path) -> Fi
     files = {f"{name}.png": image.getvalue()}
     width, height = (round(inches * PIXELS_PER_INCH) for inches in figure.get_size_inches())
     markup = render(_IMAGE, address=image_data_url(files[f"{name}.png"]), alt=alt, width=width, height=height)
+    links: dict[str, dict[str, Any]] = {}
+    above = Heading("", ())  # of a bitmap it is in the picture
     try:
         svg = figure_svg(figure)
         files |= {f"{name}.svg": svg_markup(svg, name, alt, "light").encode()}
         files |= {f"{name}-dark.svg": svg_markup(svg, name, alt, "dark").encode()}
-        vector = svg_markup(svg, name, alt, links=step_links(figure))
-        markup = vector if len(vector) <= LARGEST_VECTOR else markup
+        vector = svg_markup(svg, name, alt, top=heading_points(figure))
+        if len(vector) <= LARGEST_VECTOR:
+            markup, links = vector, step_links(figure, name)
+            above = heading_of(axes)
     except ParseError:  # a name has characters that no XML may have
         pass
     for file, content in files.items():
         with atomic_write(folder / file) as temporary:
             temporary.write_bytes(content)
-    return Figure(name, caption, Markup(markup), tuple(files), alt, width, height)  # noqa: S704 - texts are escaped
+    return Figure(
+        name,
+        above.title,
+        " · ".join(part for part in above.notes if part not in known),
+        caption,
+        Markup(markup),  # noqa: S704 - its texts are escaped
+        links,
+        tuple(files),
+        alt,
+        width,
+        height,
+    )

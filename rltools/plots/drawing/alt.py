@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rltools.plots.drawing.style import SMALL_PRINT
+from rltools.plots.drawing.style import heading_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,13 +30,12 @@ def alt_text(axes: Axes) -> str:
         >>> alt_text(rltools.plots.importance(recording))
         'What the agent looks at. cartpole-ppo, CartPole-v1, n = 120 steps of 3 episodes, ... cart position (m).'
     """
-    labels = [str(text.get_label()) for text in axes.texts]
-    small_print = [label.removeprefix(SMALL_PRINT) for label in labels if label.startswith(SMALL_PRINT)]
+    above = heading_of(axes)
     rows = [axes.get_ylabel(), *(panel.get_ylabel() for panel in axes.child_axes)]
     ticks = [label.get_text() for label in axes.get_yticklabels()]
     sentences = [
-        axes.get_title(loc="left"),
-        small_print[0] if small_print else "",
+        above.title,
+        ", ".join(above.notes),
         _labeled("Horizontally", [axes.get_xlabel()]),
         _labeled("Vertically", [*rows, *(tick for tick in ticks if not _is_number(tick))]),
     ]

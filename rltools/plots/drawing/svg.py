@@ -7,12 +7,11 @@ colors of the palette are its custom properties, so that one picture serves both
 from __future__ import annotations
 
 import base64
-import json
 import re
 from collections.abc import Callable, Mapping
 from functools import cache
 from io import BytesIO
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from xml.etree import ElementTree as ET
 
 import numpy as np
@@ -20,6 +19,7 @@ import numpy as np
 from rltools._util.html import font_faces, image_data_url
 from rltools._util.palette import palette
 from rltools.plots.drawing.steps import Link, linked
+from rltools.plots.drawing.style import HEADING_GID
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -55,7 +55,7 @@ def figure_svg(figure: Figure) -> bytes:
     return image.getvalue()
 
 
-def svg_markup(svg: bytes, name: str, alt: str, colors: Colors = "page", links: str = "") -> str:
+def svg_markup(svg: bytes, name: str, alt: str, colors: Colors = "page", top: float = 0.0) -> str:
     """An SVG of matplotlib as markup without style attributes.
 
     Args:
@@ -63,7 +63,7 @@ def svg_markup(svg: bytes, name: str, alt: str, colors: Colors = "page", links: 
         name: an identifier; all ids begin with it, so that several pictures can stand in a page.
         alt: what the picture shows, for screen readers.
         colors: `page` for the custom properties of the page that it stands in, `light` or `dark` for a file.
-        links: JSON of `step_links`, which becomes the attribute `data-links`.
+        top: how much to cut off at the top, in points, with the heading in it; see `heading_points`.
 
     Raises:
         xml.etree.ElementTree.ParseError: a text has characters that XML forbids.
@@ -71,6 +71,10 @@ def svg_markup(svg: bytes, name: str, alt: str, colors: Colors = "page", links: 
     root = ET.fromstring(svg)  # noqa: S314 - matplotlib wrote it
     for unused in [*root.findall(f"{_SVG}metadata"), *(each for each in root if each.find(f"{_SVG}style") is not None)]:
         root.remove(unused)
+    if top:
+        for parent in list(root.iter()):
+            for each in [child for child in parent if child.get("id", "").startswith(HEADING_GID)]:
+                parent.remove(each)
     names = {old: f"{name}-{new}" for old, new in _short_ids(root).items()}
     color = _color_writer(colors)
     for element in root.iter():
@@ -83,14 +87,16 @@ def svg_markup(svg: bytes, name: str, alt: str, colors: Colors = "page", links: 
     if colors != "light":
         _add_dark_images(root, colors)
     width, height = (float(size) for size in root.attrib["viewBox"].split()[2:])
+    height -= top
     root.attrib |= {
+        "viewBox": f"0 {top:.6g} {width:.6g} {height:.6g}",
         "width": f"{width * PIXELS_PER_POINT:.0f}",
         "height": f"{height * PIXELS_PER_POINT:.0f}",
         "role": "img",
         "aria-label": alt,
         "font-family": "rltools, sans-serif",
         "stroke-linejoin": "round",
-    } | ({"data-links": links} if links else {})
+    }
     if colors != "page":
         root.set("xmlns", "http://www.w3.org/2000/svg")
         root.insert(0, title := ET.Element("title"))
@@ -100,18 +106,29 @@ def svg_markup(svg: bytes, name: str, alt: str, colors: Colors = "page", links: 
     return ET.tostring(root, encoding="unicode")
 
 
-def step_links(figure: Figure) -> str:
-    """What the elements of a figure stand for, as JSON `{gid: {kind, episode, step, ...}}`; empty if there is nothing.
+def heading_points(figure: Figure) -> float:
+    """The height of title and small print at the top of a figure that has been drawn, in points."""
+    above = figure.findobj(lambda artist: str(artist.get_gid() or "").startswith(HEADING_GID))
+    for artist in above:
+        artist.set_visible(False)
+    below = figure.get_tightbbox().y1
+    for artist in above:
+        artist.set_visible(True)
+    return max(72 * (float(figure.get_figheight()) - float(below)) - 3, 0.0) if above else 0.0
 
-    A span also has `x`, its left and right end in the units of the SVG, and `limits`, the steps there. Rows have
-    `names`, and `y`, the middle of each. The figure must have been drawn.
+
+def step_links(figure: Figure, name: str) -> dict[str, dict[str, Any]]:
+    """What the elements of a figure stand for, for the script of a page: `{id: {kind, episode, step, ...}}`.
+
+    The ids are those of the elements in the markup of this name. A span also has `x`, its left and right end in the
+    units of the SVG, `y`, its upper and lower end, and `limits`, the steps at its ends. Rows have `names`, and `y`, the
+    middle of each. The figure must have been drawn.
     """
-    links = {gid: _link_data(link, figure) for gid, link in linked(figure).items()}
-    return json.dumps(links, separators=(",", ":")) if links else ""
+    return {f"{name}-{gid}": _link_data(link, figure) for gid, link in linked(figure).items()}
 
 
-def _link_data(link: Link, figure: Figure) -> dict[str, object]:
-    data: dict[str, object] = {"kind": link.kind}
+def _link_data(link: Link, figure: Figure) -> dict[str, Any]:
+    data: dict[str, Any] = {"kind": link.kind}
     if link.kind != "rows":
         data |= {"episode": link.episode.tolist(), "step": link.step.tolist()}
     if link.axes is not None:
@@ -145,7 +162,7 @@ def _set_attributes(element: ET.Element, names: Mapping[str, str], color: Callab
     if "id" in attributes:
         attributes["id"] = names[attributes["id"]]
         if match := re.search(r"(dots|span|rows)-\d+$", attributes["id"]):
-            attributes |= {"class": match[1], "data-link": match[0]}
+            attributes["class"] = match[1]
     for key, value in attributes.items():
         if key in _GEOMETRY:
             attributes[key] = " ".join(_NUMBER.sub(lambda number: f"{float(number[0]):.2f}", value).split())
