@@ -21,7 +21,6 @@ from rltools.plots.drawing.quantities import score_words
 from rltools.plots.drawing.style import canvas, draw_no_steps, heading, interval_note, keep_spines, set_x_label
 from rltools.recording import Recording, check_recording
 from rltools.recording.specs import matching_keys
-from rltools.targets.scores import target_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
