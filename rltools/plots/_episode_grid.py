@@ -9,10 +9,10 @@ import numpy as np
 
 from rltools._util.text import plural
 from rltools.plots.drawing.alt import largest_text, tell
-from rltools.plots.drawing.colors import color_limit, signed_colors, theme_color
+from rltools.plots.drawing.colors import color_limit, theme_color
 from rltools.plots.drawing.labels import inches, number
 from rltools.plots.drawing.legends import signed_bar
-from rltools.plots.drawing.panels import action_legend, draw_runs
+from rltools.plots.drawing.panels import action_legend, draw_attributions, draw_runs
 from rltools.plots.drawing.plot_info import Chapter, plot
 from rltools.plots.drawing.quantities import effect_words
 from rltools.plots.drawing.steps import link_span
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 TOP = 4
 MAX_EPISODES = 12
 _MOST_COLUMNS = 4
+_COLUMNS = 160
+"""The width of a map in pixels, about."""
 _GAP = 0.16
 """The gap between columns, in inches."""
 _AT_REST = 5
@@ -199,18 +201,9 @@ def _title(outcome: Outcome) -> str:
 
 
 def _draw_cell(cell: Axes, values: np.ndarray, outcome: Outcome, longest: int, largest: float) -> None:
-    for row, of_feature in enumerate(values.T):
-        # An image for each feature: steps that share a pixel are averaged, but never with the next feature.
-        cell.imshow(
-            np.ma.masked_invalid(of_feature)[None],
-            aspect="auto",
-            cmap=signed_colors(),
-            vmin=-largest,
-            vmax=largest,
-            extent=(-0.5, len(values) - 0.5, row + 0.46, row - 0.46),
-            interpolation="auto",
-            rasterized=True,
-        )
+    for row in range(values.shape[1]):
+        # Apart, so that features do not run into one another.
+        draw_attributions(cell, values[:, [row]], largest, (row + 0.46, row - 0.46), _COLUMNS)
     cell.set_xlim(-0.5, longest - 0.5)
     cell.set_xticks([])
     cell.set_yticks([])

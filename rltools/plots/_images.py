@@ -54,8 +54,7 @@ _TITLES, _GAP, _ROW = 0.5, 0.1, 0.3
 @plot(
     chapter=Chapter.FEATURES,
     caption="What the agent saw, and beside it what each pixel did to the score: orange raised it, purple lowered it. "
-    "One step from each stretch of the episode with the median return. The outlined region, all its channels together, "
-    "leads over all episodes.",
+    "One step from each stretch of the episode with the median return. The outlined region leads over all episodes.",
     order=10,
     shown_when=lambda report: report.has_images,
 )
@@ -114,7 +113,6 @@ def images(
         episode=episode,
         steps=steps,
         most=most,
-        shares=summary.overall.importance.value,
     )
     on_images = image_steps is None or image_steps.maps is not None
     own_figure = axes is None
@@ -216,7 +214,7 @@ def _grid(image_steps: ImageSteps | None, most: int) -> _Grid:
 def _region_note(image_steps: ImageSteps | None) -> str:
     if image_steps is None or image_steps.region is None:
         return ""
-    return f"outlined: the leading region, {percent(image_steps.region_share)}"
+    return f"outlined: {plain(image_steps.region_name)}, {percent(image_steps.region_share)}"
 
 
 def _x_text(image_steps: ImageSteps | None, steps: Choosing | Sequence[int]) -> str:

@@ -113,11 +113,12 @@ def timeline(
     keep_spines(axes, "bottom")
     every = recording.spec(summary.key).every
     notes = (
-        _episode_note(summary, outcome, median=episode is None),
+        _episode_note(summary, outcome),
         label_note(summary, label),
         f"1 of {every} steps explained, and held until the next" if every > 1 else "",
     )
-    heading(axes, width, "What mattered when", *notes)
+    median = ", in the episode of median return" if episode is None else ""
+    heading(axes, width, f"What mattered when{median}", *notes)
     if number is None or outcome is None or outcome.steps == 0:
         axes.set_ylabel(f"{quantity.name} of {name}", parse_math=False)
         draw_no_steps(axes)
@@ -160,11 +161,11 @@ def _order(summary: Summary, features: Sequence[str] | None, top: int) -> list[i
     return [summary.position(name) for name in features]
 
 
-def _episode_note(summary: Summary, outcome: Outcome | None, *, median: bool) -> str:
+def _episode_note(summary: Summary, outcome: Outcome | None) -> str:
     if outcome is None:
         return f"{plain(summary.policy, 40)}: n = 0 steps"
     return (
-        f"{plain(summary.policy, 40)}, episode {outcome.number}{' (median return)' if median else ''}: return "
+        f"{plain(summary.policy, 40)}, episode {outcome.number}: return "
         f"{outcome.total_reward:.4g}, {ending_words(outcome)}"
     )
 

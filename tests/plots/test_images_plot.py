@@ -115,8 +115,8 @@ def test_without_any_picture_it_says_so(tmp_path):
 def test_the_leading_region_is_outlined_on_both(tmp_path):
     values, observations = _spot()
     recording = example_recording(tmp_path / "r", [values] * 5, observations=[observations] * 5, unit="score")
-    shares = summarize(recording).overall.importance.value
-    result = pictured(recording, recording.find(), shares=shares)
+    result = pictured(recording, recording.find())
+    assert result.region_name == summarize(recording, detail="regions").top(1)[0].feature
     assert result.region[1, 4]
     assert result.region.sum() < HEIGHT * WIDTH
     assert result.region_share == pytest.approx(1)

@@ -150,8 +150,9 @@ def test_several_targets_show_the_strongest_and_say_so(tmp_path):
 
 
 def test_timeline_shows_the_episode_of_median_return(recording):
-    texts = _texts(timeline(recording))
-    assert any("episode 1 (median return)" in text and "after 31 steps" in text.replace("\n", " ") for text in texts)
+    texts = _texts(axes := timeline(recording))
+    assert "median return" in axes.get_title(loc="left")
+    assert any("episode 1: return" in text and "after 31 steps" in text.replace("\n", " ") for text in texts)
     assert any("episode 2: return" in text for text in _texts(timeline(recording, 2)))
 
 

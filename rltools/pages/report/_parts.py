@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from io import BytesIO
@@ -15,7 +15,8 @@ from markupsafe import Markup
 from rltools._util.files import atomic_write
 from rltools._util.html import image_data_url, render
 from rltools.plots.drawing.alt import alt_text
-from rltools.plots.drawing.svg import figure_svg, step_links, svg_markup
+from rltools.plots.drawing.style import Heading, heading_of, within_page
+from rltools.plots.drawing.svg import figure_svg, heading_points, step_links, svg_markup
 from rltools.recording import Header
 from rltools.summary import Caveat
 
@@ -68,6 +69,8 @@ class Figure:
 
     Attributes:
         name: the name of its files, without the ending.
+        title: its title, which is not in the picture.
+        note: small print that the page does not say elsewhere.
         caption: how to read it.
         markup: the picture as inline SVG, whose colors are those of the page; an `img` if it would be too large.
         files: the names of its files in the folder of plots.
@@ -77,6 +80,8 @@ class Figure:
     """
 
     name: str
+    title: str
+    note: str
     caption: str
     markup: Markup
     files: tuple[str, ...]
@@ -85,9 +90,18 @@ class Figure:
     height: int
 
 
-def drawn(plot: Callable[[], Axes], name: str, caption: str, folder: Path) -> Figure:
-    """Draw a plot for a page, and into `folder` as `name.png`, `name.svg` and `name-dark.svg`."""
-    axes = plot()
+def drawn(plot: Callable[[], Axes], name: str, caption: str, folder: Path, known: Collection[str] = ()) -> Figure:
+    """Draw a plot for a page, and into `folder` as `name.png`, `name.svg` and `name-dark.svg`.
+
+    Args:
+        plot: draws it.
+        name: the name of its files, and the beginning of its ids.
+        caption: how to read it.
+        folder: the folder of its files.
+        known: small print that the page says already.
+    """
+    with within_page():
+        axes = plot()
     figure = axes.get_figure(root=True)
     if figure is None:
         raise AssertionError("a plot returned axes without a figure")
@@ -97,15 +111,19 @@ def drawn(plot: Callable[[], Axes], name: str, caption: str, folder: Path) -> Fi
     files = {f"{name}.png": image.getvalue()}
     width, height = (round(inches * PIXELS_PER_INCH) for inches in figure.get_size_inches())
     markup = render(_IMAGE, address=image_data_url(files[f"{name}.png"]), alt=alt, width=width, height=height)
+    above = Heading("", ())  # of a bitmap it is in the picture
     try:
         svg = figure_svg(figure)
         files |= {f"{name}.svg": svg_markup(svg, name, alt, "light").encode()}
         files |= {f"{name}-dark.svg": svg_markup(svg, name, alt, "dark").encode()}
-        vector = svg_markup(svg, name, alt, links=step_links(figure))
-        markup = vector if len(vector) <= LARGEST_VECTOR else markup
+        vector = svg_markup(svg, name, alt, links=step_links(figure), top=heading_points(figure))
+        if len(vector) <= LARGEST_VECTOR:
+            markup, above = vector, heading_of(axes)
     except ParseError:  # a name has characters that no XML may have
         pass
     for file, content in files.items():
         with atomic_write(folder / file) as temporary:
             temporary.write_bytes(content)
-    return Figure(name, caption, Markup(markup), tuple(files), alt, width, height)  # noqa: S704 - texts are escaped
+    note = " · ".join(part for part in above.notes if part not in known)
+    safe = Markup(markup)  # noqa: S704 - its texts are escaped
+    return Figure(name, above.title, note, caption, safe, tuple(files), alt, width, height)

@@ -28,6 +28,7 @@ from rltools.pages.report._script import episode_scripts, first_step, json_marku
 from rltools.pages.report._statement import sentence_html, statement, trust
 from rltools.pages.report._tables import facts, measured_table, signed, tables, write_csv
 from rltools.plots import Chapter, report_plots
+from rltools.plots.drawing.style import describe
 from rltools.recording import Recording
 from rltools.summary import DECISION, Caveat, Summary
 from rltools.targets.scores import target_meaning
@@ -159,7 +160,7 @@ def _figures(
     """
     folder = recording.directory / "plots"
     figures = [
-        (plot.name, plot.chapter, drawn(plot.draw, plot.name, plot.caption, folder))
+        (plot.name, plot.chapter, drawn(plot.draw, plot.name, plot.caption, folder, describe(main)))
         for plot in report_plots(recording, main, summaries)
     ]
     return [(chapter, figure) for name, chapter, figure in figures if name not in shown]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rltools._util.text import interval, number
-from rltools.plots.drawing.style import SMALL_PRINT
+from rltools.plots.drawing.style import heading_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -99,14 +99,13 @@ def alt_text(axes: Axes) -> str:
         >>> alt_text(rltools.plots.importance(recording))
         'What the agent looks at. ... 52 %, cart velocity 38 %, ... n = 120 steps of 3 episodes, ... cart position.'
     """
-    labels = [str(text.get_label()) for text in axes.texts]
-    small_print = [label.removeprefix(SMALL_PRINT) for label in labels if label.startswith(SMALL_PRINT)]
+    above = heading_of(axes)
     rows = [axes.get_ylabel(), *(panel.get_ylabel() for panel in axes.child_axes)]
     ticks = [label.get_text() for label in axes.get_yticklabels()]
     sentences = [
-        axes.get_title(loc="left"),
+        above.title,
         *getattr(axes, _TOLD, []),
-        small_print[0] if small_print else "",
+        ", ".join(above.notes),
         _labeled("Horizontally", [axes.get_xlabel()]),
         _labeled("Vertically", [*rows, *(tick for tick in ticks if not _is_number(tick))]),
     ]

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Mapping
 from functools import cache
 from io import BytesIO
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from xml.etree import ElementTree as ET
 
 import numpy as np
@@ -20,6 +20,7 @@ import numpy as np
 from rltools._util.html import font_faces, image_data_url
 from rltools._util.palette import palette
 from rltools.plots.drawing.steps import Link, linked
+from rltools.plots.drawing.style import HEADING_GID
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -55,7 +56,7 @@ def figure_svg(figure: Figure) -> bytes:
     return image.getvalue()
 
 
-def svg_markup(svg: bytes, name: str, alt: str, colors: Colors = "page", links: str = "") -> str:
+def svg_markup(svg: bytes, name: str, alt: str, colors: Colors = "page", *, links: str = "", top: float = 0.0) -> str:
     """An SVG of matplotlib as markup without style attributes.
 
     Args:
@@ -64,6 +65,7 @@ def svg_markup(svg: bytes, name: str, alt: str, colors: Colors = "page", links: 
         alt: what the picture shows, for screen readers.
         colors: `page` for the custom properties of the page that it stands in, `light` or `dark` for a file.
         links: JSON of `step_links`, which becomes the attribute `data-links`.
+        top: how much to cut off at the top, in points, with the heading in it; see `heading_points`.
 
     Raises:
         xml.etree.ElementTree.ParseError: a text has characters that XML forbids.
@@ -71,6 +73,10 @@ def svg_markup(svg: bytes, name: str, alt: str, colors: Colors = "page", links: 
     root = ET.fromstring(svg)  # noqa: S314 - matplotlib wrote it
     for unused in [*root.findall(f"{_SVG}metadata"), *(each for each in root if each.find(f"{_SVG}style") is not None)]:
         root.remove(unused)
+    if top:
+        for parent in list(root.iter()):
+            for each in [child for child in parent if child.get("id", "").startswith(HEADING_GID)]:
+                parent.remove(each)
     names = {old: f"{name}-{new}" for old, new in _short_ids(root).items()}
     color = _color_writer(colors)
     for element in root.iter():
@@ -83,7 +89,9 @@ def svg_markup(svg: bytes, name: str, alt: str, colors: Colors = "page", links: 
     if colors != "light":
         _add_dark_images(root, colors)
     width, height = (float(size) for size in root.attrib["viewBox"].split()[2:])
+    height -= top
     root.attrib |= {
+        "viewBox": f"0 {top:.6g} {width:.6g} {height:.6g}",
         "width": f"{width * PIXELS_PER_POINT:.0f}",
         "height": f"{height * PIXELS_PER_POINT:.0f}",
         "role": "img",
@@ -100,18 +108,30 @@ def svg_markup(svg: bytes, name: str, alt: str, colors: Colors = "page", links: 
     return ET.tostring(root, encoding="unicode")
 
 
+def heading_points(figure: Figure) -> float:
+    """The height of title and small print at the top of a figure that has been drawn, in points."""
+    above = figure.findobj(lambda artist: str(artist.get_gid() or "").startswith(HEADING_GID))
+    for artist in above:
+        artist.set_visible(False)
+    below = figure.get_tightbbox().y1
+    for artist in above:
+        artist.set_visible(True)
+    return max(72 * (float(figure.get_figheight()) - float(below)) - 3, 0.0) if above else 0.0
+
+
 def step_links(figure: Figure) -> str:
     """What the elements of a figure stand for, as JSON `{gid: {kind, episode, step, ...}}`; empty if there is nothing.
 
-    A span also has `x`, its left and right end in the units of the SVG, and `limits`, the steps there. Rows have
-    `names`, and `y`, the middle of each. The figure must have been drawn.
+    An element's id is the name of the markup, a hyphen and its gid. A span also has `x`, its left and right end in the
+    units of the SVG, `y`, its upper and lower end, and `limits`, the steps at its ends. Rows have `names`, and `y`, the
+    middle of each. The figure must have been drawn.
     """
     links = {gid: _link_data(link, figure) for gid, link in linked(figure).items()}
     return json.dumps(links, separators=(",", ":")) if links else ""
 
 
-def _link_data(link: Link, figure: Figure) -> dict[str, object]:
-    data: dict[str, object] = {"kind": link.kind}
+def _link_data(link: Link, figure: Figure) -> dict[str, Any]:
+    data: dict[str, Any] = {"kind": link.kind}
     if link.kind != "rows":
         data |= {"episode": link.episode.tolist(), "step": link.step.tolist()}
     if link.axes is not None:

@@ -13,7 +13,8 @@ from PIL import Image
 from rltools._util.palette import palette
 from rltools.plots.drawing.colors import action_color, signed_colors, theme_color
 from rltools.plots.drawing.steps import link_dots, link_rows, link_span
-from rltools.plots.drawing.svg import figure_svg, step_links, svg_markup
+from rltools.plots.drawing.style import Heading, heading, heading_of
+from rltools.plots.drawing.svg import figure_svg, heading_points, step_links, svg_markup
 
 HOSTILE = "<script>alert(1)</script> & \"quotes\" 'and' $x^2$ ]]> --> {{ 7 * 7 }}"
 
@@ -144,6 +145,21 @@ def test_nothing_linked_is_no_attribute(axes):
     axes.plot([0, 1])
     assert step_links(axes.figure) == ""
     assert "data-links" not in markup(axes)
+
+
+def test_a_page_writes_the_heading_itself(axes):
+    heading(axes, 4.0, "The title", "small print")
+    axes.set_xlabel("below")
+    svg = figure_svg(axes.figure)
+    top = heading_points(axes.figure)
+    text = svg_markup(svg, "plot", "", top=top)
+    assert "below" in text
+    assert "The title" not in text
+    assert "small print" not in text
+    _, first, _, height = map(float, ET.fromstring(text).get("viewBox").split())
+    assert (first, first + height) == pytest.approx((top, 216), abs=0.1)
+    assert heading_of(axes) == Heading("The title", ("small print",))
+    assert "The title" in svg_markup(svg, "plot", "", "light")
 
 
 def test_a_file_stands_alone(axes):
