@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from rltools.summary import Points
 
 TOP = 10
-MAX_DOTS = 400
+MAX_DOTS = 300
 """The most dots per feature."""
 _BINS = 120
 _GRADIENT_INCHES = 0.3

@@ -11,7 +11,7 @@ import numpy as np
 from rltools.plots.drawing.alt import largest_text, tell
 from rltools.plots.drawing.colors import color_limit
 from rltools.plots.drawing.labels import inches, plain
-from rltools.plots.drawing.legends import action_labels, signed_bar
+from rltools.plots.drawing.legends import MAX_ACTIONS, action_labels, below_legend, signed_bar
 from rltools.plots.drawing.panels import action_panel, draw_feature, feature_panel, score_panel
 from rltools.plots.drawing.plot_info import Chapter, plot
 from rltools.plots.drawing.quantities import ending_words, score_words
@@ -145,7 +145,9 @@ def _draw_panels(
     for extent, (label, position) in zip(extents[2:], rows, strict=True):
         panel = feature_panel(axes, extent, label)
         draw_feature(panel, steps.values[:, position], steps.attributions[:, position], largest)
+    named = len(np.unique(steps.actions)) if discrete else min(MAX_ACTIONS, len(header.action_names)) + 1
     low, high = extents[-1][0], extents[2][0] + extents[2][1]
+    high = max(min(high, below_legend(axes, min(named, MAX_ACTIONS + 1))), low + 0.1)
     signed_bar(axes, (low, high - low), largest, quantity[1])
 
 
