@@ -48,9 +48,12 @@ def test_the_wheel_has_everything_and_works_outside_the_checkout(tmp_path):
 
     with zipfile.ZipFile(wheel) as archive:
         shipped = set(archive.namelist())
-    code = files(ROOT / "rltools", "*.py", "py.typed", "*.js", "*.css", "*.html", "LICENSE")
+    code = files(
+        ROOT / "rltools", "*.py", "py.typed", "*.js", "*.css", "*.html", "*.ttf", "*.woff2", "LICENSE", "OFL.txt"
+    )
     assert {"rltools/py.typed", "rltools/pages/report/page/run.html", "rltools/pages/replay/page/page.js"} <= code
     assert any(name.startswith("rltools/pages/replay/vendor/uPlot") for name in code)
+    assert {f"rltools/_util/font/{name}" for name in ("regular.ttf", "semibold.woff2", "OFL.txt")} <= code
     content = files(ROOT / "agents", "model.zip", "agent.yaml", "vecnormalize.pkl")
     content |= files(ROOT / "envs", "*.yaml") | files(ROOT / "experiments", "*.yaml")
     assert {"agents/cartpole-ppo/model.zip", "envs/cartpole.yaml", "experiments/cartpole.yaml"} <= content

@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import rltools
-from rltools.plots.drawing.colors import feature_color
+from rltools.plots.drawing.colors import theme_color
 
 
 class Without(gymnasium.ObservationWrapper):
@@ -64,7 +64,7 @@ bars = {
     ],
 }
 for axes, (label, (value, low, high)) in zip(columns, bars.items(), strict=True):
-    axes.barh(range(len(order)), value[order], color=[feature_color(position) for position in order])
+    axes.barh(range(len(order)), value[order], color=theme_color("accent"))
     axes.hlines(range(len(order)), low[order], high[order], color="#222222", linewidth=1.2)
     axes.set_xlabel(label)
     axes.spines[["top", "right"]].set_visible(False)

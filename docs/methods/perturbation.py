@@ -12,7 +12,7 @@ METHODS = {
     "blur_saliency": SMALLER,
     "sarfa": SMALLER,
     "rise": {"masks": 2000},
-    "occlusion": {"groups": "summary", "replacement": "resample"},
+    "occlusion": {"groups": "variables", "replacement": "resample"},
 }
 picture = sys.argv[1] if len(sys.argv) > 1 else Path(__file__).with_suffix(".png")
 policy = rltools.load_policy("lavagap-cnn-ppo")

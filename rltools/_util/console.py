@@ -28,12 +28,17 @@ def as_text(content: object) -> str:
 
 def say(*lines: object, error: bool = False) -> None:
     """Print lines to standard output or standard error, with escape codes and unencodable characters escaped."""
+    say_as_it_is(*map(as_text, lines), error=error)
+
+
+def say_as_it_is(*lines: str, error: bool = False) -> None:
+    """Print lines whose parts are escaped already, by `as_text`, and that may have codes of our own."""
     stream = sys.stderr if error else sys.stdout
     if stream is None:  # it was closed before Python started
         return
     encoding = getattr(stream, "encoding", None) or "utf-8"
     for line in lines:
-        print(as_text(line).encode(encoding, "backslashreplace").decode(encoding), file=stream)
+        print(line.encode(encoding, "backslashreplace").decode(encoding), file=stream)
     stream.flush()  # a closed pipe raises here, not at the end of the program
 
 

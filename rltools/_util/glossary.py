@@ -34,9 +34,9 @@ def _terms(link: str, **meanings: str | tuple[str, str]) -> dict[str, Term]:
 
 ACTIONS = _terms(
     "docs/targets.md",
-    chosen="the action taken",
-    runner_up=("runner_up", "the best action other than the one taken"),
-    all="each action",
+    chosen=("the action taken", "the action taken"),
+    runner_up=("the runner-up", "the best action other than the one taken"),
+    all=("each action", "each action"),
 )
 """The action that a target names."""
 
@@ -72,3 +72,37 @@ TERMS = _terms(
     target="the number that is explained, for instance the score of the action taken",
 )
 """Words about attributions and their numbers."""
+
+_NAMES = {
+    "cam": "CAM",
+    "deep lift": "DeepLIFT",
+    "guided backprop": "guided backpropagation",
+    "rise": "RISE",
+    "sampled shapley": "sampled Shapley values",
+    "sarfa": "SARFA",
+    "shapley": "Shapley values",
+    "smooth grad": "SmoothGrad",
+    "var grad": "VarGrad",
+}
+"""Words that are not written as in the name of a method."""
+
+
+def method_title(method: str, *, standardized: bool = False) -> str:
+    """The name of a method in sentences, from its identifier, which belongs into code.
+
+    Args:
+        method: the identifier.
+        standardized: whether its values were multiplied by the std of each feature.
+
+    >>> method_title("shapley"), method_title("integrated_gradients"), method_title("gradient", standardized=True)
+    ('Shapley values', 'integrated gradients', 'gradient × std')
+    >>> method_title("grad_cam"), method_title("captum:IntegratedGradients")
+    ('grad CAM', "Captum's IntegratedGradients")
+    """
+    if method.startswith("captum:"):
+        title = f"Captum's {method.removeprefix('captum:')}"
+    else:
+        spaced = method.replace("_", " ")
+        exact = _NAMES.get(spaced)
+        title = exact or " ".join(_NAMES.get(word, word) for word in spaced.split(" ")).replace(" x ", " × ")
+    return f"{title} {TERMS['std'].name}" if standardized else title

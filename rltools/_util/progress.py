@@ -5,14 +5,22 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from threading import Event, Lock, Thread
 from time import monotonic
 
 from rltools._util import console
 from rltools._util.console import as_text
 from rltools._util.text import plural
 
-FIRST_LINES = (10.0, 30.0, 60.0)
-"""Seconds after which a log gets a line about the progress; then every minute."""
+FIRST_LINE = 10.0
+"""Seconds after which a log gets the first line about the progress; shorter work has no other line than its first."""
+EVERY = 25.0
+"""A log gets a further line after each multiple of so many seconds, however long a single step takes.
+
+So no half a minute passes without one, also if looking whether one is due takes a while.
+"""
+BEAT = 1.0
+"""How often it is looked whether a line is due, in seconds, while nothing is done."""
 
 
 @contextmanager
@@ -22,7 +30,8 @@ def progress_bar(
     """Show progress; yields a function to call with the amount of work done since the last call.
 
     On a terminal or in a notebook it is a bar. Elsewhere, in a log, it is a line at the beginning, further ones after
-    10 s, 30 s and each minute, and one at the end of work that took at least 10 s, without control characters.
+    10 s and every 25 s, also while a single step takes longer than that, and one at the end of work that took at least
+    10 s, without control characters.
 
     Args:
         description: of the work.
@@ -73,25 +82,83 @@ def _bar(description: str, total: float) -> Iterator[Callable[[float], None]]:
 
 @contextmanager
 def _lines(description: str, total: float, unit: str) -> Iterator[Callable[[float], None]]:
-    start, done = monotonic(), 0.0
-    due = iter(FIRST_LINES)
-    next_line = next(due)
     say(f"{description}: {plural(round(total), unit)}", show=True)
+    with _log(description, total) as log:
+        yield log.advance
 
-    def advance(more: float) -> None:
-        nonlocal done, next_line
-        done += more
-        passed = monotonic() - start
-        if passed < next_line or done >= total:
-            return
-        left = f", about {duration(passed * (total - done) / done)} left" if done > 0 else ""
-        say(f"{description}: {done / total:.1%} after {duration(passed)}{left}", show=True)
-        while next_line <= passed:
-            next_line = next(due, next_line + 60)
 
-    yield advance
-    if (passed := monotonic() - start) >= FIRST_LINES[0]:
-        say(f"{description}: done in {duration(passed)}", show=True)
+@contextmanager
+def stage(description: str, *, show: bool) -> Iterator[None]:
+    """Work whose progress nobody counts: in a log, a line every 25 s says that it goes on, and how long it took.
+
+    Args:
+        description: of the work.
+        show: False prints nothing.
+    """
+    if not show or is_redrawable():
+        yield
+        return
+    with _log(description, 0):
+        yield
+
+
+@contextmanager
+def _log(description: str, total: float) -> Iterator[_Log]:
+    log, ended = _Log(description, total), Event()
+
+    def beat() -> None:
+        while not ended.wait(BEAT):
+            log.tick()
+
+    Thread(target=beat, name="rltools-progress", daemon=True).start()
+    try:
+        yield log
+    finally:
+        ended.set()
+    log.close()
+
+
+class _Log:
+    """The lines of a log; `total` is 0 for work that nobody counts."""
+
+    printed = 0.0
+    """When any log has printed its last line."""
+
+    def __init__(self, description: str, total: float) -> None:
+        self._description, self._total, self._done = description, total, 0.0
+        self._start, self._next = monotonic(), FIRST_LINE
+        self._lock = Lock()
+
+    def advance(self, more: float) -> None:
+        """Count work that is done, and print a line if one is due."""
+        self._done += more
+        self.tick()
+
+    def tick(self) -> None:
+        """Print a line if one is due."""
+        with self._lock:
+            now = monotonic()
+            passed = now - self._start
+            if self._total and (passed < self._next or self._done >= self._total):
+                return
+            if not self._total and now - max(self._start, _Log.printed) <= EVERY:  # work inside it may print lines
+                return
+            self._next = EVERY * (passed // EVERY + 1)
+            _Log.printed = now
+            say(f"{self._description}: {self._state(passed)}", show=True)
+
+    def _state(self, passed: float) -> str:
+        if not self._total:
+            return f"{duration(passed)} so far"
+        left = self._total - self._done
+        rest = f", about {duration(passed * left / self._done)} left" if self._done > 0 else ""
+        return f"{self._done / self._total:.1%} after {duration(passed)}{rest}"
+
+    def close(self) -> None:
+        """Print how long the work took, if that was long."""
+        passed = monotonic() - self._start
+        if passed >= (FIRST_LINE if self._total else EVERY):
+            say(f"{self._description}: done in {duration(passed)}", show=True)
 
 
 def duration(seconds: float) -> str:

@@ -23,7 +23,7 @@ from rltools.ablation._folder import (
     write_visited,
 )
 from rltools.ablation._measuring import Measuring
-from rltools.ablation._players import SUMMARY, Groups, find_players
+from rltools.ablation._players import Groups, find_players
 from rltools.ablation._run import Setting
 from rltools.ablation._stages import (
     measure_coalitions,
@@ -39,6 +39,7 @@ from rltools.explanation.references import draw_visited
 from rltools.policies.base import Policy, check_is_policy
 from rltools.policies.bounds import Bounds, check_bounds
 from rltools.recording import Recording
+from rltools.recording.attribution import VARIABLES
 from rltools.rollout import record
 from rltools.rollout.env_check import environment_of, examine
 from rltools.rollout.settings import STEP_LIMIT
@@ -61,7 +62,7 @@ def ablate(
     second: str | None = "mean",
     seeds: int = 16,
     most: int = 128,
-    groups: Groups = SUMMARY,
+    groups: Groups = VARIABLES,
     coalitions: bool = False,
     leave_out: bool | float = False,
     directory: str | Path | None = None,
@@ -92,8 +93,10 @@ def ablate(
             changes with it is not certain. None runs none.
         seeds: how many seeds each feature is hidden at.
         most: up to how many seeds the leaders are raced at.
-        groups: what is hidden together: "summary", an element of a vector with all its lags, a choice, an entry of a
-            Dict, a region of an image; "features", every element, choice and region; or `{name: [feature, ...]}`.
+        groups: what is hidden together: "variables", which a summary ranks too: an element of a vector with all its
+            lags, a choice, or each factor of one that the environment's card decodes, an entry of a Dict, a region of
+            an observation that is an image; "features", every element, choice, factor and region; or
+            `{name: [feature, ...]}`.
         coalitions: also measure sets of features: outcome Shapley values, interactions and curves. All sets of up to 8
             features; beyond, the sets along pairs of random orders, twice as many as seeds.
         leave_out: also search the largest set of features that can be replaced together for less than a part of the
@@ -264,8 +267,7 @@ def _measuring(
         seal = write_spec(folder, spec)
         visited = read_visited(folder, players.size, recording.seal, seal)
         if visited is None:
-            states = policy.encode(drawn).numpy(force=True)
-            visited = states.reshape(len(states), -1)
+            visited = players.decode(policy.encode(drawn).numpy(force=True))
             write_visited(folder, visited, recording.seal, seal)
         rollouts = read_batches(folder, spec, batch_identity(folder, recording.seal, seal))
         setting = Setting(policy, environment, players, Visited(visited), spec.seed, spec.max_steps, num_envs)

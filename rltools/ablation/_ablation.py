@@ -34,11 +34,12 @@ from rltools.ablation._folder import (
     read_spec,
 )
 from rltools.ablation._losses import Losses, losses_of
-from rltools.ablation._players import SUMMARY, find_players
+from rltools.ablation._players import OLDER, find_players, players_named
 from rltools.ablation._rollouts import Rollouts
 from rltools.ablation._verdicts import Verdict, judge
 from rltools.errors import ArgumentError, CorruptError, RecordingError, UnknownNameError
 from rltools.recording import Recording
+from rltools.recording.attribution import VARIABLES
 from rltools.recording.seal import warn_of_damage
 from rltools.stats import Interval, across
 
@@ -62,7 +63,8 @@ class Ablation:
 
     Attributes:
         spec: the settings, and the names of the players.
-        positions: of each player's elements in the encoded observation, int64 in row-major order.
+        positions: of each player's elements in the encoded observation, int64 in row-major order; its choices are
+            decoded into factors, where the environment's card has any.
         rollouts: all episodes.
         directory: the folder of the files; None if there is none.
         keep_alive: an object that must live as long as the ablation, such as its recording in a temporary folder.
@@ -266,7 +268,12 @@ def ablations(recording: Recording) -> tuple[Ablation, ...]:
 def _precedence(ablation: Ablation) -> tuple[bool, bool, int, str]:
     """What sorts ablations; nothing that copying a folder changes."""
     spec = ablation.spec
-    return spec.replace != DEFAULT_REPLACEMENT, spec.groups != SUMMARY, -len(ablation.rollouts), ablation.key
+    return (
+        spec.replace != DEFAULT_REPLACEMENT,
+        spec.groups not in (VARIABLES, OLDER),
+        -len(ablation.rollouts),
+        ablation.key,
+    )
 
 
 def open_ablation(recording: Recording, key: str | None = None) -> Ablation:
@@ -326,6 +333,8 @@ def positions_of(recording: Recording, spec: AblationSpec) -> tuple[np.ndarray, 
         CorruptError: the recording has other features than the ablation.
     """
     try:
+        if spec.groups == OLDER:
+            return players_named(recording.features, spec.players).positions
         players = find_players(recording.features, spec.groups)
     except (ArgumentError, UnknownNameError) as error:
         raise CorruptError(f"the players of the ablation {spec.key} do not exist in its recording: {error}") from error

@@ -46,7 +46,7 @@ class AblationSpec:
     Attributes:
         replace: the name of the main replacement.
         second: the name of the second one; "" for none.
-        groups: "summary", "features" or named groups; see `rltools.ablate`.
+        groups: "variables", "features" or named groups; see `rltools.ablate`.
         players: the names of the players.
         seed: from which the seeds of the episodes are derived.
         max_steps: the number of steps after which an episode is ended.

@@ -8,12 +8,17 @@ from typing import Any
 
 import numpy as np
 
+from rltools._util.discovery import unknown
 from rltools._util.short_repr import short_repr
 from rltools.errors import ArgumentError
+from rltools.recording.attribution import VARIABLES
 from rltools.spaces import Features
-from rltools.spaces.parts import without_lag
+from rltools.spaces.factors import decode, encode
+from rltools.spaces.layout import Rows
+from rltools.spaces.variables import DETAILS
 
-SUMMARY, FEATURES = "summary", "features"
+FEATURES, OLDER = "features", "summary"
+"""`groups`, beside `VARIABLES`; the older name is that of files in which an image in a Dict was hidden by regions."""
 Groups = str | Mapping[str, Sequence[str]]
 
 
@@ -23,15 +28,21 @@ class Players:
 
     Attributes:
         names: one per player.
-        positions: of each player's elements, int64 in row-major order.
-        size: how many elements an encoded observation has.
+        positions: of each player's elements, int64 in row-major order, in an encoded observation whose choices are
+            decoded into their factors.
+        features: of the encoded observation.
     """
 
     names: tuple[str, ...]
     positions: tuple[np.ndarray, ...]
-    size: int
+    features: Features
 
     __repr__ = short_repr
+
+    @property
+    def size(self) -> int:
+        """How many elements a decoded observation has."""
+        return self.features.decoded.size
 
     def mask(self, hidden: Sequence[int]) -> np.ndarray:
         """The elements of some players, bool `[element]`."""
@@ -40,53 +51,56 @@ class Players:
             mask[self.positions[player]] = True
         return mask
 
+    def decode(self, x: np.ndarray) -> np.ndarray:
+        """Encoded observations `[row, *feature]` -> decoded ones `[row, element]`."""
+        decoded: np.ndarray = decode(self.features, x).reshape(len(x), self.size)
+        return decoded
+
+    def encode(self, x: np.ndarray) -> np.ndarray:
+        """Decoded observations `[row, element]` -> encoded ones `[row, *feature]`."""
+        encoded: np.ndarray = encode(self.features, x).reshape(len(x), *self.features.shape)
+        return encoded
+
 
 def find_players(features: Features, groups: Groups) -> Players:
-    """The players of an observation.
+    """The players of an observation: the variables that a summary ranks, under the same names.
 
     Args:
         features: of the encoded observation.
-        groups: "summary": an element of a vector with all its lags, a choice, an entry of a Dict or Tuple, a region of
-            an image. "features": every element, a choice and a region alike. Or `{name: [feature, ...]}`: these
-            groups, and every other one as in "summary".
+        groups: "variables": an element of a vector with all its lags, a choice or each factor that a card decodes it
+            to, an entry of a Dict or Tuple, a region of an observation that is an image alone. "features": every
+            element, a choice or factor and a region alike. Or `{name: [feature, ...]}`: these groups, and every other
+            one as in "variables".
 
     Raises:
         ArgumentError: the groups are something else, a feature is in two of them, or there is nothing to hide.
         UnknownNameError: no feature has this name.
     """
-    if not isinstance(groups, Mapping) and not (isinstance(groups, str) and groups in (SUMMARY, FEATURES)):
-        raise ArgumentError(f"groups is {groups!r:.80}; it must be 'summary', 'features' or {{name: [feature, ...]}}")
+    if not isinstance(groups, Mapping) and not (isinstance(groups, str) and groups in (VARIABLES, FEATURES)):
+        raise ArgumentError(f"groups is {groups!r:.80}; it must be 'variables', 'features' or {{name: [feature, ...]}}")
+    decoded = features.decoded
     if isinstance(groups, Mapping):
-        rows = _with_groups(features, _variables(features), groups)
+        rows = _with_groups(decoded, decoded.variables(), groups)
+    elif groups == FEATURES:  # the channels and lags of a region are one
+        rows = decoded.groups(merged=True, separated=("y", "x"))
     else:
-        rows = _elements(features) if groups == FEATURES else _variables(features)
+        rows = decoded.variables()
     if not rows:
         raise ArgumentError("the observation has no numbers or choices, so there is nothing to hide from the policy")
-    return Players(tuple(name for name, _ in rows), tuple(positions for _, positions in rows), features.size)
+    return Players(tuple(name for name, _ in rows), tuple(positions for _, positions in rows), features)
 
 
-Rows = list[tuple[str, np.ndarray]]
+def players_named(features: Features, names: Sequence[str]) -> Players:
+    """The players with these names, at whatever level of detail; for older files.
 
-
-def _elements(features: Features) -> Rows:
-    """Every element, choice and region; the channels and lags of a region are one."""
-    return features.groups(merged=True, separated=("y", "x"))
-
-
-def _variables(features: Features) -> Rows:
-    """The same with the entries of a Dict or Tuple, and the lags of a feature, as one."""
-    entries = {
-        element: part.leaf.name
-        for part in features.parts
-        if features.is_nested and not part.is_image and part.leaf.kind != "choice"
-        for element in range(part.start, part.stop)
-    }
-    merged: dict[str, list[np.ndarray]] = {}
-    for name, positions in _elements(features):
-        first = int(positions[0])
-        variable = entries.get(first) or without_lag(name, int(features.lags[first]))
-        merged.setdefault(variable, []).append(positions)
-    return [(name, np.sort(np.concatenate(positions))) for name, positions in merged.items()]
+    Raises:
+        UnknownNameError: there is none of a name.
+    """
+    by_name = {name: elements for detail in DETAILS for name, elements in features.decoded.variables(detail)}
+    for name in names:
+        if name not in by_name:
+            raise unknown("player", name, by_name)
+    return Players(tuple(names), tuple(by_name[name] for name in names), features)
 
 
 def _with_groups(features: Features, rows: Rows, groups: Mapping[str, Any]) -> Rows:

@@ -50,7 +50,8 @@ class Replacing:
             self._begin(numbers)
         with torch.no_grad():
             encoded = policy.encode(running.observations.batch(running.slots))
-            x = self._replaced(encoded.reshape(len(numbers), -1).numpy(force=True), running)
+            x = self._players.decode(encoded.numpy(force=True))
+            x = self._players.encode(self._replaced(x, running))
             return _decisions(policy, torch.from_numpy(x).to(policy.device).reshape(encoded.shape), running)
 
     def _begin(self, numbers: list[int]) -> None:

@@ -155,7 +155,13 @@ class NoFiles(EpisodeWriter):
     def write(self, columns: Mapping[str, np.ndarray], frames: list[bytes]) -> None:
         """Drop a block of steps."""
 
-    def finish(self, outcome: Outcome, final_observation: Mapping[str, Any] | None, frames_per_second: float) -> None:
+    def finish(
+        self,
+        outcome: Outcome,
+        final_observation: Mapping[str, Any] | None,
+        frames_per_second: float,
+        final_value: float | None = None,
+    ) -> None:
         """Write nothing."""
 
     def abandon(self) -> None:

@@ -13,7 +13,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from rltools._util.discovery import load_member, load_offered, modules_in, origin, others, refused, unknown
-from rltools.attributions._support.units import Unit, in_network_units, is_control, is_per_feature_unit, is_share
+from rltools.attributions._support.units import (
+    Unit,
+    in_network_units,
+    is_control,
+    is_one_sided,
+    is_per_feature_unit,
+    is_share,
+)
 from rltools.errors import ArgumentError, MethodError, PluginError
 
 if TYPE_CHECKING:
@@ -29,6 +36,7 @@ __all__ = [
     "find_method",
     "in_network_units",
     "is_control",
+    "is_one_sided",
     "is_per_feature_unit",
     "is_share",
     "method",

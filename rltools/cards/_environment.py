@@ -109,6 +109,18 @@ class Element(Card):
     range: Annotated[tuple[float | None, float | None], Field(strict=False)] = (None, None)
 
 
+class ObjectCodes(Card):
+    """The codes in a channel of an image that say what is in each cell.
+
+    Attributes:
+        channel: which of the image's channels holds the codes.
+        names: what each code means, from 0 on.
+    """
+
+    channel: Text
+    names: Annotated[tuple[Text, ...], Field(strict=False, min_length=1)]
+
+
 class ImageObservation(Card):
     """An observation that is an image.
 
@@ -117,6 +129,7 @@ class ImageObservation(Card):
         channels: what each channel holds.
         meaning: what the image shows.
         range: of a pixel.
+        objects: the codes of what is in each cell, if one of the channels holds such codes.
     """
 
     layout: (
@@ -126,6 +139,15 @@ class ImageObservation(Card):
     channels: Annotated[tuple[Text, ...], Field(strict=False, min_length=1)]
     meaning: Text
     range: Annotated[tuple[float | None, float | None], Field(strict=False)] = (None, None)
+    objects: ObjectCodes | None = None
+
+    @model_validator(mode="after")
+    def _codes_in_a_channel(self) -> Self:
+        if self.objects is not None and ("channel" not in self.layout or self.objects.channel not in self.channels):
+            raise ValueError(
+                f"objects are in the channel {self.objects.channel!r}, which is none of {', '.join(self.channels)}"
+            )
+        return self
 
 
 class Factor(Card):

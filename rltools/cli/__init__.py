@@ -110,11 +110,12 @@ def _working_directory_exists() -> bool:
 
 def _print_error(message: str, code: int) -> int:
     """Print a message on standard error, if there is any, and return the exit code."""
-    from rltools._util.console import say_each
+    from rltools._util.console import say
+    from rltools.cli.screen import wrapped_error
 
     if message and sys.stderr is not None:
         try:
-            say_each(f"rltools: {message}", error=True)
+            say(*wrapped_error(f"rltools: {message}"), error=True)
         except OSError:
             return code  # standard error cannot be written to either
     return code
@@ -164,6 +165,7 @@ def _warning_printer() -> Callable[..., None]:
     """
     from rltools._util.console import say
     from rltools.cli.options import message_with_options
+    from rltools.cli.screen import wrapped_error
 
     printed = set()
 
@@ -171,6 +173,6 @@ def _warning_printer() -> Callable[..., None]:
         text = _one_line(message if isinstance(message, str) else message_with_options(message))
         if category.__module__.startswith("rltools") and text not in printed:
             printed.add(text)
-            say(f"rltools: {text}", error=True)
+            say(*wrapped_error(f"rltools: {text}"), error=True)
 
     return show

@@ -18,6 +18,12 @@ from rltools.errors import ArgumentError, message_of
 RUN_FOLDER = "runs/AGENT; for a model without a card runs/FOLDER-NAME-SHA256 of its file"
 
 Agent = Annotated[str, typer.Argument(help="An agent's name, a model's .zip, a run folder of rl-zoo, or hf:ORG/NAME.")]
+RecordedAgent = Annotated[
+    str | None,
+    typer.Argument(
+        help="The agent that was recorded.", show_default="the reference agent of this name, if it is the same file"
+    ),
+]
 Run = Annotated[Path, typer.Argument(help="The folder of a recording, for instance runs/lunarlander-ppo.")]
 ExperimentFolder = Annotated[
     Path, typer.Argument(help="The folder of an experiment's results, for instance runs/lunarlander.")
@@ -81,6 +87,14 @@ def _references_option(methods: str, default: str) -> Any:
 
 References = Annotated[int | None, _references_option("shapley and similar methods", "8")]
 AnalysisReferences = Annotated[int | None, _references_option("the methods that need them", "32")]
+AnalysisWindow = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        metavar="N",
+        help="For a recurrent policy: also explain this many past observations through its state (default 8; 0: none).",
+    ),
+]
 Window = Annotated[
     int,
     typer.Option(
@@ -164,7 +178,9 @@ Trust = Annotated[
 ]
 RunOut = Annotated[Path | None, typer.Option(help="Folder of the run.", show_default=RUN_FOLDER)]
 PlotOut = Annotated[Path | None, typer.Option(help="Path of the plot.", show_default="RUN/plots/NAME-OPTIONS.png")]
-PageOut = Annotated[Path | None, typer.Option(help="Path of the page.", show_default="RUN/replays/episode-NUMBER.html")]
+PageOut = Annotated[
+    Path | None, typer.Option(help="Path of the page.", show_default="episode-NUMBER.html in RUN/replays")
+]
 OtherRun = Annotated[
     Path | None, typer.Option(help="Folder of another agent's recording in the same environment, from the same seeds.")
 ]
@@ -235,8 +251,8 @@ def parameters(texts: list[str] | None) -> dict[str, Any]:
     Raises:
         ArgumentError: a text is not NAME=VALUE, or its name is repeated or no parameter of a method.
 
-    >>> parameters(["permutations=64", "groups=summary"])
-    {'permutations': 64, 'groups': 'summary'}
+    >>> parameters(["permutations=64", "groups=variables"])
+    {'permutations': 64, 'groups': 'variables'}
     """
     values: dict[str, Any] = {}
     for text in texts or ():

@@ -16,6 +16,7 @@ from rltools.ablation import ablate, ablations, find_players
 from rltools.errors import RltoolsError, RltoolsWarning
 from rltools.policies.bounds import Bounds
 from rltools.recording import Recording
+from rltools.recording.attribution import VARIABLES
 from rltools.rollout import record
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def ablate_in_time(
             return ablate(policy, recording, env, seeds=seeds, most=raced, bounds=bounds, progress=progress), ""
         lengths = [outcome.steps for outcome in recording.readable_outcomes() if not outcome.fault]
         steps = sum(lengths) / len(lengths) if lengths else 0.0
-        players = len(find_players(recording.features, "summary").names)
+        players = len(find_players(recording.features, VARIABLES).names)
         slow = recorded_in > LONG and steps > 0
         per_step = recorded_in / sum(lengths) if slow else _seconds_per_step(policy, recording, env, bounds)
         work = fitting_work(steps, players, per_step, seconds, seeds)

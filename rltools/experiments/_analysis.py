@@ -7,9 +7,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rltools.pages.measured import Measured, measured
+from rltools.pages.answer import Answer, answer_of
+from rltools.pages.measured import Measured
 from rltools.recording import Recording
-from rltools.summary import Caveat, Finding, Summary, find_decision
+from rltools.summary import Caveat, Finding, Summary
 
 if TYPE_CHECKING:
     from rltools.ablation import Ablation
@@ -36,24 +37,20 @@ class Analysis:
     ablation: Ablation | None = None
     unmeasured: str = ""
 
+    @cached_property
+    def answer(self) -> Answer:
+        """The statements in their order, as page, terminal and notebook show them."""
+        return answer_of(self.recording, first=self.summary.key, ablation=self.ablation, unmeasured=self.unmeasured)
+
     @property
     def findings(self) -> tuple[Finding | Caveat, ...]:
-        """What was measured, then how the decision changes, then what moves the score; `str` of each is a sentence."""
-        decisions = () if self.decisions is None else find_decision(self.decisions)
-        gathered = self.measured
-        if gathered is None:
-            caveat, findings = Caveat("not_measured", text=self.unmeasured), self.summary.findings
-            own = 0 if decisions else 1 + (len(findings) > 1 and findings[1].kind == "next")
-            return (*decisions, *findings[:own], caveat, *findings[own:])
-        return (*gathered.findings, *gathered.trust, *decisions, *self.summary.findings)
+        """What page and terminal say, in the same order; `str` of each is a sentence."""
+        return self.answer.findings
 
-    @cached_property
+    @property
     def measured(self) -> Measured | None:
         """What was measured beside what attributions say; None if nothing was."""
-        if self.ablation is None:
-            return None
-        summaries = [self.summary] if self.decisions is None else [self.decisions, self.summary]
-        return measured(self.recording, summaries, self.ablation)
+        return self.answer.measured
 
     def __repr__(self) -> str:
         """The first finding, and the path of the page."""
@@ -63,4 +60,4 @@ class Analysis:
         """The HTML that notebooks display."""
         from rltools.pages.notebook import analysis_html
 
-        return analysis_html(self.summary, self.findings, self.page, self.measured)
+        return analysis_html(self.answer, self.page)

@@ -163,8 +163,10 @@ def ablation_of(job: Job, recording: Recording) -> Ablation | None:
 def _report(job: Job, cell: Cell, run: Run, threads: int | None, progress: bool) -> dict[str, Any]:
     recording = recording_of(job, run)
     median = [outcome.number for outcome in notable(recording.readable_outcomes())[:1]]
-    replay_episodes(recording, median, environment_of_plan(job.plan), modules=job.modules, progress=progress)
-    write_report(recording, commands=(command(job, [recording]),))
+    replay_episodes(
+        recording, median, environment_of_plan(job.plan), modules=job.modules, progress=progress, report=True
+    )
+    write_report(recording, commands=(command(job, [recording]),), experiment=job.plan.description)
     return {}
 
 

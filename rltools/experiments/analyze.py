@@ -5,24 +5,25 @@ from __future__ import annotations
 import shlex
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from rltools._util.limits import MAX_EPISODES, MAX_REFERENCES, MAX_SEED, check_count
-from rltools._util.progress import say
+from rltools._util.limits import MAX_EPISODES, MAX_REFERENCES, MAX_SEED, MAX_WINDOW, check_count
+from rltools._util.progress import say, stage
 from rltools.attributions import find_method
 from rltools.envs import import_modules
 from rltools.errors import ArgumentError, RltoolsWarning, TooCostlyError
 from rltools.experiments._ablate_in_time import ablate_in_time
 from rltools.experiments._analysis import Analysis
 from rltools.explanation import Plan, explain, plan_explaining
-from rltools.explanation.spec import SUMMARY
 from rltools.pages.replay import replay_episodes
 from rltools.pages.report import write_report
 from rltools.policies.bounds import Bounds
 from rltools.policies.load import load_policy
 from rltools.recording import Outcome, Recording, notable_episodes
+from rltools.recording.attribution import VARIABLES
 from rltools.recording.folders import RUNS, run_name
 from rltools.rollout import record
 from rltools.summary import summarize
@@ -61,6 +62,7 @@ def analyze(
     method: str | None = None,
     target: str | None = None,
     references: int | None = None,
+    window: int | None = None,
     seconds: float = SECONDS,
     ablate: bool = True,
     seeds: int = SEEDS,
@@ -79,10 +81,11 @@ def analyze(
     What the return is without each feature is measured first, in whole episodes in which the policy does not see it;
     see `rltools.ablate`. If that is not possible, a warning and the page say why.
 
-    The main method is exact Shapley values for up to 12 features, and integrated gradients beyond. The gradients of
-    the chosen action's raw score and of the default target are always computed, and so is how often the decision
+    The main method is exact Shapley values for up to 12 features, or where choices decode into up to 12 factors, which
+    only methods that replace can tell apart; and integrated gradients beyond. The gradients of the chosen action's raw
+    score and of the default target are always computed, and so is how often the decision
     changes when a feature takes its value in another visited state. For a recurrent policy, the gradient is also taken
-    through its state, over the last 8 observations. The episodes of median, lowest and highest return get replays.
+    through its state, over the last observations. The episodes of median, lowest and highest return get replays.
 
     Args:
         source: see `load_policy`.
@@ -93,6 +96,8 @@ def analyze(
         target: the target of the main method; None is "centered:chosen" for discrete actions and "action:all" for
             others.
         references: number of visited states that methods with references compare with; None is 32.
+        window: over how many of the last observations a recurrent policy is also explained, through its state, which
+            says how much it remembers; None is 8, and 0 leaves that out.
         seconds: about how long each method may take, as measured before it starts; if all steps would take longer, an
             even sample of them is explained, and the page says so. An attribution that is in the folder already is
             continued with the steps it was started with; `overwrite` starts anew.
@@ -136,8 +141,10 @@ def analyze(
         check_count("references", references, most=MAX_REFERENCES)
     import_modules(modules)
     trusted = [trust] if isinstance(trust, str) else None if trust is None else list(trust)
-    policy = load_policy(source, env, normalize=normalize, trust=trusted, bounds=bounds)
-    main_method = method or ("shapley" if policy.features.size <= EXACT_FEATURES else "integrated_gradients")
+    with stage("load the policy", show=progress):
+        policy = load_policy(source, env, normalize=normalize, trust=trusted, bounds=bounds)
+    lags = _lags(policy, window)
+    main_method = method or _main_method(policy)
     main_target = str(fitting_target(main_method, find_method(main_method).needs, target, policy))
     # Checked before recording, which can take hours.
     pairs = [(find_method(name).name, target_name) for name, target_name in specs(policy, main_method, main_target)]
@@ -169,12 +176,13 @@ def analyze(
         )
     attributions = [
         {"method": name, "target": target_name, "references": references or COMPARED}
-        | ({"groups": SUMMARY} if name == DECISION else {})
+        | ({"groups": VARIABLES} if name == DECISION or _by_factors(policy, name) else {})
         for name, target_name in pairs
     ]
-    if policy.state_size:
-        attributions.append({"method": "gradient", "target": str(default_target(policy)), "window": WINDOW})
-    plans = list(_plans(recording, policy, attributions, main_method, seconds, threads, progress=progress))
+    if lags:
+        attributions.append({"method": "gradient", "target": str(default_target(policy)), "window": lags})
+    with stage("plan what to explain", show=progress):
+        plans = list(_plans(recording, policy, attributions, main_method, seconds, threads, progress=progress))
     for settings, plan in plans:
         recording = explain(recording, policy, every=plan.every, threads=threads, progress=progress, **settings)
     options = {
@@ -184,6 +192,7 @@ def analyze(
         "method": method,
         "target": target,
         "references": references,
+        "window": window,
         "seconds": None if seconds == SECONDS else seconds,
         "seeds": None if seeds == SEEDS or not ablate else seeds,
         "normalize": normalize,
@@ -203,17 +212,49 @@ def analyze(
         ]
     )
     numbers = [outcome.number for outcome in notable(recording.readable_outcomes())]
-    try:
-        replay_episodes(recording, numbers, env, frames=frames, modules=modules, progress=progress)
-    except Exception:  # rendering can fail, and the numbers are complete; an interrupt, though, writes no page
-        write_report(recording if frames else recording.without_frames(), commands=(command,), unmeasured=unmeasured)
-        raise
-    page = write_report(recording if frames else recording.without_frames(), commands=(command,), unmeasured=unmeasured)
-    summary = summarize(recording, method=main_method, target=main_target, merged=main_method == DECISION)
+    summary = summarize(recording, method=main_method, target=main_target)
     decisions = None
     if main_method != DECISION and any(settings["method"] == DECISION for settings, _ in plans):
-        decisions = summarize(recording, method=DECISION, merged=True)
-    return Analysis(recording, summary, page, decisions, ablation, unmeasured)
+        decisions = summarize(recording, method=DECISION)
+    analysis = Analysis(recording, summary, folder / "index.html", decisions, ablation, unmeasured)
+
+    def write() -> Path:
+        source_of_page = recording if frames else recording.without_frames()
+        with stage(f"write the page of {policy.source.name}", show=progress):
+            return write_report(source_of_page, commands=(command,), unmeasured=unmeasured, answer=analysis.answer)
+
+    try:
+        with stage("write the replays", show=progress):
+            replay_episodes(recording, numbers, env, frames=frames, modules=modules, progress=progress, report=True)
+    except Exception:  # rendering can fail, and the numbers are complete; an interrupt, though, writes no page
+        write()
+        raise
+    return replace(analysis, page=write())
+
+
+def _lags(policy: Policy, window: int | None) -> int:
+    """Over how many observations a recurrent policy is explained; 0 for others.
+
+    Raises:
+        ArgumentError: a window for a policy that is not recurrent.
+    """
+    if window is not None:
+        check_count("window", window, least=0, most=MAX_WINDOW)
+    if window and not policy.state_size:
+        raise ArgumentError(f"window is {window}, and {policy.source.name} is not recurrent; leave it out")
+    return (WINDOW if window is None else window) if policy.state_size else 0
+
+
+def _main_method(policy: Policy) -> str:
+    """Exact Shapley values where that is possible, by factors of choices where a card has any."""
+    features = policy.features
+    few = len(features.decoded.variables()) <= EXACT_FEATURES and any(features.factors)
+    return "shapley" if few or features.size <= EXACT_FEATURES else "integrated_gradients"
+
+
+def _by_factors(policy: Policy, method: str) -> bool:
+    """Whether a method explains choices by their factors: it takes groups, and a card decodes a choice."""
+    return any(policy.features.factors) and "groups" in find_method(method).defaults
 
 
 def _options(options: dict[str, Any]) -> list[str]:

@@ -28,10 +28,11 @@ from rltools.cards import Card, EnvironmentChoice, Text
 from rltools.cards.content import MAX_NAME, content_path, find_content, list_content
 from rltools.errors import ArgumentError, ConfigError, TargetError, UnknownNameError
 from rltools.experiments.zoo import ZOO
-from rltools.explanation.spec import SUMMARY, with_groups
+from rltools.explanation.spec import decodes, with_groups
 from rltools.metrics import find_metric
 from rltools.policies.base import Policy
 from rltools.recording import as_path
+from rltools.recording.attribution import VARIABLES
 from rltools.targets import fitting_target
 
 MAX_ENTRIES = 200
@@ -342,14 +343,16 @@ def _too_many(choice: MethodChoice, policy: Policy) -> str:
     """Why a method cannot take the features of an agent, grouped by its parameters; "" if it can."""
     method, features = find_method(choice.name), policy.features
     try:
-        settings = with_groups(method, method.settings(choice.parameters), features)
+        settings = method.settings(choice.parameters)
+        features = features.decoded if decodes(method, settings, features) else features
+        settings = with_groups(method, settings, features)
     except (ArgumentError, UnknownNameError) as error:
         return f"{method.name} of {policy.source.name}: {error}"
     players = method.count_parts(features.shape, features.dims, settings)
     if method.largest is None or players <= method.largest:
         return ""
-    n_groups = len(features.groups(merged=True))
-    fewer = f"{{groups: {SUMMARY}}}, which are {n_groups}" if n_groups <= method.largest else "groups of features"
+    n_groups = len(features.decoded.variables())
+    fewer = f"{{groups: {VARIABLES}}}, which are {n_groups}" if n_groups <= method.largest else "groups of features"
     grouped = f", or its parameters to {fewer}" if "groups" in method.defaults else ""
     return (
         f"{method.name} takes up to {method.largest} features, and {policy.source.name} observes {players}; set the "

@@ -12,8 +12,8 @@ from rltools.attributions import find_method
 from rltools.errors import ArgumentError
 from rltools.explanation.batches import explained_rows, most_copies
 from rltools.explanation.references import as_batch, encode_references, references_id
-from rltools.explanation.spec import separated_axes, with_groups
-from rltools.explanation.views import compiled
+from rltools.explanation.spec import decodes, separated_axes, with_groups
+from rltools.explanation.views import Decoded, compiled
 from rltools.policies.base import Context, Policy, check_is_policy, decide, decision_pass
 from rltools.policies.threads import compute_threads
 from rltools.recording import Attribution, AttributionSpec, recorded_leaves
@@ -86,9 +86,14 @@ def attribute(
     x = policy.encode(batch)
     with compute_threads(policy, len(x), threads):
         context = _decide(policy, batch, context or Context(), x, max_batch)
-    settings, identifier, states = implementation.settings(parameters), {}, None
+    settings, states = implementation.settings(parameters), None
+    identifier: dict[str, Any] = {}
+    if decodes(implementation, settings, policy.features):
+        policy, identifier, context = Decoded(policy), {"decoded": True}, replace(context, forward_pass=None)
+        x = policy.encode(batch)
     if references is not None and "references" in implementation.needs:
-        states, identifier = encode_references(policy, references), {"reference": references_id(references, seed=0)}
+        states = encode_references(policy, references)
+        identifier = {"reference": references_id(references, seed=0)} | identifier
     arguments = with_groups(implementation, settings, policy.features)
     explained = explained_rows(
         *(policy, implementation, parsed, x, context, states, arguments, max_batch),

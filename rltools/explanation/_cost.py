@@ -15,11 +15,12 @@ from rltools.attributions import Method
 from rltools.errors import RltoolsError
 from rltools.explanation._read import batches, needed_columns, recorded_context, recorded_inputs
 from rltools.explanation.batches import chunk_rows, explained_rows, most_copies
-from rltools.explanation.spec import SUMMARY, BoundSpec, with_groups
+from rltools.explanation.spec import BoundSpec, with_groups
 from rltools.explanation.views import Window
 from rltools.policies.base import Policy
 from rltools.policies.threads import row_work
 from rltools.recording import Recording
+from rltools.recording.attribution import VARIABLES
 
 LONG_ENOUGH = 0.3
 """Seconds after which a measurement is not repeated with more rows."""
@@ -149,7 +150,7 @@ def _changes(passes: Any, method: Method, references: int, settings: Mapping[str
     if "references" in method.needs and references > MANY_REFERENCES:
         yield passes(MANY_REFERENCES, settings), f"{MANY_REFERENCES} references instead of {references}"
     if "groups" in settings and settings["groups"] is None:
-        yield passes(references, {**settings, "groups": SUMMARY}), "groups=summary"
+        yield passes(references, {**settings, "groups": VARIABLES}), f"groups={VARIABLES}"
     for name, value in settings.items():
         if isinstance(value, int) and not isinstance(value, bool) and name != "seed" and value > 0:
             for other in {max(1, value // 4), 2 * value} - {value}:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from rltools.errors import CorruptError, MismatchError
-from rltools.explanation.views import Window
+from rltools.explanation.views import Window, observed_features
 from rltools.policies.base import Context, Policy, positions
 from rltools.recording import Recording, nested_observations, observation_column, recorded_leaves
 from rltools.recording.attribution import first_sampled
@@ -127,8 +127,7 @@ def needed_columns(recording: Recording, policy: Policy) -> tuple[str, ...]:
     Raises:
         MismatchError: the observations have other leaves, or recurrent states or action masks were not recorded.
     """
-    features = policy.policy.features if isinstance(policy, Window) else policy.features
-    needed = [observation_column(leaf) for leaf in recorded_leaves(features)]
+    needed = [observation_column(leaf) for leaf in recorded_leaves(observed_features(policy))]
     needed += ["action", "score"]
     needed += ["mask"] if policy.masked else []
     needed += ["state"] if policy.state_size else []
@@ -160,15 +159,16 @@ def recorded_context(policy: Policy, columns: Mapping[str, np.ndarray]) -> Conte
 
 def recorded_inputs(policy: Policy, columns: Mapping[str, np.ndarray]) -> torch.Tensor:
     """The encoded observations `[row, *feature]` of recorded rows; for windows `[row, lag, *feature]`."""
+    features = observed_features(policy)
     if not isinstance(policy, Window):
-        return policy.encode(nested_observations(columns, policy.features))
+        return policy.encode(nested_observations(columns, features))
     inner, rows = policy.policy, len(columns["score"])
-    leaves = recorded_leaves(inner.features)
+    leaves = recorded_leaves(features)
     flat = {
         name: columns[name].reshape(rows * policy.lags, *columns[name].shape[2:])
         for name in map(observation_column, leaves)
     }
-    x = inner.encode(nested_observations(flat, inner.features))
+    x = inner.encode(nested_observations(flat, features))
     return x.reshape(rows, policy.lags, *x.shape[1:])
 
 

@@ -55,7 +55,7 @@ def unseen_entries(
     flat = values.reshape(*values.shape[:2], size)
     flat = flat[np.isfinite(flat).all((1, 2))]
     zero = (flat == 0).all(0)  # [target, element]
-    groups = [group for _, group in spec.rows(policy.features) if zero[:, group].all(1).any()][:MAX_TESTED]
+    groups = [group for _, group in spec.rows(policy.features, "elements") if zero[:, group].all(1).any()][:MAX_TESTED]
     if not len(flat) or not groups:
         return ()
     count, others = FEWER_ROWS if size > LARGE else ROWS

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from rltools.errors import ArgumentError, CorruptError
+from rltools.explanation.views import observed_features
 from rltools.policies.base import Policy
 from rltools.recording import DamagedFileWarning, Recording, nested_observations, observation_column, recorded_leaves
 from rltools.recording.draws import ORIGIN
@@ -62,10 +63,11 @@ def as_batch(policy: Policy, observations: Any) -> Any:
     Raises:
         MismatchError: a leaf is missing.
     """
-    if not policy.features.leaves:
+    features = observed_features(policy)
+    if not features.leaves:
         array = as_array(observations)
-        return array[None] if array.ndim == len(policy.features.shape) else array
-    leaves = recorded_leaves(policy.features)
+        return array[None] if array.ndim == len(features.shape) else array
+    leaves = recorded_leaves(features)
     arrays = map_leaves(lambda _, values: as_array(values), observations, leaves)
     single = pick(arrays, leaves[0]).ndim == len(leaves[0].shape)
     return map_leaves(lambda _, values: values[None], arrays, leaves) if single else arrays

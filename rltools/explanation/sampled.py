@@ -18,7 +18,7 @@ from rltools.explanation._read import batches, check_same_policy, needed_columns
 from rltools.explanation.batches import explained_rows, most_copies
 from rltools.explanation.references import draw_visited
 from rltools.explanation.spec import with_groups
-from rltools.explanation.views import Window, in_units
+from rltools.explanation.views import Decoded, Window, in_units
 from rltools.policies.base import Context, Policy
 from rltools.recording import AttributionSpec, Recording
 from rltools.recording.parquet import read_columns
@@ -51,8 +51,9 @@ class SampledSteps:
 
 
 def view_for(policy: Policy, spec: AttributionSpec) -> Policy:
-    """The policy as an attribution explains it: in its units, and over its window."""
+    """The policy as an attribution explains it: in its units, by factors, and over its window."""
     policy = in_units(policy, spec.parameters.get("units", "environment"))
+    policy = Decoded(policy) if spec.decoded else policy
     return Window(policy, spec.window) if spec.window else policy
 
 

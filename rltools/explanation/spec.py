@@ -12,9 +12,10 @@ from rltools.attributions import Method, find_method
 from rltools.errors import ArgumentError, CorruptError
 from rltools.explanation.batches import check_passes
 from rltools.explanation.references import References, references_id
-from rltools.explanation.views import Units, Window, explained_unit, in_units
+from rltools.explanation.views import Decoded, Units, Window, explained_unit, in_units
 from rltools.policies.base import Policy
 from rltools.recording import AttributionSpec, Recording
+from rltools.recording.attribution import VARIABLES
 from rltools.recording.specs import folder_key, request_text, spec_path
 from rltools.spaces import Features
 from rltools.targets import Target, fitting_target, target_labels
@@ -63,13 +64,16 @@ def bind(
         TooCostlyError: a single step takes more passes through the network than any computer finishes.
     """
     policy = in_units(policy, units)
-    policy = Window(policy, window) if window else policy
     implementation = find_method(method)
+    decoded = decodes(implementation, parameters, recording.features)
+    policy = Decoded(policy, recording.features) if decoded else policy
+    policy = Window(policy, window) if window else policy
     parsed = fitting_target(method, implementation.needs, target, policy)
     seeds = {"seed": seed} if "seed" in implementation.defaults else {}
     settings = implementation.settings({**parameters, **seeds})
     compared = {"reference": references_id(references, seed)} if "references" in implementation.needs else {}
     view = ({"window": window} if window else {}) | ({"units": units} if units == "network" else {})
+    view |= {"decoded": True} if decoded else {}
     state = {"memory": "held"} if policy.state_size and not window else {}
     spec = AttributionSpec(
         method=method,
@@ -103,14 +107,16 @@ def check_folder(recording: Recording, key: str, spec: AttributionSpec) -> None:
         )
 
 
-SUMMARY = "summary"
+def decodes(method: Method, parameters: Mapping[str, Any], features: Features) -> bool:
+    """Whether a method explains choices by the factors that they combine: where these are its groups."""
+    return "groups" in method.defaults and parameters.get("groups") == VARIABLES and any(features.factors)
 
 
 def with_groups(method: Method, settings: dict[str, Any], features: Features) -> dict[str, Any]:
     """The settings as the method takes them: each group as the row-major positions of its elements.
 
-    Groups are `{name: [feature, ...]}`, where a feature that is in none is a group of its own, or "summary": the rows
-    of a summary, which are each choice, and each region and channel of an image.
+    Groups are `{name: [feature, ...]}`, where a feature that is in none is a group of its own, or "variables": those of
+    a summary, such as each choice or factor of one, each entry of a Dict, or each region of an image.
 
     Raises:
         ArgumentError: the groups are neither, or a feature is in two groups.
@@ -119,8 +125,8 @@ def with_groups(method: Method, settings: dict[str, Any], features: Features) ->
     groups = settings.get("groups")
     if "groups" not in method.defaults or groups is None:
         return settings
-    if groups == SUMMARY:
-        members = [positions for _, positions in features.groups(merged=True)]
+    if groups == VARIABLES:
+        members = [positions for _, positions in features.variables()]
     elif isinstance(groups, Mapping) and all(_are_names(names) for names in groups.values()):
         positions = {name: i for i, name in reversed(list(enumerate(features.names)))}  # the first of equal names
         members = [
@@ -128,7 +134,7 @@ def with_groups(method: Method, settings: dict[str, Any], features: Features) ->
             for names in groups.values()
         ]
     else:
-        raise ArgumentError(f"groups must be {{name: [feature, ...]}} or {SUMMARY!r}, not {groups!r}")
+        raise ArgumentError(f"groups must be {{name: [feature, ...]}} or {VARIABLES!r}, not {groups!r}")
     grouped = np.concatenate([np.zeros(0, np.int64), *members])
     twice = [features.names[i] for i in np.flatnonzero(np.bincount(grouped, minlength=features.size) > 1)]
     if twice or any(len(group) == 0 for group in members):

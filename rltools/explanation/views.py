@@ -1,4 +1,4 @@
-"""Defines views of a policy to explain: a window of observations, the network's own units, compiled heads."""
+"""Defines views of a policy to explain: a window of observations, factors of choices, the network's units."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from rltools.attributions import in_network_units
 from rltools.errors import ArgumentError
 from rltools.policies.base import Context, Policy, next_state
 from rltools.policies.view import PolicyView
+from rltools.spaces import Features
+from rltools.spaces.factors import decode, encode
 
 
 class Window(PolicyView):
@@ -74,6 +76,54 @@ class Window(PolicyView):
             unseen = torch.zeros(len(x), dtype=torch.bool) if context.before is None else context.before > lag
             state = torch.where(unseen.to(x.device)[:, None], state, after)
         return replace(context, state=state, before=None)
+
+
+class Decoded(PolicyView):
+    """A policy as a function of the factors that its choices combine, `x [batch, *decoded feature]`.
+
+    A choice that an environment's card decodes, such as the 500 states of Taxi, is one-hot by row, column, passenger
+    and destination instead. So each factor can be replaced alone, by that of another state.
+
+    Args:
+        policy: the policy.
+        features: of its observation, with factors; None for the policy's own.
+    """
+
+    module = None
+    """The network gets products of the inputs, so methods that look into its layers cannot follow a factor."""
+
+    def __init__(self, policy: Policy, features: Features | None = None) -> None:
+        super().__init__(policy)
+        self.observed = policy.features if features is None else features
+        self.features = self.observed.decoded
+
+    def around(self, policy: Policy) -> Decoded:
+        """The same factors of another policy."""
+        return Decoded(policy, self.observed)
+
+    def encode(self, observations: Any) -> Tensor:
+        """Observations `[batch, ...]` -> their factors one-hot."""
+        factors: Tensor = decode(self.observed, self.policy.encode(observations), torch)
+        return factors
+
+    def head(self, name: str, x: Tensor, context: Context) -> Tensor:
+        """`x [batch, *decoded feature]` -> `[batch, k]`, differentiable."""
+        return self.policy.head(name, encode(self.observed, x, torch), context)
+
+    def advance(self, x: Tensor, context: Context) -> Tensor:
+        """`x [batch, *decoded feature]` -> the state `[batch, state]` after it."""
+        return next_state(self.policy, encode(self.observed, x, torch), context)
+
+    def clipped(self, x: Tensor) -> Tensor | None:
+        """`x [batch, *decoded feature]` -> bool `[batch, *feature]`, the clipped elements of the observation."""
+        return _clipped(self.policy, encode(self.observed, x, torch))
+
+
+def observed_features(policy: Policy) -> Features:
+    """The features of a single observation as it is recorded, behind the views of a policy."""
+    while isinstance(policy, Window):
+        policy = policy.policy
+    return policy.observed if isinstance(policy, Decoded) else policy.features
 
 
 Units = Literal["environment", "network"]

@@ -51,9 +51,9 @@ def noise_stability(case: Case) -> Value:
     check_ordered(case)
     before = case.magnitudes(case.values())
     x, scale = case.sample.x, NOISE * case.input_std
-    for part in case.recording.features.parts:
+    for part in case.observed.parts:
         if part.leaf.kind == "choice":
-            scale.reshape(-1, case.recording.features.size)[:, part.start : part.stop] = 0
+            scale.reshape(-1, case.observed.size)[:, part.start : part.stop] = 0
     after = []
     for draw in range(DRAWS):
         noise = np.random.default_rng((case.seed, 3, draw)).normal(size=(len(x), scale.size)) * scale

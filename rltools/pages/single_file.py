@@ -1,6 +1,7 @@
 """Puts a page and its replays into one file, by rewriting the tags of the page.
 
-Pages mark elements that make sense only beside the other files of the folder with `data-single-file="omit"`.
+Pages mark elements that make sense only beside the other files of the folder with `data-single-file="omit"`, and say
+with `<template data-single-file="replay" data-file="..." data-title="...">` where a replay stands in a single file.
 """
 
 from __future__ import annotations
@@ -54,7 +55,10 @@ def export_report(folder: str | Path, path: str | Path | None = None, *, limit: 
     path = folder / "report.html" if path is None else Path(path)
     with os_errors_as(folder):
         page = index.read_text(encoding="utf-8")
-        single = _SingleFile(folder, limit - len(page.encode()))
+        replays = _Replays(folder, limit - len(page.encode()))
+        replays.feed(page)
+        replays.close()
+        single = _SingleFile(replays)
         single.feed(page)
         single.close()
     with os_errors_as(path.parent):
@@ -99,18 +103,49 @@ class _Rewriter(HTMLParser):
         self.write(f"<!{decl}>")
 
 
-class _SingleFile(_Rewriter):
-    """Rewrites a page without links to its folder, and with the pages of its iframes inside.
+class _Replays(HTMLParser):
+    """The replays that a page has a place for, as far as they fit.
 
     Args:
         folder: the folder of the page.
-        room: how many bytes the iframes may take.
+        room: how many bytes they may take.
     """
 
     def __init__(self, folder: Path, room: int) -> None:
         super().__init__()
         self._folder, self._room = folder, room
-        self._policies: list[str] = []
+        self.pages: dict[str, str] = {}
+        """The page of each replay by its file, as it is written into an attribute."""
+        self.policies: list[str] = []
+        self.notes: dict[str, str] = {}
+        """Why a replay is not there, by its file."""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        attributes = dict(attrs)
+        if tag != "template" or attributes.get("data-single-file") != "replay":
+            return
+        file = str(attributes.get("data-file") or "")
+        text = _page_in(self._folder, unquote(file))
+        if text is None:
+            self.notes[file] = "This replay no longer exists."
+            return
+        inside = text.replace("&", "&amp;").replace("'", "&#39;")
+        size = len(inside.encode())
+        if size > self._room:
+            self.notes[file] = f"Left out of this file because of its size, {size / 1e6:.0f} MB."
+            return
+        self._room -= size
+        self.pages[file] = inside
+        self.policies.append(_policy_of(text))
+
+
+class _SingleFile(_Rewriter):
+    """Rewrites a page without links to its folder, and with its replays inside."""
+
+    def __init__(self, replays: _Replays) -> None:
+        super().__init__()
+        self._replays = replays
+        self._policies: list[str] = list(replays.policies)
         self._policy_index: int | None = None
         """Position in `parts` of the content security policy."""
         self._omitted: list[str] = []
@@ -131,18 +166,16 @@ class _SingleFile(_Rewriter):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         attributes = dict(attrs)
-        if self._omitted or attributes.get("data-single-file") == "omit":
+        if self._omitted or attributes.get("data-single-file") == "omit" or tag == "iframe":
             if tag not in _VOID:
                 self._omitted.append(tag)
-        elif tag == "iframe" and attributes.get("src"):
-            self._write_frame(str(attributes["src"]), str(attributes.get("title") or ""))
+        elif tag == "template" and attributes.get("data-single-file") == "replay":
+            self._write_replay(str(attributes.get("data-file") or ""), str(attributes.get("data-title") or ""))
         elif tag == "a":
-            self._links.append(str(attributes.get("href", "")).startswith("#"))
-            if self._links[-1]:
-                super().handle_starttag(tag, attrs)
+            self._write_link(attrs)
         elif _is_policy(tag, attributes) and self._policy_index is None:
             self._policy_index = len(self.parts)
-            self._policies.append(str(attributes.get("content") or ""))
+            self._policies.insert(0, str(attributes.get("content") or ""))
             super().handle_starttag(tag, attrs)
         else:
             super().handle_starttag(tag, attrs)
@@ -154,24 +187,35 @@ class _SingleFile(_Rewriter):
         elif tag != "a" or not self._links or self._links.pop():
             super().handle_endtag(tag)
 
-    def _write_frame(self, address: str, title: str) -> None:
-        """Write an iframe with its page inside, or a note; the end tag is written when it is read."""
-        text = _page_in(self._folder, unquote(address))
-        if text is None:
-            self._write_note("This replay no longer exists.")
-            return
-        inside = text.replace("&", "&amp;").replace("'", "&#39;")
-        size = len(inside.encode())
-        if size > self._room:
-            self._write_note(f"Left out of this file because of its size, {size / 1e6:.0f} MB.")
-            return
-        self._room -= size
-        self._policies.append(_policy_of(text))
-        self.write(f'<iframe srcdoc=\'{inside}\' title="{html.escape(title)}" loading="lazy">')
+    def _write_link(self, attrs: list[tuple[str, str | None]]) -> None:
+        """Write a link within the page, or to a replay that is now within it; of others only the text stays."""
+        address = str(dict(attrs).get("href") or "")
+        file = address.partition("#")[0]
+        inside = file in self._replays.pages
+        self._links.append(inside or address.startswith("#"))
+        if inside:
+            others = [(name, value) for name, value in attrs if name != "href"]
+            written = "".join(f' {name}="{html.escape(value or "")}"' for name, value in others)
+            self.write(f'<a href="#{replay_id(file)}"{written}>')
+        elif self._links[-1]:
+            super().handle_starttag("a", attrs)
 
-    def _write_note(self, note: str) -> None:
-        self.write(f'<p class="note">{note}</p>')
-        self._omitted.append("iframe")  # until its end tag
+    def _write_replay(self, file: str, title: str) -> None:
+        """Write a replay with its page inside, or a note; the end tag of its place is left out."""
+        name, heading = html.escape(file), html.escape(title)
+        if note := self._replays.notes.get(file):
+            self.write(f'<p class="note">{note}</p>')
+        else:
+            self.write(
+                f'<details class="replay" id="{replay_id(file)}" data-file="{name}"><summary>{heading}</summary>'
+                f'<iframe srcdoc=\'{self._replays.pages[file]}\' title="{heading}" loading="lazy"></iframe></details>'
+            )
+        self._omitted.append("template")  # until its end tag
+
+
+def replay_id(file: str) -> str:
+    """The id of a replay within a page, by its file."""
+    return f"replay-{html.escape(Path(file).stem)}"
 
 
 class _FirstPolicy(HTMLParser):

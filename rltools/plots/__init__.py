@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from rltools.plots._decision import decision
     from rltools.plots._dependence import dependence
     from rltools.plots._episode_grid import episode_grid
+    from rltools.plots._filmstrip import filmstrip
     from rltools.plots._images import images
     from rltools.plots._importance import importance
     from rltools.plots._lags import lags
@@ -65,6 +66,7 @@ __all__ = [
     "decision",
     "dependence",
     "episode_grid",
+    "filmstrip",
     "find_plot",
     "images",
     "importance",

@@ -8,7 +8,8 @@ import numpy as np
 
 from rltools._util.text import listed, plural
 from rltools.plots.drawing.ablations import REACH, describe_ablation
-from rltools.plots.drawing.colors import GRAY, INK, MEASURED, OPPOSITE
+from rltools.plots.drawing.alt import tell
+from rltools.plots.drawing.colors import theme_color
 from rltools.plots.drawing.labels import amount, inches, plain, spread_apart
 from rltools.plots.drawing.line_labels import places_beside
 from rltools.plots.drawing.plot_info import Chapter, plot
@@ -37,7 +38,7 @@ _DATA_HEIGHT = 2.6
 _GAP = 0.12
 """Between both halves, as a part of the width of one."""
 _NAMES = {"best": "largest loss first", "random": "random orders", "reverse": "smallest loss first"}
-_COLORS = {"best": MEASURED, "random": GRAY, "reverse": OPPOSITE}
+_COLORS = {"best": "measured", "random": "muted", "reverse": "ink"}
 _LOOKS = {"best": "filled dots", "random": "dashed", "reverse": "open dots"}
 _MOST_MARKED = 24
 """The most points of a line that are marked."""
@@ -107,12 +108,23 @@ def ablation_curves(
     _draw_ends(axes, result, ends)
     missing = list(ORDERS)
     for start, curves, half in ((0.0, result.deletion, "hidden"), (shift, result.insertion, "shown")):
-        axes.text(start + count / 2, high, half, ha="center", va="top", color=INK, fontsize="small", fontweight="bold")
+        axes.text(
+            start + count / 2,
+            high,
+            half,
+            ha="center",
+            va="top",
+            color=theme_color("ink"),
+            fontsize="small",
+            fontweight="bold",
+        )
         left_out = _name_curves(axes, width, start, curves)
         missing = [name for name in missing if name in left_out]
     heading(axes, width, title, *notes, *(f"{_LOOKS[name]}: {_NAMES[name]}" for name in missing))
     _name_counts(axes, count, shift)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: amount(value)))
+    complete, none = (amount(float(result.deletion["best"].value[end])) for end in (0, -1))
+    tell(axes, f"mean return {complete} with all features shown, {none} with all hidden")
     return axes
 
 
@@ -157,7 +169,7 @@ def _limits(result: AblationCurves) -> tuple[float, float, bool]:
 
 
 def _draw_curve(axes: Axes, x: np.ndarray, curve: Interval, name: str) -> None:
-    color = _COLORS[name]
+    color = theme_color(_COLORS[name])
     marked = len(x) <= _MOST_MARKED + 1 and name != "random"
     axes.fill_between(x, curve.low, curve.high, color=color, alpha=0.18, linewidth=0, zorder=2)
     axes.plot(
@@ -168,7 +180,7 @@ def _draw_curve(axes: Axes, x: np.ndarray, curve: Interval, name: str) -> None:
         linestyle="--" if name == "random" else "-",
         marker="o" if marked else None,
         markersize=4,
-        markerfacecolor="white" if name == "reverse" else color,
+        markerfacecolor=theme_color("paper") if name == "reverse" else color,
         zorder=3,
     )
 
@@ -191,8 +203,10 @@ def _draw_ends(axes: Axes, result: AblationCurves, labels: list[str]) -> None:
     low, high = axes.get_ylim()
     heights = spread_apart([(end - low) / (high - low) for end in returns[: len(labels)]], [0.07] * len(labels))
     for end, label, height in zip(returns, labels, heights, strict=False):
-        axes.axhline(end, color=GRAY, linewidth=0.8, linestyle=":", zorder=1)
-        axes.text(1.01, height, label, transform=axes.transAxes, va="center", fontsize="small", color=GRAY)
+        axes.axhline(end, color=theme_color("muted"), linewidth=0.8, linestyle=":", zorder=1)
+        axes.text(
+            1.01, height, label, transform=axes.transAxes, va="center", fontsize="small", color=theme_color("muted")
+        )
 
 
 def _name_curves(axes: Axes, width: float, start: float, curves: dict[str, Interval]) -> list[str]:
@@ -222,8 +236,8 @@ def _name_curves(axes: Axes, width: float, start: float, curves: dict[str, Inter
             ha="center",
             va="center",
             fontsize="small",
-            color=GRAY if same else _COLORS[name],
-            path_effects=[withStroke(linewidth=2, foreground="white")],
+            color=theme_color("muted" if same else _COLORS[name]),
+            path_effects=[withStroke(linewidth=2, foreground=theme_color("paper"))],
             zorder=5,
         )
     return [name for name, place in zip(ORDERS, places, strict=False) if place is None]

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rltools._util.text import plural
-from rltools.plots.drawing.colors import GRAY, INK, signed_colors
-from rltools.plots.drawing.labels import inches, number, plain, set_y_labels
+from rltools._util.text import decimals_of, fixed, has_interval, plural
+from rltools.plots.drawing.alt import largest_text, tell
+from rltools.plots.drawing.colors import signed_colors, theme_color
+from rltools.plots.drawing.labels import inches, plain, set_y_labels
 from rltools.plots.drawing.legends import color_bar
 from rltools.plots.drawing.plot_info import Chapter, plot
+from rltools.plots.drawing.quantities import effect_words
+from rltools.plots.drawing.steps import link_dots, link_rows
 from rltools.plots.drawing.style import (
     DATA_INCHES,
     canvas,
@@ -22,23 +25,25 @@ from rltools.plots.drawing.style import (
     keep_spines,
     label_note,
     labels_of,
-    mark_feature,
     measure,
     set_x_label,
     strongest_label,
     top_note,
 )
-from rltools.summary import action_means, summarize
+from rltools.summary import Interval, action_means, explained_points, summarize
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.patches import Rectangle
 
     from rltools.recording import Recording
-    from rltools.summary import ActionMeans
+    from rltools.summary import ActionMeans, Points
 
 TOP = 10
 _MAX_LINES = 3
 """The most lines of a column's label."""
+_FAINT = 0.06
+"""Means below this part of the largest one are gray."""
 _CHARACTER_INCHES = 0.07
 """Width of a character of small text."""
 
@@ -99,16 +104,16 @@ def action_matrix(
     label_index = strongest_label(summary, label)
     order = [ranked.position for ranked in summary.top(top)]
     means = action_means(summary, label=label_index, standardized=quantity.scale is not None)
-    labels = labels_of(summary, order)
+    labels = labels_of(summary, order, units=False)
     below, rotation = _column_labels(means, DATA_INCHES)
     label_height = inches(below, points=8.3) if rotation else 0.0
-    axes, width = canvas(axes, 2.2 + 0.34 * max(len(order), 3) + label_height, 1.5 + inches(labels))
+    axes, width = canvas(axes, 2.2 + 0.34 * max(len(order), 3) + label_height, 1.3 + inches(labels))
     set_x_label(axes, width, "action taken" if means.per_action else _columns_label(means))
     keep_spines(axes)
     has_intervals = bool(np.isfinite(means.mean.low[:, order]).any())
     title = "What pushes towards each action" if means.per_action else "What moves each action"
     notes = (
-        f"{quantity.name} on {plain(summary.labels[label_index] if means.per_action else summary.target, 30)}",
+        effect_words(quantity, summary.labels[label_index] if means.per_action else summary.target),
         label_note(summary, label) if means.per_action else "",
         top_note(len(order), len(summary.features)),
         _omitted_note(means),
@@ -120,19 +125,20 @@ def action_matrix(
         return axes
     values = means.mean.value[:, order].T
     largest = float(np.abs(values).max()) or 1.0
-    _draw_cells(axes, values, largest, width / len(means.columns))
+    ends = Interval(values, means.mean.low[:, order].T, means.mean.high[:, order].T)
+    cells = _draw_cells(axes, ends, largest, width / len(means.columns))
+    if means.per_action:
+        points = explained_points(recording, summary.key, label=label_index, scale=quantity.scale)
+        _link(cells, points, means, order)
+    link_rows(axes, [summary.features[position] for position in order])
     if has_intervals:
         _hatch(axes, means.uncertain[:, order].T)
-    color_bar(axes, signed_colors(), (-largest, largest), f"mean {quantity.name} ({quantity.unit})")
+    color_bar(axes, signed_colors(), (-largest, largest), f"mean of the {quantity.name},\nin {quantity.unit}")
     columns, rotation = _column_labels(means, width)
     axes.set_xticks(range(len(columns)), labels=columns, rotation=rotation, fontsize="small", parse_math=False)
     set_y_labels(axes, labels)
-    # A gap separates the marks beside the names from the cells, whose colors have another meaning.
-    axes.set_xlim(-0.5 - 0.1 * len(means.columns) / width, len(means.columns) - 0.5)
-    for row, position in enumerate(order):
-        mark_feature(axes, row, position)
     axes.tick_params(length=0)
-    axes.tick_params(axis="y", pad=8)
+    tell(axes, largest_text(values, labels, [f"at {column.splitlines()[0]}" for column in columns], "mean"))
     return axes
 
 
@@ -147,39 +153,62 @@ def _omitted_note(means: ActionMeans) -> str:
     return ", ".join(filter(None, (rarer, never)))
 
 
-def _draw_cells(axes: Axes, values: np.ndarray, largest: float, cell_width: float) -> None:
-    """Draw the colors, and the numbers if they fit into `cell_width` inches."""
-    colors = signed_colors()
-    # Not aspect="equal": the cells fill the axes.
-    axes.imshow(values, aspect="auto", cmap=colors, vmin=-largest, vmax=largest, interpolation="nearest")
-    axes.set_xticks(np.arange(values.shape[1] + 1) - 0.5, minor=True)
-    axes.set_yticks(np.arange(values.shape[0] + 1) - 0.5, minor=True)
-    axes.grid(which="minor", color="white", linewidth=1.5)
-    axes.tick_params(which="minor", length=0)
-    texts = [[_cell_text(value, largest) for value in row] for row in values.tolist()]
+def _draw_cells(axes: Axes, means: Interval, largest: float, cell_width: float) -> dict[tuple[int, ...], Rectangle]:
+    """Draw the colors, and the numbers if they fit into `cell_width` inches; those that hardly matter in gray.
+
+    Returns the cells by row and column.
+    """
+    from matplotlib.patches import Rectangle
+
+    colors, values = signed_colors(), means.value
+    cells: dict[tuple[int, ...], Rectangle] = {}
+    for (row, column), value in np.ndenumerate(values):
+        color = colors(0.5 + 0.5 * value / largest)
+        cell = Rectangle(
+            (column - 0.5, row - 0.5), 1, 1, facecolor=color, edgecolor=theme_color("paper"), linewidth=1.5
+        )
+        axes.add_patch(cell)
+        cells[row, column] = cell
+    axes.set_xlim(-0.5, values.shape[1] - 0.5)
+    axes.set_ylim(values.shape[0] - 0.5, -0.5)
+    texts = [
+        [_cell_text(*ends, largest) for ends in zip(*row, strict=True)]
+        for row in zip(values.tolist(), means.low.tolist(), means.high.tolist(), strict=True)
+    ]
     if max(len(text) for row in texts for text in row) * _CHARACTER_INCHES > cell_width:
-        return
+        return cells
     for (row, column), value in np.ndenumerate(values):
         red, green, blue, _ = colors(0.5 + 0.5 * value / largest)
         dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.5
+        faint = abs(value) < _FAINT * largest
         axes.text(
             column,
             row,
             texts[row][column],
             ha="center",
-            va="center",
+            va="center_baseline",
             fontsize="small",
-            color="white" if dark else INK,
+            color=theme_color("paper") if dark else theme_color("muted") if faint else theme_color("ink"),
         )
+    return cells
 
 
-def _cell_text(value: float, largest: float) -> str:
-    """The value with as many decimals as give the largest value three digits."""
-    decimals = 2 - int(np.floor(np.log10(largest)))
-    if not 0 <= decimals <= 4:
-        return number(value)
-    text = f"{value:.{decimals}f}".replace("-", "−")
-    return text.removeprefix("−") if not text.strip("−0.") else text
+def _cell_text(value: float, low: float, high: float, largest: float) -> str:
+    """The mean with the digits that its interval allows, at most three of the largest mean."""
+    most = max(0, 2 - int(np.floor(np.log10(largest))))
+    decimals = min(most, decimals_of(low, high) if has_interval(low, high) else 2)
+    text = fixed(value, min(decimals, 4))
+    return "0" if not text.strip("−0.") else text
+
+
+def _link(cells: dict[tuple[int, ...], Rectangle], points: Points, means: ActionMeans, order: list[int]) -> None:
+    """Link each cell to a typical step: of those with this action, the one nearest to the mean."""
+    for (row, column), cell in cells.items():
+        steps = np.flatnonzero(points.actions == points.action_names.index(means.columns[column]))
+        if len(steps):
+            distance = np.abs(points.attributions[steps, order[row]] - means.mean.value[column, order[row]])
+            typical = steps[[int(distance.argmin())]]
+            link_dots([cell], points.numbers[typical], points.steps[typical])
 
 
 def _hatch(axes: Axes, uncertain: np.ndarray) -> None:
@@ -187,7 +216,9 @@ def _hatch(axes: Axes, uncertain: np.ndarray) -> None:
 
     for row, column in np.argwhere(uncertain):
         corner = (column - 0.5, row - 0.5)
-        axes.add_patch(Rectangle(corner, 1, 1, fill=False, linewidth=0, edgecolor=GRAY, hatch="////", alpha=0.3))
+        axes.add_patch(
+            Rectangle(corner, 1, 1, fill=False, linewidth=0, edgecolor=theme_color("muted"), hatch="////", alpha=0.3)
+        )
 
 
 def _column_labels(means: ActionMeans, width: float) -> tuple[list[str], int]:

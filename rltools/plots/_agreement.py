@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rltools._util.glossary import SAME_ORDER, SAME_ORDER_BRIEF, TERMS
+from rltools._util.glossary import SAME_ORDER, SAME_ORDER_BRIEF, TERMS, method_title
 from rltools._util.text import two_decimals
 from rltools.attributions import is_per_feature_unit
-from rltools.plots.drawing.colors import GRAY, INK, signed_colors
+from rltools.plots.drawing.alt import MAX_NUMBERED, tell
+from rltools.plots.drawing.colors import signed_colors, theme_color
 from rltools.plots.drawing.labels import inches, plain
 from rltools.plots.drawing.plot_info import Chapter, ReportData, plot
+from rltools.plots.drawing.quantities import score_words
 from rltools.plots.drawing.several import Recordings, recordings_by_label
 from rltools.plots.drawing.style import (
     DATA_INCHES,
@@ -24,7 +27,7 @@ from rltools.plots.drawing.style import (
     keep_spines,
     set_x_label,
 )
-from rltools.summary import FEWEST_RANKED, chance, summarize
+from rltools.summary import FEWEST_RANKED, chance, summarize, without_random
 from rltools.summary import agreement as rank_agreement
 
 if TYPE_CHECKING:
@@ -34,8 +37,10 @@ if TYPE_CHECKING:
 
 MIN_METHODS = 3
 """The fewest methods that a report compares; for two methods a sentence gives the only number."""
-_CELL_INCHES = 0.95
+_CELL_INCHES = 1.0
 """The width of a cell in inches, so that an interval fits."""
+_HEAD_CHARACTERS = 13
+"""The longest line of a column's name, so that it fits above its cells."""
 _CONTROL_GAP = 0.15
 """The gap between methods and controls, in cells."""
 
@@ -72,7 +77,8 @@ def agreement(
     Args:
         recording: a recording, or those of several agents as a list or a mapping from labels.
         axes: axes to draw in; by default those of a new figure.
-        method: one or several methods; by default all with this target, or for several agents the first choice.
+        method: one or several methods; by default all with this target but the control `random`, whose single draw
+            says less than what chance gives; for several agents the first choice.
         target: explained target; by default the one with most methods.
         level: confidence level of the intervals.
 
@@ -88,20 +94,24 @@ def agreement(
         ...     recording = rltools.explain(recording, policy, method=method)
         >>> axes = rltools.plots.agreement(recording)
         >>> [label.get_text() for label in axes.get_yticklabels()][-2:]
-        ['random (control)', 'std (control)']
+        ['integrated gradients', 'std (control)']
     """
     recordings = {str(label): member for label, member in recordings_by_label(recording).items()}
     methods = [method] if isinstance(method, str) else method
     result = rank_agreement(recordings, methods, target, level=level)
+    if methods is None:
+        result = without_random(result)
     first = result.rankings[0]
     summary = summarize(next(iter(recordings.values())), method=first.key, target=result.target)
     names = [_name(ranking, len(recordings) > 1, result.rankings) for ranking in result.rankings]
     count = len(names)
     data = max(DATA_INCHES, _CELL_INCHES * (count - 1))
     own_figure = axes is None
-    axes, width = canvas(axes, 1.7 + 0.58 * max(count, 2), 0.6 + 1.6 * inches(names) + data - DATA_INCHES)
+    heads = [textwrap.fill(name, _HEAD_CHARACTERS) for name in names]
+    lines = max(head.count("\n") + 1 for head in heads)
+    axes, width = canvas(axes, 1.2 + 0.15 * lines + 0.58 * max(count, 2), 0.6 + inches(names) + data - DATA_INCHES)
     width = data if own_figure else width
-    set_x_label(axes, width, f"rank correlation of the features by their importance for {plain(result.target, 30)}")
+    set_x_label(axes, width, f"rank correlation of the features' importance for {score_words(result.target)}")
     keep_spines(axes)
     axes.set_xticks([])
     source = describe(summary) if len(recordings) == 1 else (f"{len(recordings)} agents",)
@@ -116,8 +126,15 @@ def agreement(
         _centered_text(axes, "one method recorded:\nexplain with another to compare")
         axes.set_ylim(0.6, -0.6)
         return axes
-    _draw_triangle(axes, result, names)
+    _draw_triangle(axes, result, names, heads, lines)
+    tell(axes, *_pairs(result, names))
     return axes
+
+
+def _pairs(result: Agreement, names: list[str]) -> list[str]:
+    """The correlations of the first rows."""
+    pairs = [(i, j) for i in range(len(names)) for j in range(i) if np.isfinite(result.correlation.value[i, j])]
+    return [f"{names[j]} and {names[i]} {result.correlation.value[i, j]:.2f}" for i, j in pairs[:MAX_NUMBERED]]
 
 
 def _title(agents: bool) -> str:
@@ -134,7 +151,7 @@ def _name(ranking: Ranking, agents: bool, rankings: Sequence[Ranking]) -> str:
 
 def _method(ranking: Ranking) -> str:
     standardized = f" {TERMS['std'].name}" if is_per_feature_unit(ranking.unit) else ""
-    return f"{plain(ranking.method.replace('_', ' '), 28)}{standardized}"
+    return f"{plain(method_title(ranking.method), 40)}{standardized}"
 
 
 def _notes(result: Agreement, level: float, names: list[str]) -> tuple[str, ...]:
@@ -146,43 +163,66 @@ def _notes(result: Agreement, level: float, names: list[str]) -> tuple[str, ...]
     intervals = interval_note(result.correlation.low[between], result.episodes, level, "[{}]")
     if features < FEWEST_RANKED:
         intervals = f"{features} feature{'s have' if features > 1 else ' has'} too few orders to compare"
-    by_chance = (
-        f"by chance within ±{chance(features, 0.975):.2f} ({features} features)" if features >= FEWEST_RANKED else ""
-    )
+    by_chance = f"gray: within ±{chance(features, 0.975):.2f}, as chance gives" if features >= FEWEST_RANKED else ""
     return " and ".join(unnamed), f"Spearman's, mean over episodes: {SAME_ORDER_BRIEF}", by_chance, intervals
 
 
 def _centered_text(axes: Axes, text: str) -> None:
-    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=GRAY)
+    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=theme_color("muted"))
 
 
-def _draw_triangle(axes: Axes, result: Agreement, names: list[str]) -> None:
-    """Draw the lower triangle; the name of a column stands on the diagonal."""
+def _draw_triangle(axes: Axes, result: Agreement, names: list[str], heads: list[str], lines: int) -> None:
+    """Draw the lower triangle, with the names of the columns above all rows."""
     correlation, controls = result.correlation, [ranking.control for ranking in result.rankings]
     # A gap separates controls from methods.
     positions = np.arange(len(names)) + _CONTROL_GAP * (np.array(controls) & (not all(controls)))
+    features = min(len(ranking.features) for ranking in result.rankings)
+    by_chance = chance(features, 0.975) if features >= FEWEST_RANKED else np.nan
+    top = 0.47
+    for column, head in enumerate(heads[:-1]):
+        axes.vlines(
+            positions[column], top, positions[column + 1] - 0.46, color=theme_color("line"), linewidth=0.8, zorder=0
+        )
+        axes.text(
+            positions[column],
+            top,
+            head,
+            fontsize="small",
+            color=theme_color("ink"),
+            va="bottom",
+            ha="center",
+            parse_math=False,
+        )
     for row in range(1, len(names)):
         for column in range(row):
-            numbers = [float(part[row, column]) for part in (correlation.value, correlation.low, correlation.high)]
-            _draw_cell(axes, positions[column], positions[row], *numbers)
-    for column, name in enumerate(names[:-1]):
-        head = (positions[column] - 0.46, positions[column] + 0.42)
-        axes.text(*head, name, fontsize="small", color=INK, va="bottom", parse_math=False)
+            value, low, high = (
+                float(part[row, column]) for part in (correlation.value, correlation.low, correlation.high)
+            )
+            if controls[row] or controls[column]:
+                low = high = np.nan  # of what knows nothing about the agent, an interval says nothing
+            _draw_cell(axes, positions[column], positions[row], (value, low, high), gray=abs(value) <= by_chance)
     axes.set_yticks(positions[1:], labels=names[1:], parse_math=False)
     axes.set_xlim(-0.5, positions[-2] + 0.5)
-    axes.set_ylim(positions[-1] + 0.5, 0.1)
+    axes.set_ylim(positions[-1] + 0.5, top - 0.26 * lines - 0.05)
 
 
-def _draw_cell(axes: Axes, x: float, y: float, value: float, low: float, high: float) -> None:
+def _draw_cell(axes: Axes, x: float, y: float, estimate: tuple[float, float, float], *, gray: bool) -> None:
+    """Draw a correlation with its interval; in gray if chance gives as much."""
     from matplotlib.patches import Rectangle
 
+    value, low, high = estimate
     is_known, has_interval = np.isfinite(value), np.isfinite(low)
-    face = signed_colors()((value + 1) / 2) if is_known else "#eeeeee"
+    face = signed_colors()((value + 1) / 2) if is_known and not gray else theme_color("uncertain")
     axes.add_patch(Rectangle((x - 0.475, y - 0.46), 0.95, 0.92, facecolor=face, edgecolor="none"))
-    color = "white" if is_known and abs(value) > 0.75 else INK
-    axes.text(
-        x, y - 0.14 * has_interval, two_decimals(value) if is_known else "–", ha="center", va="center", color=color
+    color = (
+        theme_color("muted")
+        if gray or not is_known
+        else theme_color("paper")
+        if abs(value) > 0.75
+        else theme_color("ink")
     )
+    text = two_decimals(value) if is_known else "–"
+    axes.text(x, y - 0.14 * has_interval, text, ha="center", va="center", color=color)
     if has_interval:
-        interval_text = f"[{two_decimals(low)}, {two_decimals(high)}]"
-        axes.text(x, y + 0.22, interval_text, ha="center", va="center", color=color, fontsize="x-small")
+        ends = f"[{two_decimals(low)}, {two_decimals(high)}]"
+        axes.text(x, y + 0.22, ends, ha="center", va="center", color=color, fontsize="small")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rltools._util.text import brackets, plural
+from rltools._util.text import interval, plural
 from rltools.plots.drawing.ablations import (
     TOP,
     clipped,
@@ -15,7 +15,8 @@ from rltools.plots.drawing.ablations import (
     name_amounts,
     set_value_limits,
 )
-from rltools.plots.drawing.colors import GRAY, INK, MEASURED, OPPOSITE, PALE
+from rltools.plots.drawing.alt import interval_texts, rows_text, tell
+from rltools.plots.drawing.colors import theme_color
 from rltools.plots.drawing.labels import amount, feature_labels, inches, plain, set_y_labels
 from rltools.plots.drawing.legends import legend_beside
 from rltools.plots.drawing.plot_info import Chapter, ReportData, plot
@@ -31,9 +32,9 @@ if TYPE_CHECKING:
 
 MOST_INTERACTIONS = 3
 _MARKS = (
-    ("its part of the return\n(outcome Shapley value)", "o", MEASURED, MEASURED, 5),
-    ("lost if only it is hidden", "s", INK, "white", 8),
-    ("gained if only it is seen", ">", OPPOSITE, "none", 7),
+    ("its part of the return\n(outcome Shapley value)", "o", "measured", "measured", 5),
+    ("lost if only it is hidden", "s", "ink", "paper", 8),
+    ("gained if only it is seen", ">", "ink", "", 7),
 )
 """Label, marker, edge, fill and size: smaller ones are drawn later, so that equal numbers can be seen."""
 
@@ -98,7 +99,7 @@ def coalition_values(
     labels = feature_labels([players[player] for player in rows], [""] * len(rows))
     listed = _interaction_lines(result) if result.shapley else []
     beside = 0.5 + inches([label for label, *_ in _MARKS] + listed, points=8.3)
-    height = max(1.6 + 0.36 * len(rows), 2.35 + 0.16 * len(listed))
+    height = max(1.7 + 0.36 * len(rows), 2.7 + 0.18 * len(listed))
     axes, width = canvas(axes, height, 0.4 + inches(labels) + beside)
     set_x_label(axes, width, "return that is shared out, lost or gained")
     keep_spines(axes, "bottom")
@@ -117,10 +118,12 @@ def coalition_values(
     heights = np.arange(len(rows))
     lost, alone = result.losses.interval.value[rows], result.alone.value[rows]
     every = np.stack([value, lost, alone])
-    axes.hlines(heights, np.nanmin(every, axis=0), np.nanmax(every, axis=0), color=PALE, linewidth=3, zorder=1)
-    axes.hlines(heights, low, high, color=INK, linewidth=1.2, zorder=2)
+    axes.hlines(
+        heights, np.nanmin(every, axis=0), np.nanmax(every, axis=0), color=theme_color("line"), linewidth=3, zorder=1
+    )
+    axes.hlines(heights, low, high, color=theme_color("ink"), linewidth=1.2, zorder=2)
     for numbers, (_, marker, edge, fill, size) in zip(every, _MARKS, strict=True):
-        axes.plot(numbers, heights, marker, color=edge, markerfacecolor=fill, markersize=size, zorder=4 - size / 10)
+        axes.plot(numbers, heights, marker, **_look(edge, fill), markersize=size, zorder=4 - size / 10)
     set_value_limits(axes, width, np.concatenate([low, high, every.ravel()]), [], [])
     axes.margins(x=0.05)
     set_y_labels(axes, labels)
@@ -128,6 +131,9 @@ def coalition_values(
     axes.tick_params(axis="y", length=0)
     name_amounts(axes)
     _draw_beside(axes, listed)
+    tell(
+        axes, rows_text(labels, interval_texts(value, shapley.interval.low[rows], shapley.interval.high[rows], amount))
+    )
     return axes
 
 
@@ -136,7 +142,7 @@ def _notes(result: PlayerValues, level: float, *, beyond: bool) -> tuple[str, ..
     shapley = result.shapley
     if shapley is None:
         return describe_ablation(result.ablation)
-    ends = brackets(float(shapley.total.low), float(shapley.total.high), amount)
+    gain = interval(float(shapley.total.value), float(shapley.total.low), float(shapley.total.high), amount)
     count = len(shapley.players)
     measured = (
         f"exact: all {2**count} coalitions at {plural(shapley.seeds, 'seed')}"
@@ -145,7 +151,7 @@ def _notes(result: PlayerValues, level: float, *, beyond: bool) -> tuple[str, ..
     )
     return (
         *describe_ablation(result.ablation),
-        f"all features together gain {amount(float(shapley.total.value))}{ends} over none",
+        f"all features together gain {gain} over none",
         measured,
         interval_note(shapley.interval.low, shapley.seeds, level, parts="seeds" if shapley.exact else "pairs"),
         "some intervals are cut off" if beyond else "",
@@ -166,12 +172,11 @@ def _interaction_lines(result: PlayerValues) -> list[str]:
 def _interaction_text(pair: Interaction) -> str:
     value, low, high = (float(part) for part in (pair.interval.value, pair.interval.low, pair.interval.high))
     meaning = "can stand in for each other" if value > 0 else "needed together"
-    scale = max(map(abs, (value, low, high)), default=0.0)
+    return f"{interval(value, low, high, amount)}: {meaning}"
 
-    def write(part: float) -> str:
-        return amount(part, scale)
 
-    return f"{write(value)}{brackets(low, high, write)}: {meaning}"
+def _look(edge: str, fill: str) -> dict[str, Any]:
+    return {"color": theme_color(edge), "markerfacecolor": theme_color(fill) if fill else "none"}
 
 
 def _draw_beside(axes: Axes, lines: list[str]) -> None:
@@ -179,7 +184,7 @@ def _draw_beside(axes: Axes, lines: list[str]) -> None:
     from matplotlib.lines import Line2D
 
     handles = [
-        Line2D([], [], linestyle="", marker=marker, color=edge, markerfacecolor=fill, markersize=size)
+        Line2D([], [], linestyle="", marker=marker, **_look(edge, fill), markersize=size)
         for _, marker, edge, fill, size in _MARKS
     ]
     legend_beside(axes, handles, [label for label, *_ in _MARKS])
@@ -193,7 +198,7 @@ def _draw_beside(axes: Axes, lines: list[str]) -> None:
         va="top",
         fontsize="small",
         linespacing=1.25,
-        color=GRAY,
+        color=theme_color("muted"),
         annotation_clip=False,
         parse_math=False,
     )

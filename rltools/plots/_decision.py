@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rltools._util.glossary import TERMS
-from rltools._util.text import plural
-from rltools.plots.drawing.colors import GRAY, INK, signed_colors
-from rltools.plots.drawing.labels import feature_labels, inches, number, plain, set_y_labels
+from rltools._util.text import capitalized, plural, value_with_unit
+from rltools.plots.drawing.alt import rows_text, tell
+from rltools.plots.drawing.bars import draw_arrows, write_in_bars
+from rltools.plots.drawing.colors import theme_color
+from rltools.plots.drawing.labels import feature_labels, fixed, inches, number, plain, set_y_labels
 from rltools.plots.drawing.plot_info import Chapter, plot
+from rltools.plots.drawing.quantities import effect_words, score_words
+from rltools.plots.drawing.steps import link_dots
 from rltools.plots.drawing.style import (
     canvas,
     describe,
@@ -18,12 +22,12 @@ from rltools.plots.drawing.style import (
     heading,
     keep_spines,
     label_note,
-    mark_feature,
     measure,
     set_x_label,
     strongest_label,
 )
 from rltools.summary import contrast_key, decision_at, summarize
+from rltools.targets.scores import target_noun
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -83,21 +87,20 @@ def decision(
         >>> recording = rltools.explain(recording, policy, method="shapley", references=32, target=target, every=5)
         >>> axes = rltools.plots.decision(recording, episode=1, step=148)
         >>> axes.get_xlabel()
-        'logit:chosen - runner_up (score)'
+        'The logit of the action taken less that of the runner-up'
     """
     summary = summarize(recording, method=contrast_key(recording, method, target))
     quantity = measure(summary, None)
     label_index = strongest_label(summary, label)
     result = decision_at(recording, summary.key, label=label_index, scale=quantity.scale, episode=episode, step=step)
-    order, rows = ([], []) if result is None else _labeled_rows(summary, result, top)
+    rows = [] if result is None else _labeled_rows(summary, result, top)
     labels = [row for row, _ in rows]
     axes, width = canvas(
         axes, 1.75 + (0.4 if any("\n" in row for row in labels) else 0.32) * max(len(rows), 3), 0.6 + inches(labels)
     )
-    name = plain(summary.labels[label_index], 30)
-    set_x_label(
-        axes, width, f"{name} ({quantity.unit})" if _adds_up(result) else f"{quantity.name} of {name} ({quantity.unit})"
-    )
+    name, label_name = score_words(summary.labels[label_index]), summary.labels[label_index]
+    text = f"{capitalized(name)}" if _adds_up(result) else effect_words(quantity, label_name)
+    set_x_label(axes, width, text)
     keep_spines(axes, "bottom")
     step_notes = () if result is None else _step_notes(result, by_default=step is None, within=episode)
     zero_note = (
@@ -105,7 +108,7 @@ def decision(
         if _adds_up(result) or result is None
         else f"{quantity.name} does not add up to the score: bars start at zero"
     )
-    title = f"What pushed {name}" + ("" if result is None else f" at step {result.step}")
+    title = f"What moved the {target_noun(label_name)}" + ("" if result is None else f" at step {result.step}")
     heading(
         axes,
         width,
@@ -119,20 +122,22 @@ def decision(
     if result is None:
         draw_no_steps(axes)
         return axes
-    _draw_bars(axes, [size for _, size in rows], result)
+    _draw_bars(axes, width, np.array([size for _, size in rows]), result)
+    tell(axes, rows_text(labels, [f"moves it by {number(size)}" for _, size in rows]))
     set_y_labels(axes, labels)
-    for row, position in enumerate(order):
-        mark_feature(axes, row, position)
-    axes.tick_params(axis="y", length=0, pad=8)
+    axes.tick_params(axis="y", length=0, pad=6)
     return axes
 
 
-def _labeled_rows(summary: Summary, result: Decision, top: int | None) -> tuple[list[int], list[tuple[str, float]]]:
-    """Positions of the features by magnitude, and the label and size of each bar: features, others, residual."""
+def _labeled_rows(summary: Summary, result: Decision, top: int | None) -> list[tuple[str, float]]:
+    """The label and the size of each bar: features by magnitude, others, residual."""
     order = np.argsort(-np.abs(result.attributions), kind="stable")
     first, others = order[:top].tolist(), [] if top is None else order[top:].tolist()
     values = [f"=\N{NO-BREAK SPACE}{number(result.values[position])}" for position in first]
-    units = [f"{value}{_unit(summary.units[position])}" for position, value in zip(first, values, strict=True)]
+    units = [
+        value_with_unit(value, plain(summary.units[position], 24)).replace(" ", "\N{NO-BREAK SPACE}")
+        for position, value in zip(first, values, strict=True)
+    ]
     labels = feature_labels([summary.features[position] for position in first], units)
     rows = [
         (_without_brackets(label), float(result.attributions[position]))
@@ -143,14 +148,7 @@ def _labeled_rows(summary: Summary, result: Decision, top: int | None) -> tuple[
         rows.append((name, float(result.attributions[others].sum())))
     if result.residual is not None and abs(result.residual) > _SMALLEST_REST * np.abs(result.attributions).sum():
         rows.append((TERMS["residual"].name, result.residual))
-    return first, rows
-
-
-def _unit(unit: str) -> str:
-    """The unit after a value, with a times sign if it begins with a number: `0.4 × 5 m/s`."""
-    text = plain(unit, 24)
-    parts = ["", *(["×"] if text[:1].isdigit() else []), text] if text else []
-    return "\N{NO-BREAK SPACE}".join(parts)
+    return rows
 
 
 def _without_brackets(label: str) -> str:
@@ -174,38 +172,37 @@ def _step_notes(result: Decision, *, by_default: bool, within: int | None) -> tu
     return location, reason, action_note, next_best
 
 
-def _draw_bars(axes: Axes, sizes: list[float], result: Decision) -> None:
-    """Draw a waterfall if the method's values add up, else bars that start at zero."""
+def _draw_bars(axes: Axes, width: float, sizes: np.ndarray, result: Decision) -> None:
+    """Draw a waterfall of arrows if the method's values add up, else arrows that start at zero."""
     baseline = result.baseline
-    ends = np.array(sizes) if baseline is None else baseline + np.cumsum(sizes)
+    ends = sizes if baseline is None else baseline + np.cumsum(sizes)
     starts = np.zeros(len(sizes)) if baseline is None else np.concatenate([[baseline], ends[:-1]])
-    colors = signed_colors()
-    axes.use_sticky_edges = False
-    axes.barh(
-        range(len(sizes)),
-        sizes,
-        left=starts,
-        height=0.62,
-        color=[colors(0.86 if size > 0 else 0.14) for size in sizes],
-        zorder=2,
-    )
-    axes.margins(x=0.16)
-    for row, (end, size) in enumerate(zip(ends, sizes, strict=True)):
-        _text_beside(axes, f"{'+' if size > 0 else ''}{number(size)}", end, row, on_left=size < 0)
+    reached = np.concatenate([starts, ends])
+    span = float(np.ptp(reached)) or 1.0
+    axes.set_xlim(reached.min() - 0.16 * span, reached.max() + 0.16 * span)
+    arrows = draw_arrows(axes, width, starts, ends)
+    link_dots(arrows, np.full(len(sizes), result.number), np.full(len(sizes), result.step))
+    texts = [fixed(size, float(np.abs(sizes).max(initial=0)), sign="+") for size in sizes.tolist()]
+    write_in_bars(axes, width, texts, starts, ends)
     if baseline is None:
-        axes.axvline(0, color=GRAY, linewidth=0.8, zorder=1)
+        axes.axvline(0, color=theme_color("muted"), linewidth=0.8, zorder=1)
         axes.set_ylim(len(sizes) - 0.4, -0.6)
         return
-    links = [baseline, *ends]
-    for row, position in enumerate(links):
-        axes.vlines(position, max(row - 1.31, -0.95), min(row + 0.31, len(sizes) - 0.05), color=GRAY, linewidth=0.7)
+    for row, position in enumerate([baseline, *ends]):
+        axes.vlines(
+            position,
+            max(row - 1.31, -0.95),
+            min(row + 0.31, len(sizes) - 0.05),
+            color=theme_color("muted"),
+            linewidth=0.7,
+        )
     axes.set_ylim(len(sizes) + 0.4, -1.4)
     _mark_end(axes, baseline, -0.95, f"{TERMS['references'].name}' mean {number(baseline)}")
     _mark_end(axes, result.score, len(sizes) - 0.05, f"this step {number(result.score)}")
 
 
 def _mark_end(axes: Axes, position: float, row: float, text: str) -> None:
-    axes.plot(position, row, "D", color=INK, markersize=3.5)
+    axes.plot(position, row, "D", color=theme_color("ink"), markersize=3.5)
     low, high = axes.get_xlim()
     _text_beside(axes, text, position, row, on_left=position > (low + high) / 2, weight="bold")
 
@@ -220,5 +217,5 @@ def _text_beside(axes: Axes, text: str, position: float, row: float, *, on_left:
         va="center",
         fontsize="small",
         fontweight=weight,
-        color=INK,
+        color=theme_color("ink"),
     )

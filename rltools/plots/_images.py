@@ -8,13 +8,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rltools._util.glossary import TERMS
-from rltools.plots.drawing.colors import GRAY, INK, PALE, color_limit, signed_colors
+from rltools._util.text import percent
+from rltools.plots.drawing.alt import largest_text, tell
+from rltools.plots.drawing.bars import draw_arrows
+from rltools.plots.drawing.colors import color_limit, signed_colors, theme_color
 from rltools.plots.drawing.labels import inches, number, plain
 from rltools.plots.drawing.legends import signed_bar
 from rltools.plots.drawing.plot_info import Chapter, plot
+from rltools.plots.drawing.quantities import effect_words
+from rltools.plots.drawing.steps import link_dots
 from rltools.plots.drawing.style import (
     DATA_INCHES,
+    Measure,
     canvas,
     describe,
     draw_no_steps,
@@ -22,19 +27,21 @@ from rltools.plots.drawing.style import (
     keep_spines,
     label_note,
     labels_of,
-    mark_feature,
     measure,
     strongest_label,
 )
 from rltools.summary import pictured, summarize
+from rltools.targets.scores import target_noun
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.image import AxesImage
 
     from rltools.recording import Recording
     from rltools.summary import Choosing, ImageSteps
 
-MAX_IMAGES = 5
+MAX_IMAGES, MAX_FRAMES = 4, 5
+"""The most observations, each beside its attributions, and the most frames, with bars below."""
 FEATURES_BELOW = 3
 """The most features below a frame."""
 _DATA = 1.5 * DATA_INCHES
@@ -46,8 +53,8 @@ _TITLES, _GAP, _ROW = 0.5, 0.1, 0.3
 
 @plot(
     chapter=Chapter.FEATURES,
-    caption="What the agent saw, and over it what each pixel did to the score: orange raised it, purple lowered it. "
-    "One step from each stretch of the episode with the median return.",
+    caption="What the agent saw, and beside it what each pixel did to the score: orange raised it, purple lowered it. "
+    "One step from each stretch of the episode with the median return. The outlined region leads over all episodes.",
     order=10,
     shown_when=lambda report: report.has_images,
 )
@@ -60,9 +67,11 @@ def images(
     label: str | None = None,
     episode: int | None = None,
     steps: Choosing | Sequence[int] = "largest",
-    most: int = MAX_IMAGES,
+    most: int | None = None,
 ) -> Axes:
-    """Image observations at some steps of an episode, and below them the signed attributions of their pixels.
+    """Image observations at some steps of an episode, and beside them the signed attributions of their pixels.
+
+    The region with the largest share is outlined.
 
     For observations without images: the rendered frames, and below each the most important features.
 
@@ -75,7 +84,7 @@ def images(
         episode: number of the episode; by default the one with the median return.
         steps: indices of the steps; or "largest" for the step with the largest attribution in each of `most` equal
             stretches of the episode; or "even" for evenly spaced steps.
-        most: number of stretches or steps.
+        most: number of stretches or steps; by default four, and five for frames.
 
     Raises:
         RecordingError: the recording has no such attribution.
@@ -94,8 +103,16 @@ def images(
     summary = summarize(recording, method=method, target=target)
     quantity = measure(summary, None)
     label_index = strongest_label(summary, label)
+    has_images = recording.features_of(summary.key).has_images
+    most = most or (MAX_IMAGES if has_images else MAX_FRAMES)
     image_steps = pictured(
-        recording, summary.key, label=label_index, scale=quantity.scale, episode=episode, steps=steps, most=most
+        recording,
+        summary.key,
+        label=label_index,
+        scale=quantity.scale,
+        episode=episode,
+        steps=steps,
+        most=most,
     )
     on_images = image_steps is None or image_steps.maps is not None
     own_figure = axes is None
@@ -103,23 +120,21 @@ def images(
     labels = labels_of(summary, order)
     grid = _grid(image_steps, most)
     beside = 1.2 + max(0.8, inches(labels, points=8.3))
-    axes, width = canvas(axes, 1.0 + sum(grid.heights), beside + _DATA - DATA_INCHES)
+    axes, width = canvas(axes, 1.0 + grid.rows * sum(grid.heights), beside + _DATA - DATA_INCHES)
     width = _DATA if own_figure else width
     axes.set_xlabel(_x_text(image_steps, steps))
     axes.set_xticks([])
     keep_spines(axes)
-    name = plain(summary.labels[label_index], 30)
     episode_notes = () if image_steps is None else (f"episode {image_steps.number}", image_steps.note)
     heading(
         axes,
         width,
         "Where the agent looks" if on_images else "What mattered at these steps",
-        *describe(summary)[:3],
+        *describe(summary)[:1],
         *episode_notes,
-        f"{TERMS['attribution'].name}: {quantity.name} of {name}",
-        f"longest bar {number(_limit(image_steps, order))} ({quantity.unit})"
-        if image_steps is not None and order
-        else "",
+        effect_words(quantity, summary.labels[label_index]),
+        f"longest bar {number(_limit(image_steps, order))}" if image_steps is not None and order else "",
+        _region_note(image_steps),
         label_note(summary, label),
     )
     _name_rows(axes, grid, labels, order)
@@ -127,36 +142,79 @@ def images(
         draw_no_steps(axes)
     elif not image_steps.pictures:
         text = "no images: observations contain none,\nand no frames were recorded\n(record(..., frames=True) does so)"
-        axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=GRAY)
+        axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=theme_color("muted"))
     else:
-        _draw_steps(axes, image_steps, grid, order, quantity.unit, letters=int(17 * width / grid.columns))
+        _draw_steps(
+            axes,
+            image_steps,
+            grid,
+            order,
+            quantity,
+            target_noun(summary.labels[label_index]),
+            letters=int(13 * width / grid.columns),
+        )
+        tell(axes, _largest(image_steps, summary.features, quantity.name))
     return axes
+
+
+def _largest(image_steps: ImageSteps, features: Sequence[str], quantity: str) -> str:
+    """The largest attribution of a pixel, or of a feature, at the steps that are drawn."""
+    when = [f"at step {step}" for step in image_steps.steps]
+    if image_steps.maps is None:
+        return largest_text(image_steps.attributions.T, features, when, quantity)
+    columns = image_steps.maps.shape[2]
+    pixels = image_steps.maps.reshape(len(when), -1).T
+    places = [f"pixel y {index // columns}, x {index % columns}" for index in range(len(pixels))]
+    return largest_text(pixels, places, when, quantity)
 
 
 @dataclass(frozen=True)
 class _Grid:
-    """Number of columns, and heights in inches from the top: titles, images, gap, and maps or bars."""
+    """Where the panels are: frames above their bars, or observations beside their attributions.
+
+    Attributes:
+        columns: how many steps are side by side.
+        rows: how many rows of them there are.
+        heights: inches of the parts of a row from the top: titles, images, and below them a gap and bars.
+        beside: whether the second panel of a step is beside the first one, not below it.
+    """
 
     columns: int
+    rows: int
     heights: tuple[float, float, float, float]
+    beside: bool
 
-    def extent(self, column: int, row: int) -> tuple[float, float, float, float]:
-        """Left, bottom, width and height of one panel, as fractions of the axes."""
-        total = sum(self.heights)
-        bottom = sum(self.heights[row + 1 :]) / total
-        return (column + 0.03) / self.columns, bottom, 0.94 / self.columns, self.heights[row] / total
+    def extent(self, step: int, second: bool = False) -> tuple[float, float, float, float]:
+        """Left, bottom, width and height of one panel of a step, as fractions of the axes."""
+        row, column = divmod(step, self.columns)
+        tall = sum(self.heights)
+        part = 3 if second and not self.beside else 1
+        bottom = (self.rows - row - 1) / self.rows + sum(self.heights[part + 1 :]) / tall / self.rows
+        left, width = column / self.columns, 1 / self.columns
+        if self.beside:
+            left, width = left + (0.01 + second * 0.48) * width, 0.46 * width
+        else:
+            left, width = left + 0.03 * width, 0.94 * width
+        return left, bottom, width, self.heights[part] / tall / self.rows
 
 
 def _grid(image_steps: ImageSteps | None, most: int) -> _Grid:
     if image_steps is not None and not image_steps.pictures:
-        return _Grid(most, (0.0, 1.2, 0.0, 0.0))
-    # A single image is no larger than one of three.
-    columns = max(3, most if image_steps is None else len(image_steps.steps))
+        return _Grid(most, 1, (0.0, 1.2, 0.0, 0.0), beside=False)
     pictures = () if image_steps is None else image_steps.pictures
-    aspect = pictures[0].shape[0] / pictures[0].shape[1] if pictures else 0.7
-    tall = min(aspect, 1.6) * 0.94 * _DATA / columns
-    below = tall if image_steps is None or image_steps.maps is not None else _ROW * FEATURES_BELOW
-    return _Grid(columns, (_TITLES, tall, _GAP, below))
+    aspect = min(pictures[0].shape[0] / pictures[0].shape[1] if pictures else 0.7, 1.6)
+    if image_steps is None or image_steps.maps is not None:
+        rows = -(-len(pictures) // 2) or 1
+        return _Grid(2, rows, (_TITLES, aspect * 0.46 * _DATA / 2, 0.0, 0.0), beside=True)
+    # A single frame is no larger than one of three.
+    columns = max(3, len(image_steps.steps))
+    return _Grid(columns, 1, (_TITLES, aspect * 0.94 * _DATA / columns, _GAP, _ROW * FEATURES_BELOW), beside=False)
+
+
+def _region_note(image_steps: ImageSteps | None) -> str:
+    if image_steps is None or image_steps.region is None:
+        return ""
+    return f"outlined: {plain(image_steps.region_name)}, {percent(image_steps.region_share)}"
 
 
 def _x_text(image_steps: ImageSteps | None, steps: Choosing | Sequence[int]) -> str:
@@ -183,50 +241,76 @@ def _strongest(image_steps: ImageSteps) -> list[int]:
 
 def _name_rows(axes: Axes, grid: _Grid, labels: list[str], order: list[int]) -> None:
     axes.set_ylim(0, 1)
-    (_, top, _, high), (_, bottom, _, low) = grid.extent(0, 1), grid.extent(0, 3)
-    if low == 0:
-        axes.set_yticks([top + high / 2], labels=["frame"], fontsize="small")
-        axes.tick_params(axis="y", length=0)
+    axes.tick_params(axis="y", length=0, pad=6)
+    if grid.beside:
+        axes.set_yticks([])
+        axes.set_ylabel("observed,\nattribution", fontsize="small")
         return
-    if not order:
-        axes.set_yticks([top + high / 2, bottom + low / 2], labels=["observed", "attribution"], fontsize="small")
-        axes.tick_params(axis="y", length=0)
-        return
+    (_, top, _, high), (_, bottom, _, low) = grid.extent(0), grid.extent(0, second=True)
     heights = [bottom + low * (1 - (row + 0.5) / FEATURES_BELOW) for row in range(len(order))]
     axes.set_yticks([top + high / 2, *heights], labels=["frame", *labels], parse_math=False, fontsize="small")
-    axes.tick_params(axis="y", length=0, pad=8)
-    for height, position in zip(heights, order, strict=True):
-        mark_feature(axes, height, position)
 
 
-def _draw_steps(axes: Axes, image_steps: ImageSteps, grid: _Grid, order: list[int], unit: str, letters: int) -> None:
-    for column, image in enumerate(image_steps.pictures):
-        panel = axes.inset_axes(grid.extent(column, 1))
-        _draw_image(panel, image)
-        panel.set_anchor("S")
-        lines = (f"step {image_steps.steps[column]}", plain(image_steps.actions[column], letters))
-        title = "\n".join(filter(None, (*lines, f"score {number(image_steps.scores[column])}")))
-        panel.set_title(title, fontsize="x-small", color=INK, pad=3, parse_math=False, linespacing=1.15)
-    limit = _limit(image_steps, order)
-    for column in range(len(image_steps.pictures)):
-        panel = axes.inset_axes(grid.extent(column, 3))
+def _draw_steps(
+    axes: Axes, image_steps: ImageSteps, grid: _Grid, order: list[int], quantity: Measure, noun: str, letters: int
+) -> None:
+    limit, episode = _limit(image_steps, order), np.array([image_steps.number])
+    for index, image in enumerate(image_steps.pictures):
+        panel = axes.inset_axes(grid.extent(index))
+        link_dots(_draw_image(panel, image), episode, np.array(image_steps.steps[index : index + 1]))
+        panel.set_anchor("SW" if grid.beside else "S")
+        parts = (f"step {image_steps.steps[index]}", plain(image_steps.actions[index], letters))
+        score = f"{noun} {number(image_steps.scores[index])}"
+        title = (
+            ": ".join(filter(None, parts)) + f"\n{score}" if grid.beside else "\n".join(filter(None, (*parts, score)))
+        )
+        panel.set_title(
+            title, fontsize="small", color=theme_color("ink"), pad=3, parse_math=False, linespacing=1.15,
+            loc="left" if grid.beside else "center",
+        )  # fmt: skip
+        second = axes.inset_axes(grid.extent(index, second=True))
         if image_steps.maps is None:
-            _draw_bars(panel, image_steps.values[column, order], image_steps.attributions[column, order], limit)
-        else:
-            _draw_image(panel, _overlay(image_steps.pictures[column], image_steps.maps[column], limit))
-            panel.set_anchor("N")
+            _draw_bars(second, image_steps.values[index, order], image_steps.attributions[index, order], limit)
+            continue
+        overlay = _overlay(image, image_steps.maps[index], limit)
+        link_dots(_draw_image(second, overlay), episode, np.array(image_steps.steps[index : index + 1]))
+        second.set_anchor("SW")
+        if image_steps.region is not None:
+            for each in (panel, second):
+                _outline(each, image_steps.region)
     if image_steps.maps is not None:
-        _, bottom, _, height = grid.extent(0, 3)
-        signed_bar(axes, (bottom, height), limit, unit)
+        signed_bar(axes, (0.1, 0.7), limit, quantity)
 
 
-def _draw_image(panel: Axes, image: np.ndarray) -> None:
+def _outline(panel: Axes, region: np.ndarray) -> None:
+    """Draw a line around the pixels of a region."""
+    from matplotlib.collections import LineCollection
+    from matplotlib.patheffects import Normal, Stroke
+
+    outside = np.pad(region, 1)
+    lines = []
+    for y, x in np.argwhere(region):
+        sides = {
+            ((x - 0.5, y - 0.5), (x + 0.5, y - 0.5)): outside[y, x + 1],
+            ((x - 0.5, y + 0.5), (x + 0.5, y + 0.5)): outside[y + 2, x + 1],
+            ((x - 0.5, y - 0.5), (x - 0.5, y + 0.5)): outside[y + 1, x],
+            ((x + 0.5, y - 0.5), (x + 0.5, y + 0.5)): outside[y + 1, x + 2],
+        }
+        lines += [ends for ends, inside in sides.items() if not inside]
+    halo = [Stroke(linewidth=3.4, foreground=theme_color("paper")), Normal()]
+    panel.add_collection(
+        LineCollection(lines, colors=theme_color("accent"), linewidths=1.8, capstyle="projecting", path_effects=halo)
+    )
+
+
+def _draw_image(panel: Axes, image: np.ndarray) -> list[AxesImage]:
     # Small grids stay sharp; larger frames are averaged to the pixels of the figure.
-    panel.imshow(np.clip(image, 0, 1), interpolation="nearest" if max(image.shape) < 100 else "auto")
+    shown = panel.imshow(np.clip(image, 0, 1), interpolation="nearest" if max(image.shape) < 100 else "auto")
     panel.set_xticks([])
     panel.set_yticks([])
     for spine in panel.spines.values():
-        spine.set(color=PALE, linewidth=0.6)
+        spine.set(color=theme_color("line"), linewidth=0.6)
+    return [shown]
 
 
 def _overlay(image: np.ndarray, values: np.ndarray, limit: float) -> np.ndarray:
@@ -241,10 +325,10 @@ def _overlay(image: np.ndarray, values: np.ndarray, limit: float) -> np.ndarray:
 
 def _draw_bars(panel: Axes, values: np.ndarray, attributions: np.ndarray, limit: float) -> None:
     """Draw the attribution of each feature as a bar, with its value on the other side of zero."""
-    colors = signed_colors()
+    panel.set_xlim(-1.05 * limit, 1.05 * limit)
+    draw_arrows(panel, 1.2, np.zeros(len(values)), np.nan_to_num(attributions), 0.55)
     rows = np.arange(len(values))
-    panel.barh(rows, attributions, height=0.55, color=[colors(0.86 if size > 0 else 0.14) for size in attributions])
-    panel.axvline(0, color=GRAY, linewidth=0.7)
+    panel.axvline(0, color=theme_color("muted"), linewidth=0.7)
     for row, value, size in zip(rows, values, attributions, strict=True):
         left = size > 0
         panel.annotate(
@@ -254,10 +338,9 @@ def _draw_bars(panel: Axes, values: np.ndarray, attributions: np.ndarray, limit:
             textcoords="offset points",
             ha="right" if left else "left",
             va="center",
-            fontsize="x-small",
-            color=INK,
+            fontsize="small",
+            color=theme_color("ink"),
         )
-    panel.set_xlim(-1.05 * limit, 1.05 * limit)
     panel.set_ylim(FEATURES_BELOW - 0.5, -0.5)
     panel.set_xticks([])
     panel.set_yticks([])

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rltools._util.glossary import TERMS
-from rltools.plots.drawing.colors import GRAY, INK, share_colors
-from rltools.plots.drawing.labels import feature_labels, inches, plain, set_y_labels
+from rltools._util.text import plural, share_interval
+from rltools.plots.drawing.alt import rows_text, tell
+from rltools.plots.drawing.colors import share_colors, theme_color
+from rltools.plots.drawing.labels import feature_labels, inches, set_y_labels
 from rltools.plots.drawing.plot_info import Chapter, ReportData, plot
+from rltools.plots.drawing.quantities import score_words
 from rltools.plots.drawing.style import (
     canvas,
     describe,
@@ -17,7 +20,6 @@ from rltools.plots.drawing.style import (
     heading,
     interval_note,
     keep_spines,
-    mark_feature,
     measure,
     set_x_label,
     top_note,
@@ -110,7 +112,7 @@ def lags(
     keep_spines(axes)
     interval_text = interval_note(result.of_lag.low, summary.overall.episodes, level)
     single_lag_note = "no earlier observation is explained: there is only now" if len(result.lags) == 1 else ""
-    share_note = f"{TERMS['share_of_mean'].name.format(f'|{quantity.name}|')} of {plain(summary.target, 30)} (%)"
+    share_note = f"{TERMS['share_of_mean'].name.format(f'|{quantity.name}|')} of {score_words(summary.target)} (%)"
     heading(
         axes,
         width,
@@ -133,9 +135,10 @@ def lags(
     )
     set_y_labels(axes, labels)
     axes.tick_params(axis="both", length=0)
-    axes.tick_params(axis="y", pad=8)
-    for row, position in enumerate(order):
-        mark_feature(axes, row, position)
+    nearest = np.argsort(result.lags, kind="stable")
+    when = ["now" if lag == 0 else plural(lag, "step") + " ago" for lag in np.array(result.lags)[nearest].tolist()]
+    of_lag = [part[nearest] for part in (result.of_lag.value, result.of_lag.low, result.of_lag.high)]
+    tell(axes, rows_text(when, ["".join(share_interval(*ends)) for ends in zip(*of_lag, strict=True)]))
     if len(result.lags) > 1:
         _draw_totals(axes, result.of_lag, len(order))
     return axes
@@ -144,42 +147,46 @@ def lags(
 def _draw_map(axes: Axes, share: np.ndarray) -> None:
     largest = float(np.nanmax(share)) if np.isfinite(share).any() else 0.0
     axes.imshow(np.ma.masked_invalid(share), aspect="auto", cmap=share_colors(), vmin=0, vmax=largest or 1)
-    axes.hlines(np.arange(1, len(share)) - 0.5, -0.5, share.shape[1] - 0.5, color="white", linewidth=1)
+    axes.hlines(np.arange(1, len(share)) - 0.5, -0.5, share.shape[1] - 0.5, color=theme_color("paper"), linewidth=1)
     if share.shape[1] > _MAX_WRITTEN:
         return
     for (row, column), value in np.ndenumerate(share):
         text = "–" if np.isnan(value) else f"{value:.1f}" if value < 9.95 else f"{value:.0f}"
-        color = "white" if value > 0.6 * largest else INK
+        color = theme_color("paper") if value > 0.6 * largest else theme_color("ink")
         axes.text(column, row, text, ha="center", va="center", fontsize="small", color=color)
 
 
 def _draw_totals(axes: Axes, of_lag: Interval, rows: int) -> None:
     """Draw a bar for the sum of all features above the column of each lag."""
-    from matplotlib.ticker import MaxNLocator
+    from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-    bar_rows = 1.7  # height in rows, with a gap of 0.2 below
+    bar_rows = 2.0  # height in rows, with a gap of 0.2 below
     axes.set_ylim(rows - 0.5, -0.7 - bar_rows)
     height = rows + 0.2 + bar_rows
     panel = axes.inset_axes((0, (rows + 0.2) / height, 1, bar_rows / height))
     positions = np.arange(len(of_lag.value))
     value, low, high = (100 * np.asarray(part) for part in (of_lag.value, of_lag.low, of_lag.high))
-    panel.bar(positions, np.nan_to_num(value), width=0.5 if len(positions) > 1 else 0.2, color=GRAY)
-    panel.vlines(positions, low, high, color=INK, linewidth=1.2)
+    panel.bar(positions, np.nan_to_num(value), width=0.6 if len(positions) > 1 else 0.2, color=theme_color("accent"))
+    panel.vlines(positions, low, high, color=theme_color("ink"), linewidth=1.3)
     panel.set_xlim(axes.get_xlim())
     panel.set_ylim(0, float(np.nanmax([*value, *high, 1.0])) * 1.25)
     panel.set_xticks([])
-    panel.set_ylabel("together", fontsize="small", rotation=0, ha="right", va="center")
-    panel.tick_params(axis="y", labelsize="x-small", length=2)
+    panel.set_ylabel("together", fontsize="medium", rotation=0, ha="right", va="center", labelpad=24)
+    panel.yaxis.set_major_locator(MaxNLocator(2, steps=[1, 2, 5, 10]))
+    panel.yaxis.set_major_formatter(PercentFormatter(decimals=0, symbol=" %"))
+    panel.tick_params(axis="y", labelsize="small", length=2, labelcolor=theme_color("muted"))
+    keep_spines(panel, "left")
     if len(positions) > _MAX_WRITTEN:
-        panel.yaxis.set_major_locator(MaxNLocator(2))
-        panel.yaxis.tick_right()
-        keep_spines(panel, "right")
         return
-    panel.set_yticks([])
-    keep_spines(panel)
     for position in positions:
         anchor = (position, float(np.nanmax([value[position], high[position], 0.0])))
         text = "–" if np.isnan(value[position]) else f"{value[position]:.0f}"
         panel.annotate(
-            text, anchor, xytext=(0, 2), textcoords="offset points", ha="center", fontsize="small", color=INK
+            text,
+            anchor,
+            xytext=(0, 2),
+            textcoords="offset points",
+            ha="center",
+            fontsize="small",
+            color=theme_color("ink"),
         )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rltools._util.text import brackets
+from rltools._util.text import interval
 from rltools.plots.drawing.ablations import (
     TOP,
     clipped,
@@ -17,7 +17,9 @@ from rltools.plots.drawing.ablations import (
     seeds_note,
     set_value_limits,
 )
-from rltools.plots.drawing.colors import GRAY, INK, MEASURED, OPPOSITE, UNCERTAIN
+from rltools.plots.drawing.alt import interval_texts, rows_text, tell
+from rltools.plots.drawing.bars import write_in_bars
+from rltools.plots.drawing.colors import theme_color
 from rltools.plots.drawing.labels import amount, feature_labels, inches, plain, set_y_labels
 from rltools.plots.drawing.plot_info import Chapter, plot
 from rltools.plots.drawing.style import (
@@ -128,7 +130,7 @@ def losses(
         edgecolor=[edge for _, edge in colors],
         linewidth=0.8,
     )
-    axes.hlines(heights, drawn_low, drawn_high, color=INK, linewidth=1.2, zorder=3)
+    axes.hlines(heights, drawn_low, drawn_high, color=theme_color("ink"), linewidth=1.2, zorder=3)
     scale = float(np.nanmax(np.abs(lost)))
     texts = [amount(value, scale or None) if np.isfinite(value) else "not measured" for value in lost]
     second = _draw_second(axes, result, rows) if result.second else np.zeros(0)
@@ -140,31 +142,34 @@ def losses(
         [text for text, left in zip(texts, is_left, strict=True) if left],
         [text for text, left in zip(texts, is_left, strict=True) if not left],
     )
-    for height, text, left, ends in zip(
-        heights, texts, is_left, zip(lost, drawn_low, drawn_high, strict=True), strict=True
-    ):
-        end = np.nanmin([*ends, 0.0]) if left else np.nanmax([*ends, 0.0])
-        _write(axes, text, (end, height), -5 if left else 5, "right" if left else "left", "data", INK)
+    uncertain = ~((low > 0) | (high < 0))
+    clear = np.stack([drawn_low, drawn_high], axis=1)
+    write_in_bars(
+        axes, width, texts, np.zeros(len(rows)), np.nan_to_num(lost), clear=clear, rows=heights, pale=uncertain
+    )
     for row, word in enumerate(words):
-        _write(axes, word, (1, row), 72 * (bracket + _VERDICT), "left", axes.get_yaxis_transform(), GRAY)
+        _write(
+            axes, word, (1, row), 72 * (bracket + _VERDICT), "left", axes.get_yaxis_transform(), theme_color("muted")
+        )
     if result.tied:
         _draw_bracket(axes, result)
     set_y_labels(axes, labels)
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
     name_amounts(axes)
+    tell(axes, rows_text(labels, interval_texts(lost, low, high, amount)))
     return axes
 
 
 def _ends(result: MeasuredLosses) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    interval = result.losses.interval
-    return interval.value, interval.low, interval.high
+    losses = result.losses.interval
+    return losses.value, losses.low, losses.high
 
 
 def _notes(result: MeasuredLosses, level: float, *, beyond: bool) -> tuple[str, ...]:
     """Small print: the return with everything seen, what the marks are, and how many seeds there are."""
     baseline = result.losses.baseline
-    ends = brackets(float(baseline.low), float(baseline.high), amount)
+    returns = interval(float(baseline.value), float(baseline.low), float(baseline.high), amount)
     second = result.second
     count = len(result.losses.players)
     return (
@@ -173,7 +178,7 @@ def _notes(result: MeasuredLosses, level: float, *, beyond: bool) -> tuple[str, 
             seeds_note(result.losses.seeds),
             interval_note(result.losses.interval.low, int(result.losses.seeds.max(initial=0)), level, parts="seeds"),
         ),
-        f"return {amount(float(baseline.value))}{ends} with everything seen" if result.measured else "",
+        f"return {returns} with everything seen" if result.measured else "",
         f"\N{WHITE DIAMOND} {replaced(second.replacement)} ({seeds_note(second.seeds)})" if second else "",
         "some intervals are cut off" if beyond else "",
         "" if len(result.rows) == count else f"the {len(result.rows)} largest of {count} features",
@@ -193,8 +198,8 @@ def _words(result: MeasuredLosses, player: int) -> str:
 def _colors(low: float, high: float) -> tuple[str, str]:
     """Fill and edge of a bar: filled if it is certainly above or below zero, else pale."""
     if low > 0:
-        return MEASURED, MEASURED
-    return (OPPOSITE, OPPOSITE) if high < 0 else (UNCERTAIN, MEASURED)
+        return theme_color("measured"), theme_color("measured")
+    return (theme_color("ink"), theme_color("ink")) if high < 0 else (theme_color("uncertain"), theme_color("measured"))
 
 
 def _draw_second(axes: Axes, result: MeasuredLosses, rows: list[int]) -> np.ndarray:
@@ -202,7 +207,15 @@ def _draw_second(axes: Axes, result: MeasuredLosses, rows: list[int]) -> np.ndar
     if result.second is None:
         return np.zeros(0)
     values = result.second.interval.value[rows]
-    axes.plot(values, np.arange(len(rows)) + _SECOND, "D", markersize=3.6, color=INK, markerfacecolor="white", zorder=4)
+    axes.plot(
+        values,
+        np.arange(len(rows)) + _SECOND,
+        "D",
+        markersize=3.6,
+        color=theme_color("ink"),
+        markerfacecolor=theme_color("paper"),
+        zorder=4,
+    )
     return np.asarray(values)
 
 
@@ -216,16 +229,16 @@ def _draw_bracket(axes: Axes, result: MeasuredLosses) -> None:
     beside = axes.get_yaxis_transform() + ScaledTranslation(_BRACKET, 0, figure.dpi_scale_trans)
     inward = axes.get_yaxis_transform() + ScaledTranslation(_BRACKET - 0.05, 0, figure.dpi_scale_trans)
     first, last = -0.3, result.tied - 0.7
-    axes.plot([1, 1], [first, last], color=GRAY, linewidth=1, transform=beside, clip_on=False)
+    axes.plot([1, 1], [first, last], color=theme_color("muted"), linewidth=1, transform=beside, clip_on=False)
     for end in (first, last):
         axes.annotate(
             "", (1, end), xycoords=beside, xytext=(1, end), textcoords=inward,
-            arrowprops={"arrowstyle": "-", "color": GRAY, "linewidth": 1, "shrinkA": 0, "shrinkB": 0},
+            arrowprops={"arrowstyle": "-", "color": theme_color("muted"), "linewidth": 1, "shrinkA": 0, "shrinkB": 0},
             annotation_clip=False,
         )  # fmt: skip
     axes.annotate(
         "tied", (1, (first + last) / 2), xycoords=beside, xytext=(3, 0), textcoords="offset points", rotation=270,
-        ha="left", va="center", fontsize="small", color=GRAY, annotation_clip=False,
+        ha="left", va="center", fontsize="small", color=theme_color("muted"), annotation_clip=False,
     )  # fmt: skip
 
 

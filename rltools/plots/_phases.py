@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rltools._util.text import plural
-from rltools.plots.drawing.colors import GRAY, INK, feature_color
+from rltools.plots.drawing.alt import largest_text, tell
+from rltools.plots.drawing.colors import theme_color
 from rltools.plots.drawing.labels import inches, number, plain, spread_apart
-from rltools.plots.drawing.plot_info import Chapter, plot
+from rltools.plots.drawing.line_labels import line_look
+from rltools.plots.drawing.plot_info import Chapter, ReportData, plot
+from rltools.plots.drawing.quantities import effect_words
 from rltools.plots.drawing.style import (
     canvas,
     describe,
@@ -31,12 +35,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from rltools.recording import Recording
-    from rltools.summary import Event, Phases
+    from rltools.summary import Event, Phases, Summary
 
 TOP = 4
 """The most lines, because more are hard to tell apart."""
 MIN_EPISODES = 3
 """The fewest episodes that a report averages over."""
+SHORT = 30
+"""Episodes of fewer steps are not stretched to the same length."""
 _HEIGHT = 3.8
 _BAND_LIMIT = 2.5
 """Bands are cut off at this multiple of the largest mean."""
@@ -44,9 +50,15 @@ _LINES_FRACTION = 0.75
 """Height of the lines as a fraction of the axes of the caller; the title takes the rest."""
 
 
+def _caption(report: ReportData) -> str:
+    """How to read the lines, by how episodes are aligned."""
+    text = "How much each feature matters in the course of an episode"
+    return f"{text}, all episodes stretched to the same length." if _alignment(report.main) == "time" else f"{text}."
+
+
 @plot(
     chapter=Chapter.EPISODES,
-    caption="How much each feature matters in the course of an episode, all episodes stretched to the same length.",
+    caption=_caption,
     order=10,
     shown_when=lambda report: sum(outcome.steps > 1 for outcome in report.main.outcomes) >= MIN_EPISODES,
 )
@@ -58,7 +70,7 @@ def phases(
     target: str | None = None,
     label: str | None = None,
     features: Sequence[str] | None = None,
-    align: str = "time",
+    align: str | None = None,
     event: Event | None = None,
     event_name: str | None = None,
     signed: bool = False,
@@ -77,7 +89,8 @@ def phases(
         target: explained target, for instance "logit:chosen", if the recording has several.
         label: one scalar of a target with several; by default the one with the largest attributions.
         features: names of features; by default the most important ones of the recording.
-        align: how episodes are aligned without an event: "time" (0 to 100 % of each episode), "start" or "end".
+        align: how episodes are aligned without an event: "time" (0 to 100 % of each episode), "start" or "end"; by
+            default "time", and "start" where most episodes are so short that stretching them would show spikes.
         event: event on which episodes are aligned: a feature and a threshold, for the first step at which the feature
             exceeds it, such as `("left leg contact", 0.5)`; or a function of an `Episode` that returns a step or None.
         event_name: name of the event, such as `touchdown`.
@@ -108,6 +121,7 @@ def phases(
         order = [ranked.position for ranked in summary.top(top)]
     else:
         order = [summary.position(name) for name in features]
+    align = align or _alignment(summary)
     result = phase_means(
         recording,
         summary.key,
@@ -123,7 +137,7 @@ def phases(
     axes, width = canvas(axes, _HEIGHT, 0.9 + inches(labels))
     set_x_label(axes, width, _x_label(align, event, event_name))
     size = f"mean {quantity.name}" if signed else f"mean |{quantity.name}|"
-    axes.set_ylabel(f"{size}\non {plain(summary.labels[label_index], 30)} ({quantity.unit})", parse_math=False)
+    axes.set_ylabel(effect_words(replace(quantity, name=size), summary.labels[label_index], 36), parse_math=False)
     keep_spines(axes, "bottom", "left")
     normalized = align == "time" and event is None
     without_event = summary.overall.episodes - result.episodes
@@ -145,17 +159,26 @@ def phases(
         draw_no_steps(axes)
         return axes
     if signed:
-        axes.axhline(0, color=GRAY, linewidth=0.8, zorder=1)
+        axes.axhline(0, color=theme_color("muted"), linewidth=0.8, zorder=1)
     if event is not None:
-        axes.axvline(0, color=GRAY, linewidth=0.8, linestyle="--", zorder=1)
-    line_ends = _draw_lines(axes, result, order)
+        axes.axvline(0, color=theme_color("muted"), linewidth=0.8, linestyle="--", zorder=1)
+    line_ends = _draw_lines(axes, result, len(order))
     axes.margins(x=0.01)
     if normalized:
         axes.set_xlim(0, 100)
     low, high = axes.get_ylim()
     axes.set_ylim(max(low, -limit) if signed else 0, min(high, limit) or 1.0)
-    _name_lines(axes, labels, order, line_ends)
+    _name_lines(axes, labels, line_ends)
+    reached, unit = _reached(result), " %" if normalized else ""
+    when = [f"at {number(position)}{unit}" for position in result.positions[reached]]
+    tell(axes, largest_text(result.mean.value[reached].T, labels, when, "mean"))
     return axes
+
+
+def _alignment(summary: Summary) -> str:
+    """Steps since the start for short episodes, else the part of the episode."""
+    lengths = [outcome.steps for outcome in summary.outcomes if outcome.steps]
+    return "start" if lengths and np.median(lengths) < SHORT else "time"
 
 
 def _x_label(align: str, event: Event | None, name: str | None) -> str:
@@ -178,33 +201,44 @@ def _reached(result: Phases) -> np.ndarray:
     return reached
 
 
-def _draw_lines(axes: Axes, result: Phases, order: Sequence[int]) -> list[tuple[float, float]]:
+def _draw_lines(axes: Axes, result: Phases, count: int) -> list[tuple[float, float]]:
     """Draw the lines, the most important one on top; returns the last point of each."""
     reached = _reached(result)
     time = result.positions[reached]
     ends = []
-    for line, position in reversed(list(enumerate(order))):
-        color = feature_color(position)
+    for line in reversed(range(count)):
+        color, dashes = line_look(line)
         low, mean, high = (part[reached, line] for part in (result.mean.low, result.mean.value, result.mean.high))
-        axes.fill_between(time, low, high, color=color, alpha=0.22, linewidth=0, zorder=2)
-        axes.plot(time, mean, color=color, linewidth=1.7, marker="o" if len(time) == 1 else None, zorder=3)
+        axes.fill_between(time, low, high, color=color, alpha=0.16, linewidth=0, zorder=2)
+        axes.plot(
+            time, mean, color=color, linestyle=dashes, linewidth=1.7, marker="o" if len(time) == 1 else None, zorder=3
+        )
         ends.append((float(time[-1]), float(mean[-1])))
     return ends[::-1]
 
 
-def _name_lines(axes: Axes, labels: Sequence[str], order: Sequence[int], ends: Sequence[tuple[float, float]]) -> None:
+def _name_lines(axes: Axes, labels: Sequence[str], ends: Sequence[tuple[float, float]]) -> None:
     """Write the names on the right where their lines end, moved apart if they would overlap."""
     from matplotlib.font_manager import FontProperties
 
     figure = axes.get_figure(root=True)
     tall = _LINES_FRACTION * axes.get_position().height * (figure.get_figheight() if figure else _HEIGHT)
-    line = 1.3 * FontProperties(size="small").get_size_in_points() / 72 / tall
+    tall_line = 1.3 * FontProperties(size="small").get_size_in_points() / 72 / tall
     low, high = axes.get_ylim()
     axes.set_ylim(low, high)
     heights = [(y - low) / (high - low) for _, y in ends]
-    heights = spread_apart(heights, [line * (1 + label.count("\n")) for label in labels])
-    for label, position, end, height in zip(labels, order, ends, heights, strict=True):
-        leader = {"arrowstyle": "-", "color": feature_color(position), "linewidth": 1, "shrinkA": 0, "shrinkB": 0}
+    heights = spread_apart(heights, [tall_line * (1 + label.count("\n")) for label in labels])
+    for line, (label, end, height) in enumerate(zip(labels, ends, heights, strict=True)):
+        leader = {"arrowstyle": "-", "color": line_look(line)[0], "linewidth": 1, "shrinkA": 0, "shrinkB": 0}
         fraction = axes.transAxes
         axes.annotate("", end, xytext=(1.04, height), textcoords=fraction, annotation_clip=False, arrowprops=leader)
-        axes.text(1.05, height, label, transform=fraction, fontsize="small", color=INK, va="center", parse_math=False)
+        axes.text(
+            1.05,
+            height,
+            label,
+            transform=fraction,
+            fontsize="small",
+            color=theme_color("ink"),
+            va="center",
+            parse_math=False,
+        )

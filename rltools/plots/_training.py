@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rltools._util.glossary import TERMS
-from rltools._util.text import plural
-from rltools.plots.drawing.colors import GRAY, INK, feature_color
-from rltools.plots.drawing.labels import feature_labels, inches, number, plain, spread_apart
+from rltools._util.text import number, plural
+from rltools.plots.drawing.alt import rows_text, tell
+from rltools.plots.drawing.colors import theme_color
+from rltools.plots.drawing.labels import feature_labels, inches, plain, spread_apart
+from rltools.plots.drawing.line_labels import Dashes, line_look
+from rltools.plots.drawing.panels import round_ticks
 from rltools.plots.drawing.plot_info import Chapter, plot
+from rltools.plots.drawing.quantities import score_words
 from rltools.plots.drawing.several import Recordings, recordings_by_label
 from rltools.plots.drawing.style import (
     canvas,
@@ -27,8 +31,6 @@ from rltools.summary import Interval, training_curve
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-    from rltools.summary import TrainingCurve
 
 TOP = 6
 _HEIGHT = 4.0
@@ -105,7 +107,7 @@ def training(
     low = np.concatenate([curve.share.low[:, :count].ravel(), curve.returns.low.ravel()])
     episodes = max(member.overall.episodes for member in curve.summaries)
     interval_text = interval_note(low, episodes, level, "{}s")
-    share_note = f"{TERMS['share_of_mean'].name.format(f'|{quantity}|')} of {plain(summary.target, 30)}"
+    share_note = f"{TERMS['share_of_mean'].name.format(f'|{quantity}|')} of {score_words(summary.target)}"
     heading(
         axes,
         width,
@@ -127,13 +129,21 @@ def training(
     shares = _panel(axes, _SHARES, "share (%)")
     for index in range(count):
         parts = Interval(*(100 * part[:, index] for part in (curve.share.value, curve.share.low, curve.share.high)))
-        _draw_line(shares, positions, parts, feature_color(curve.positions[index]))
+        _draw_line(shares, positions, parts, *line_look(index))
     shares.set_ylim(0, None)
-    _label_lines(shares, positions, 100 * curve.share.value[:, :count], labels, curve)
+    _label_lines(shares, positions, 100 * curve.share.value[:, :count], labels)
     returns = _panel(axes, _RETURNS, "mean\nreturn")
-    _draw_line(returns, positions, curve.returns, INK)
-    _two_ticks(returns)
+    _draw_line(returns, positions, curve.returns, theme_color("ink"))
+    round_ticks(returns, np.stack([curve.returns.value, curve.returns.low, curve.returns.high]))
+    tell(axes, rows_text(labels, [_change(100 * share, " %") for share in curve.share.value[:, :count].T]))
+    tell(axes, f"mean return {_change(curve.returns.value)}")
     return axes
+
+
+def _change(values: np.ndarray, unit: str = "") -> str:
+    """The first and the last of values `[checkpoint]`."""
+    first, last = (number(float(values[end]), 3) for end in (0, -1))
+    return f"{last}{unit}" if len(values) == 1 else f"from {first} to {last}{unit}"
 
 
 def _panel(axes: Axes, extent: tuple[float, float], name: str) -> Axes:
@@ -147,17 +157,17 @@ def _panel(axes: Axes, extent: tuple[float, float], name: str) -> Axes:
     return panel
 
 
-def _draw_line(panel: Axes, positions: np.ndarray, estimate: Interval, color: str | tuple[float, float, float]) -> None:
-    panel.plot(positions, estimate.value, color=color, linewidth=1.4, marker="o", markersize=3.5, zorder=3)
+def _draw_line(panel: Axes, positions: np.ndarray, estimate: Interval, color: str, dashes: Dashes = "-") -> None:
+    panel.plot(
+        positions, estimate.value, color=color, linestyle=dashes, linewidth=1.4, marker="o", markersize=3.5, zorder=3
+    )
     if len(positions) > 1:
-        panel.fill_between(positions, estimate.low, estimate.high, color=color, alpha=0.18, linewidth=0, zorder=1)
+        panel.fill_between(positions, estimate.low, estimate.high, color=color, alpha=0.14, linewidth=0, zorder=1)
     else:  # an interval at a single point has no area
         panel.vlines(positions, estimate.low, estimate.high, color=color, linewidth=1.2)
 
 
-def _label_lines(
-    panel: Axes, positions: np.ndarray, values: np.ndarray, labels: list[str], curve: TrainingCurve
-) -> None:
+def _label_lines(panel: Axes, positions: np.ndarray, values: np.ndarray, labels: list[str]) -> None:
     """Write the name of each line at its end, without overlap."""
     bottom, top = panel.get_ylim()
     last = [_last_finite(values[:, index]) for index in range(len(labels))]
@@ -165,7 +175,7 @@ def _label_lines(
     gap = min(_LABEL_GAP, 1 / max(len(labeled), 1))
     heights = [float((values[last[index], index] - bottom) / (top - bottom)) for index in labeled]
     for index, height in zip(labeled, spread_apart(heights, [gap] * len(labeled)), strict=True):
-        color = feature_color(curve.positions[index])
+        color, _ = line_look(index)
         panel.text(
             1.06,
             height,
@@ -173,7 +183,7 @@ def _label_lines(
             transform=panel.transAxes,
             va="center",
             fontsize="small",
-            color=INK,
+            color=theme_color("ink"),
             parse_math=False,
         )
         panel.annotate(
@@ -200,14 +210,3 @@ def _name_checkpoints(axes: Axes, positions: np.ndarray, labels: list[str], *, n
     stride = -(-len(labels) // 8)
     texts = [plain(label, max(6, 48 // min(len(labels), 8))) for label in labels]
     axes.set_xticks(positions[::stride], labels=texts[::stride], parse_math=False, fontsize="small")
-
-
-def _two_ticks(panel: Axes) -> None:
-    """Put ticks at the smallest and the largest return only."""
-    (line,) = panel.lines
-    values = np.asarray(line.get_ydata(), dtype=np.float64)
-    finite = values[np.isfinite(values)]
-    ticks = sorted({float(finite.min()), float(finite.max())}) if len(finite) else []
-    panel.set_yticks(ticks, labels=[number(tick) for tick in ticks])
-    panel.margins(y=0.2)
-    panel.spines["left"].set_color(GRAY)

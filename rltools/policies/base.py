@@ -15,6 +15,7 @@ from rltools.errors import ArgumentError
 from rltools.policies.actions import action_positions
 from rltools.policies.context import ActResult as ActResult
 from rltools.policies.context import Context as Context
+from rltools.policies.context import Discounting as Discounting
 from rltools.policies.context import ForwardPass as ForwardPass
 from rltools.policies.context import RecurrentState as RecurrentState
 from rltools.policies.context import Source as Source
@@ -32,7 +33,7 @@ class Policy(Protocol):
 
     Every call leaves the network's train/eval modes, its buffers and its parameters' `.grad` as they were. Abilities of
     some policies are declared below, and are looked up with `getattr`: `Recurrent`, `SupportsVjp`, `Normalizing`,
-    `Compilable`, `HasModule` and `HasEnvironment`.
+    `Compilable`, `HasModule`, `HasEnvironment` and `HasDiscounting`.
 
     Attributes:
         features: names, units and shape of an encoded observation.
@@ -217,6 +218,38 @@ class HasEnvironment(Protocol):
 
     environment: object
     bounds: str
+
+
+class HasDiscounting(Protocol):
+    """A policy that knows how the returns that its values estimate are discounted.
+
+    Attributes:
+        discounting: as far as it is known; for a live model as it is now.
+
+    Example:
+        >>> import rltools
+        >>> rltools.load_policy("lunarlander-ppo").discounting.gamma
+        0.999
+    """
+
+    discounting: Discounting
+
+
+def value_head(policy: Policy) -> str:
+    """The head that says what a state is worth; "" without one.
+
+    It is "value"; else "q_value", whose highest value over the allowed actions is the state's or, for continuous
+    actions, whose value of the action taken. Several discrete choices with a "q_value" have none.
+
+    Example:
+        >>> import rltools
+        >>> from rltools.policies.base import value_head
+        >>> [value_head(rltools.load_policy(name)) for name in ("lunarlander-ppo", "lunarlander-dqn", "pendulum-sac")]
+        ['value', 'q_value', 'q_value']
+    """
+    if "value" in policy.heads:
+        return "value"
+    return "q_value" if "q_value" in policy.heads and len(policy.branches) <= 1 else ""
 
 
 def missing_members(policy: object) -> tuple[str, ...]:

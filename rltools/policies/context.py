@@ -39,6 +39,28 @@ class Source:
     __repr__ = short_repr
 
 
+@dataclass(frozen=True)
+class Discounting:
+    """How the returns that a policy's values estimate are discounted and scaled, as far as its library says.
+
+    Attributes:
+        gamma: the discount of a reward one step later; None if unknown.
+        gae_lambda: the decay of generalized advantage estimation in its training; None if unknown or without it.
+        reward_scale: rewards were divided by it in its training; None if they were learned from as they are.
+        reward_clip: the largest magnitude of a reward after that; None without a scale.
+
+    Example:
+        >>> import rltools
+        >>> rltools.load_policy("cartpole-ppo").discounting
+        Discounting(gamma=0.98, gae_lambda=0.8, reward_scale=None, reward_clip=None)
+    """
+
+    gamma: float | None = None
+    gae_lambda: float | None = None
+    reward_scale: float | None = None
+    reward_clip: float | None = None
+
+
 VjpFn = Callable[[Tensor], Tensor]
 """Maps gradients of outputs, `g [..., batch, k]`, to gradients of inputs, `[..., batch, *feature]`."""
 

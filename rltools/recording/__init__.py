@@ -5,6 +5,7 @@ protocol in `_folder.py`. `episode.py` and `attribution.py` hold the values, `pa
 formats, `seal.py` the checksums, `writers.py` the writers of the files. Imports errors, `_util`, spaces and cards.
 """
 
+from rltools.recording._advantages import Advantages, advantages, episode_advantages, episode_margins, margins
 from rltools.recording._header import Header
 from rltools.recording._opening import as_path, check_recording, every_step_first, every_step_order, open_recording
 from rltools.recording._recording import Recording
@@ -24,6 +25,7 @@ from rltools.recording.seeds import episode_seed
 from rltools.recording.shared_episodes import SharedEpisodesWarning, shared_episodes, warn_about_shared_episodes
 
 __all__ = [
+    "Advantages",
     "Attribution",
     "AttributionSpec",
     "DamagedFileWarning",
@@ -32,11 +34,15 @@ __all__ = [
     "Outcome",
     "Recording",
     "SharedEpisodesWarning",
+    "advantages",
     "as_path",
     "check_recording",
+    "episode_advantages",
+    "episode_margins",
     "episode_seed",
     "every_step_first",
     "every_step_order",
+    "margins",
     "median_episode",
     "nested_observations",
     "notable_episodes",

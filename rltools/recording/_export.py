@@ -10,7 +10,9 @@ import pandas as pd
 import xarray as xr
 
 from rltools._util.console import whole_text
+from rltools.recording._advantages import episode_advantages, episode_margins
 from rltools.recording._folder import RecordingFolder
+from rltools.recording._header import Header
 from rltools.recording.attribution import Attribution, AttributionSpec
 from rltools.recording.episode import Episode
 from rltools.spaces import Features, Part
@@ -26,9 +28,11 @@ def to_xarray(recording: RecordingFolder, method: str | None = None, target: str
 
     Dimensions: step (all episodes one after another, with coordinates episode and t), those of the features (feature,
     or y, x, channel), target, output (of the policy's head), and action_name if actions are vectors. Variables:
-    observation, action, reward, terminated, truncated, score (step, output), and `attribution_<method>` (step, target,
+    observation, action, reward, terminated, truncated, score (step, output), value, advantage and margin where they are
+    defined (see `Episode.values`, `advantages` and `margins`), and `attribution_<method>` (step, target,
     feature), with resolved labels of targets and NaN for steps that were not explained; over a window,
-    `attribution_<method>_window_<n>` (step, target, lag_of_<n>, feature), with lag 0 now. A Dict or Tuple is flat along
+    `attribution_<method>_window_<n>` (step, target, lag_of_<n>, feature), with lag 0 now; of the factors of choices,
+    along decoded_feature. A Dict or Tuple is flat along
     feature, except for its images, which have their own shape, as `observation_<leaf>` and
     `attribution_<method>_<leaf>`. In the names of variables `_` replaces characters that file names cannot hold: the
     method `captum:Saliency` is `attribution_captum_Saliency`, whose attributes `method` and `leaf` have the original
@@ -63,6 +67,7 @@ def labeled_arrays(
         "terminated": (["step"], _concatenated(episodes, "terminated", (), np.bool_), {}),
         "truncated": (["step"], _concatenated(episodes, "truncated", (), np.bool_), {}),
         "score": (["step", "output"], score, {"head": recording.header.score}),
+        **_judgments(episodes, recording.header),
     }
     lengths = [len(episode) for episode in episodes]
     coordinates: dict[str, tuple[str, np.ndarray]] = {
@@ -100,10 +105,46 @@ def labeled_arrays(
     variable_names = safe_names(by_variable)
     for name, parts in by_variable.items():
         dims, values, attributes = _joined_targets(parts, labels)
-        variables |= _split_images(f"attribution_{variable_names[name]}", dims, values, attributes, images)
+        variable = f"attribution_{variable_names[name]}"
+        if parts[0].spec.decoded:
+            variables[variable] = (dims, values, attributes)
+            coordinates[DECODED] = (DECODED, _names(features.decoded.names))
+        else:
+            variables |= _split_images(variable, dims, values, attributes, images)
         if window := parts[0].spec.window:
             coordinates[f"lag_of_{window}"] = (f"lag_of_{window}", np.arange(1 - window, 1))
     return xr.Dataset(variables, coords=coordinates, attrs=_attributes(recording))
+
+
+def _judgments(episodes: list[Episode], header: Header) -> Variables:
+    """Value, advantage and margin of each step, those of them that any episode has; NaN in episodes that have none."""
+    columns: dict[str, list[np.ndarray | None]] = {
+        "value": [None if episode.values is None else episode.values[:-1] for episode in episodes],
+        "advantage": [
+            None if (estimated := episode_advantages(episode, header)) is None else estimated.values
+            for episode in episodes
+        ],
+        "margin": [episode_margins(episode, header) for episode in episodes],
+    }
+    lengths = [len(episode) for episode in episodes]
+    return {
+        name: (
+            ["step"],
+            np.concatenate(
+                [
+                    np.full(length, np.nan, np.float32) if part is None else part
+                    for length, part in zip(lengths, parts, strict=True)
+                ]
+            ),
+            {},
+        )
+        for name, parts in columns.items()
+        if any(part is not None for part in parts)
+    }
+
+
+DECODED = "decoded_feature"
+"""The dimension of attributions of factors, which the elements of choices are decoded to."""
 
 
 def _names(names: Iterable[str]) -> np.ndarray:
@@ -130,7 +171,8 @@ def _joined_targets(parts: list[Attribution], labels: list[str]) -> tuple[list[s
     values = np.full((len(first.values), len(labels), *features.shape), np.nan, dtype)
     for part in parts:
         values[:, [labels.index(label) for label in part.labels]] = part.values
-    dims = [f"lag_of_{window}", *features.dims[1:]] if window else list(features.dims)
+    of_one = features.dims[1:] if window else features.dims
+    dims = [*([f"lag_of_{window}"] if window else []), *([DECODED] if first.spec.decoded else of_one)]
     attributes = {"unit": first.unit, "method": first.method}
     return ["step", "target", *dims], values, attributes | ({"separates": ", ".join(separated)} if separated else {})
 
@@ -221,7 +263,7 @@ WIDE_LIMIT = 1000
 
 
 def to_pandas(recording: RecordingFolder, method: str | None = None, target: str | None = None) -> pd.DataFrame:
-    """One row per step: episode, t, each feature, action, reward, each score, each attribution.
+    """One row per step: episode, t, each feature, action, reward, value, advantage, margin, scores, attributions.
 
     Columns are named `observation.<feature>`, `score.<action>` and `<method>.<target>.<feature>`. Observations of more
     than 1,000 elements, images above all, and their attributions are left out, and so are attributions over windows:
@@ -238,8 +280,9 @@ def to_pandas(recording: RecordingFolder, method: str | None = None, target: str
     if wide:
         columns |= _columns("observation", labeled["observation"].values, recording.features.names)
     columns |= _columns("action", labeled["action"].values, recording.header.action_names)
-    for name in ("reward", "terminated", "truncated"):
-        columns[name] = labeled[name].values
+    for name in ("reward", "terminated", "truncated", "value", "advantage", "margin"):
+        if name in labeled:
+            columns[name] = labeled[name].values
     columns |= _columns("score", labeled["score"].values, tuple(labeled["output"].values))
     for variable in map(str, labeled.data_vars) if wide else ():
         if variable.startswith("attribution_") and labeled[variable].dims == (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from math import prod
+from math import inf, prod
 from pathlib import Path
 from typing import Any, Literal
 
@@ -31,8 +31,14 @@ _KINDS = {
     "branches": list[int],
     "seeds": Literal["spread", "consecutive"],
     "layers": list[dict[str, Any]],
+    "value_head": str,
+    "gamma": float | None,
+    "gae_lambda": float | None,
+    "reward_scale": float | None,
+    "reward_clip": float | None,
 }
-_LATER = frozenset({"branches", "seeds", "layers"})
+_RETURNS = ("value_head", "gamma", "gae_lambda", "reward_scale", "reward_clip")
+_LATER = frozenset({"branches", "seeds", "layers", *_RETURNS})
 """Keys that older recordings lack."""
 _LEAF = {
     "path": list[str | int],
@@ -53,7 +59,11 @@ _FEATURES = {
     "choices": list[str],
     "lags": list[int],
     "leaf_names": list[str],
+    "factors": list[dict[str, Any]],
+    "objects": list[dict[str, Any]],
 }
+_FACTOR = {"choice": int, "name": str, "values": list[str]}
+_OBJECTS = {"leaf": int, "channel": str, "names": list[str]}
 _MAX_ELEMENTS = 1 << 30
 """Most elements of an observation: more would exceed any memory."""
 
@@ -81,6 +91,12 @@ class Header:
         layers: the environment and each of its wrappers, from the inside out: its class's `name`, its `kwargs` as far
             as JSON can hold them, its `id`, and the `statistics` (`mean` and `var`) by which it normalizes
             observations; empty in older recordings.
+        value_head: the head that the recorded values come from; "" if there are none.
+        gamma: the discount by which the agent was trained; None if unknown.
+        gae_lambda: the decay of generalized advantage estimation in its training; None if unknown.
+        reward_scale: rewards were divided by it in the training, so that values are in its multiples; None if they were
+            learned from as they are, as far as is known.
+        reward_clip: the largest magnitude of a reward after that; None without a scale.
 
     Example:
         >>> import rltools
@@ -108,6 +124,11 @@ class Header:
     branches: tuple[int, ...] = ()
     seeds: str = CONSECUTIVE
     layers: tuple[dict[str, Any], ...] = ()
+    value_head: str = ""
+    gamma: float | None = None
+    gae_lambda: float | None = None
+    reward_scale: float | None = None
+    reward_clip: float | None = None
 
     __repr__ = short_repr
 
@@ -130,6 +151,7 @@ class Header:
         """
         check_fields(path, content, _KINDS, _LATER)
         check_counts(path, content, {"max_steps": 0})
+        _check_returns(path, content)
         _check_features(path, content["features"])
         if content["environment"]:
             _check_environment(path, content["environment"])
@@ -184,17 +206,36 @@ def _check_features(path: Path, content: dict[str, Any]) -> None:
         path,
         content,
         _FEATURES,
-        frozenset({"channels", "leaves", "leaf_dims", "choices", "lags", "leaf_names"}),
+        frozenset({"channels", "leaves", "leaf_dims", "choices", "lags", "leaf_names", "factors", "objects"}),
         "features",
     )
     for leaf in content.get("leaves", ()):
         check_fields(path, leaf, _LEAF, frozenset(), "features.leaves")
+    for name, kinds in (("factors", _FACTOR), ("objects", _OBJECTS)):
+        for part in content.get(name, ()):
+            check_fields(path, part, kinds, frozenset(), f"features.{name}")
     shapes = [content["shape"], *(leaf["shape"] for leaf in content.get("leaves", ()))]
     for shape in shapes:
         if any(size < 0 for size in shape) or prod(shape) > _MAX_ELEMENTS:
             raise CorruptError(
                 f"{path}: key 'features' has the shape {shape[:8]}, and must have sizes from 0 and at most "
                 f"{_MAX_ELEMENTS:,} elements; it was not written by rltools, or it was edited or damaged"
+            )
+
+
+def _check_returns(path: Path, content: dict[str, Any]) -> None:
+    gamma, gae_lambda, scale, clip = (content.get(name) for name in _RETURNS[1:])
+    for name, value, fits in (
+        ("gamma", gamma, gamma is None or 0 <= gamma <= 1),
+        ("gae_lambda", gae_lambda, gae_lambda is None or 0 <= gae_lambda <= 1),
+        ("reward_scale", scale, scale is None or 0 < scale < inf),
+        ("reward_clip", clip, clip is None or clip > 0),
+    ):
+        if not fits:
+            bounds = "from 0 to 1" if name in ("gamma", "gae_lambda") else "above 0"
+            raise CorruptError(
+                f"{path}: key {name!r} is {value}, and must be {bounds}; it was not written by rltools, or it was "
+                f"edited or damaged"
             )
 
 

@@ -29,6 +29,9 @@ from rltools.recording.specs import (
     spec_path,
 )
 from rltools.spaces import Features
+from rltools.spaces.factors import decode
+from rltools.spaces.layout import Rows
+from rltools.spaces.variables import Detail
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -223,16 +226,22 @@ class Recording:
         return {key: description(specs, key) for key in specs}
 
     def features_of(self, key: str) -> Features:
-        """The features of one attribution: those of an observation, or of a window of observations."""
-        window = self.spec(key).window
-        return self.features.windowed(window) if window else self.features
+        """The features of one attribution: of an observation, decoded if it explains factors, or of a window."""
+        spec = self.spec(key)
+        features = self.features.decoded if spec.decoded else self.features
+        return features.windowed(spec.window) if spec.window else features
+
+    def rows(self, key: str, detail: Detail = "variables") -> Rows:
+        """The rows of one attribution, from coarse to fine; see `AttributionSpec.rows`."""
+        return self.spec(key).rows(self.features_of(key), detail)
 
     def encoded_observations(self, key: str, episode: Episode) -> np.ndarray:
         """The encoded observations that one attribution explains in an episode: `[step, *feature]`.
 
         Over a window they are `[step, lag, *feature]`, padded with the first observation at the beginning.
         """
-        states, window = episode.states, self.spec(key).window
+        spec = self.spec(key)
+        states, window = decode(self.features, episode.states) if spec.decoded else episode.states, spec.window
         if not window:
             return states
         reach = np.arange(len(states))[:, None] + np.arange(1 - window, 1)

@@ -16,6 +16,11 @@ import numpy as np
 from rltools._util.notebook import notebook_html
 from rltools._util.short_repr import array_repr, short_repr, value_repr
 from rltools.spaces import Features
+from rltools.spaces.layout import Rows
+from rltools.spaces.variables import Detail, rows_of
+
+VARIABLES = "variables"
+"""The parameter `groups` of a method that takes the variables of an observation as its players."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +35,8 @@ class AttributionSpec:
         labels: one per scalar of the target, always resolved.
         unit: of the values, the text of a `rltools.attributions.Unit`, for instance "score per unit" of the feature.
         parameters: of the method, with its defaults, and if they apply `reference` (an identifier of the references),
-            `window` (observations of a recurrent policy), `units` ("network") and `memory` ("held").
+            `window` (observations of a recurrent policy), `units` ("network"), `memory` ("held") and `decoded` (true
+            if choices are explained by their factors).
         policy_sha256: the policy that is explained.
         every: the stride; one step in `every` is explained.
         separated: the axes of an image along which the method tells elements apart, if these are not all of them:
@@ -71,6 +77,11 @@ class AttributionSpec:
         return int(self.parameters.get("window", 0))
 
     @property
+    def decoded(self) -> bool:
+        """Whether choices are explained by the factors that their values combine."""
+        return bool(self.parameters.get("decoded", False))
+
+    @property
     def effect(self) -> str:
         """The effect of an observation that is attributed for a recurrent policy, in words; "" for other policies."""
         if self.window:
@@ -109,12 +120,14 @@ class AttributionSpec:
         target, *labels = (text.replace("centered:", "centred:") for text in (self.target, *self.labels))
         return replace(self, target=target, labels=tuple(labels))
 
-    def rows(self, features: Features, *, merged: bool = False) -> list[tuple[str, np.ndarray]]:
-        """The rows of a summary: pairs of a name and the positions of elements that the method does not tell apart.
+    def rows(self, features: Features, detail: Detail = "variables") -> Rows:
+        """The rows of a summary: pairs of a name and the positions of its elements.
+
+        Rows are never finer than what the method tells apart: its groups, and the axes in `separated`.
 
         Args:
             features: the explained features.
-            merged: make a choice one row, the sum of its one-hot elements.
+            detail: how fine; see `rltools.spaces.variables.rows_of`.
         """
         groups = self.parameters.get("groups")
         if isinstance(groups, Mapping):
@@ -124,7 +137,11 @@ class AttributionSpec:
                 *((name, np.array(members)) for name, members in positions.items()),
                 *((name, np.array([i])) for i, name in enumerate(features.names) if i not in grouped),
             ]
-        return features.groups(merged=merged or groups is not None, separated=self.separated)
+        if groups == VARIABLES:
+            return features.variables()
+        if groups is not None:  # "summary" in older files: each choice, and each channel of each region
+            return features.groups(merged=True, separated=self.separated)
+        return rows_of(features, detail, self.separated)
 
     def to_json(self) -> dict[str, Any]:
         """The content of `attribution.json`."""

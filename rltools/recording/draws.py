@@ -41,7 +41,7 @@ def draws_path(folder: Path, number: int) -> Path:
 
 def draws_groups(spec: AttributionSpec, features: Features) -> Pairs:
     """The groups of features that a file of draws has columns for: the finest rows of any summary."""
-    return replace(spec, separated=()).rows(features)
+    return replace(spec, separated=()).rows(features, "elements")
 
 
 def draws_columns(

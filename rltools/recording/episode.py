@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,6 +16,7 @@ from rltools._util.short_repr import array_repr
 from rltools.recording.parquet import damage_as_corrupt, read_file, read_metadata
 from rltools.recording.seal import NUMBER, RECORDING, check_identity
 from rltools.spaces import Features
+from rltools.spaces.factors import decode_observations
 from rltools.spaces.leaves import Leaf, nest
 
 ENDINGS = ("terminated", "truncated", "limit", "fault")
@@ -109,6 +110,10 @@ class Episode:
         final_observation: `[*observation]`, after the last action; None after a fault.
         masks: bool `[step, k]`, which actions were allowed; None for policies without action masks.
         recurrent_states: float `[step, state]`, of a recurrent policy before each step; None for others.
+        values: float32 `[step + 1]`, what the policy's own critic or Q-network takes the state before each step to be
+            worth, in discounted return, the last one that of the final observation, NaN after a fault; for continuous
+            actions of a Q-network the value of the action taken. None for policies without values. Their scale is that
+            of the training, see `Header.reward_scale`.
 
     Example:
         >>> import rltools
@@ -137,6 +142,7 @@ class Episode:
     features: Features
     masks: np.ndarray | None = None
     recurrent_states: np.ndarray | None = None
+    values: np.ndarray | None = None
 
     def __repr__(self) -> str:
         """Number, outcome and shapes."""
@@ -146,6 +152,14 @@ class Episode:
             f"Episode({outcome.number}, seed {outcome.seed}: {outcome.steps:,} steps, return "
             f"{outcome.total_reward:.4g}, ended by {outcome.ended}; {observations}, actions {array_repr(self.actions)})"
         )
+
+    def decoded(self) -> Episode:
+        """The episode with choices as the factors that they combine; the same if no card names any."""
+        features = self.features.decoded
+        if features is self.features:
+            return self
+        observations = decode_observations(self.features, self.observations)
+        return replace(self, observations=observations, features=features)
 
     @property
     def states(self) -> np.ndarray:
@@ -222,17 +236,32 @@ def read_episode(path: Path, features: Features, recording: str = "") -> Episode
             features=features,
             masks=columns.get("mask"),
             recurrent_states=columns.get("state"),
+            values=_values(columns, metadata),
         )
 
 
-def episode_metadata(outcome: Outcome, final_observation: Mapping[str, Any] | None) -> dict[str, str]:
-    """The metadata of an episode's file; `final_observation` has a value per column."""
+def _values(columns: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> np.ndarray | None:
+    """The values of all states and of the final observation; None in older files and without any."""
+    if "value" not in columns:
+        return None
+    return np.append(columns["value"], np.float32(metadata["final_value"]))
+
+
+def episode_metadata(
+    outcome: Outcome, final_observation: Mapping[str, Any] | None, final_value: float | None = None
+) -> dict[str, str]:
+    """The metadata of an episode's file; `final_observation` has a value per column.
+
+    `final_value` is what the final observation is worth, NaN if there is none; None if the file has no column of
+    values.
+    """
     final = None if final_observation is None else {name: _to_text(value) for name, value in final_observation.items()}
     single = final is not None and list(final) == ["observation"]
     on_disk = {name: written for written, name in _NAMES.items()}
     return {
         "outcome": json.dumps({on_disk.get(name, name): value for name, value in vars(outcome).items()}),
         "final_observation": "" if final is None else final["observation"] if single else json.dumps(final),
+        **({} if final_value is None else {"final_value": str(final_value)}),
     }
 
 

@@ -15,7 +15,7 @@ from rltools.errors import CorruptError, FormatError, RecordingError
 
 Parsed = TypeVar("Parsed")
 
-FORMAT = 3
+FORMAT = 4
 """The format of a recording's files. Older ones are read too, and have no seals."""
 SEALED_FORMAT = 3
 _SEAL = "seal"

@@ -84,12 +84,18 @@ class EpisodeWriter:
         if self._frames:
             self._frames.write({"frame": _objects(frames)})
 
-    def finish(self, outcome: Outcome, final_observation: Mapping[str, Any] | None, frames_per_second: float) -> None:
-        """Put the files in place, the frames first: an episode that exists is complete."""
+    def finish(
+        self,
+        outcome: Outcome,
+        final_observation: Mapping[str, Any] | None,
+        frames_per_second: float,
+        final_value: float | None = None,
+    ) -> None:
+        """Put the files in place, the frames first: an episode that exists is complete; see `episode_metadata`."""
         if self._frames:
             identity = {NUMBER: f"{outcome.number:06d}", EPISODE_ROWS: self._episode.content}
             self._frames.finish({"frames_per_second": str(frames_per_second), **self._recording, **identity})
-        self._episode.finish(episode_metadata(outcome, final_observation) | self._recording)
+        self._episode.finish(episode_metadata(outcome, final_observation, final_value) | self._recording)
 
     def abandon(self) -> None:
         """Leave nothing behind."""

@@ -144,6 +144,7 @@ def record(
             num_envs=min(num_envs, max(1, len(missing))),
             deterministic=deterministic,
             max_steps=max_steps,
+            value_head=recording.header.value_head,
         )
         with (
             progress_bar(f"record {policy.source.name}", len(missing), show=progress, unit="episode") as advance,

@@ -14,7 +14,7 @@ import numpy as np
 from rltools._util.files import numbered
 from rltools.envs import canonical_spec_json, current_id, spec_to_json
 from rltools.errors import ConflictError, argument
-from rltools.policies.base import Policy
+from rltools.policies.base import Discounting, Policy, value_head
 from rltools.recording import Header, open_recording
 from rltools.recording.sealed_json import write_json
 from rltools.recording.seeds import SPREAD
@@ -60,6 +60,8 @@ def header_of(
         branches=policy.branches,
         seeds=SPREAD,
         layers=layers,
+        value_head=value_head(policy),
+        **vars(getattr(policy, "discounting", Discounting())),
     )
 
 
@@ -135,8 +137,10 @@ def check_settings(folder: Path, header: Header) -> None:
         CorruptError: its `recording.json` is damaged.
     """
     existing = open_recording(folder).header
-    # A recording keeps its rule of seeds. Of the layers only their statistics count, if they are recorded.
-    ignored = ("versions", "notes", "library", "branches", "seeds", "layers")
+    # A recording keeps its rule of seeds, and whether it has values, whose returns the network determines. Of the
+    # layers only their statistics count, if they are recorded.
+    returns = ("value_head", "gamma", "gae_lambda", "reward_scale", "reward_clip")
+    ignored = ("versions", "notes", "library", "branches", "seeds", "layers", *returns)
     differing = [
         f"{_SETTINGS.get(name, name.replace('_', ' '))} {_short(getattr(existing, name))} there and "
         f"{_short(getattr(header, name))} requested"

@@ -39,6 +39,7 @@ def run_episodes(
     deterministic: bool,
     max_steps: int,
     decide: Decide = act_on_observations,
+    value_head: str = "",
 ) -> Generator[Outcome, None, None]:
     """Run episodes, each the same whatever runs beside it, and yield the outcome of each once it is written.
 
@@ -54,9 +55,10 @@ def run_episodes(
         deterministic: whether to take the policy's best action, and not sample from its distribution.
         max_steps: the number of steps after which an episode is ended.
         decide: the policy's decision for all running episodes; by default on their observations as they are.
+        value_head: the head that gives the values of states; "" to compute none.
     """
     waiting = iter(numbers)
-    with closing(RunningEpisodes(policy, open_env, open_writer, seed_of, num_envs)) as running:
+    with closing(RunningEpisodes(policy, open_env, open_writer, seed_of, num_envs, value_head)) as running:
         receive = running.receive
         yield from running.begin(waiting)
         while running.episodes:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import pairwise
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +16,11 @@ from rltools._util.short_repr import value_repr
 from rltools._util.text import nearest_names
 from rltools.errors import ArgumentError, UnknownNameError
 from rltools.spaces.axes import element_axes, image_axes, is_image
+from rltools.spaces.factors import decoded_leaves
+from rltools.spaces.layout import Factor, Objects, Rows
 from rltools.spaces.leaves import Leaf, leaves, map_leaves, nest, pick
 from rltools.spaces.parts import Part, with_lag
+from rltools.spaces.variables import Detail, rows_of
 
 if TYPE_CHECKING:
     from gymnasium import Space
@@ -43,6 +47,9 @@ class Features:
             empty otherwise. Read `lags`.
         given_leaf_names: the name of the leaf each element comes from, one per element, if `leaves` does not tell, as
             in a flattened Dict; empty otherwise. Read `leaf_names`.
+        factors: of each choice, in order, the factors that its values combine; empty for a choice, or for all, without.
+        objects: what the codes in the cells of each leaf's image mean, as `channels`; empty if unknown.
+        observation: the features of each observation in a window; None for a single observation.
 
     Example:
         >>> import rltools
@@ -64,6 +71,9 @@ class Features:
     # Not compared: older recordings lack them, and are continued all the same.
     given_lags: tuple[int, ...] = field(default=(), compare=False)
     given_leaf_names: tuple[str, ...] = field(default=(), compare=False)
+    factors: tuple[tuple[Factor, ...], ...] = field(default=(), compare=False)
+    objects: tuple[Objects | None, ...] = field(default=(), compare=False)
+    observation: Features | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.shape, tuple) or not all(hasattr(size, "__index__") for size in self.shape):
@@ -138,6 +148,49 @@ class Features:
             for leaf, start, axes, names in zip(self.leaves, starts[:-1], dims, channels, strict=True)
             if leaf.kind != "text"
         )
+
+    @property
+    def part_objects(self) -> tuple[Objects | None, ...]:
+        """What the codes in the cells of each of the `parts` mean; None for one that is no image of objects."""
+        if not self.objects:
+            return (None,) * len(self.parts)
+        if not self.is_nested:
+            return self.objects[:1]
+        numbers = zip(self.leaves, self.objects, strict=True)
+        return tuple(objects for leaf, objects in numbers if leaf.kind != "text")
+
+    @cached_property
+    def choice_slices(self) -> frozenset[tuple[int, int]]:
+        """Start and stop of the elements of each choice."""
+        ends = {
+            part.start: np.cumsum([0, *part.leaf.sizes])
+            for part in self.parts
+            if part.leaf.kind == "choice" and part.shape == part.leaf.encoded_shape
+        }
+        return frozenset(
+            (int(start + first), int(start + stop)) for start, end in ends.items() for first, stop in pairwise(end)
+        )
+
+    @cached_property
+    def decoded(self) -> Features:
+        """The features with choices decoded into their factors; the same object if there are none."""
+        if not any(self.factors):
+            return self
+        leaves, names, choices = decoded_leaves(self)
+        return replace(
+            self,
+            shape=(sum(leaf.size for leaf in leaves),),
+            given_names=names,
+            units=(),
+            leaves=leaves,
+            choices=choices,
+            given_lags=(),
+            factors=(),
+        )
+
+    def variables(self, detail: Detail = "variables") -> Rows:
+        """What is ranked, and replaced together, at a level of detail; see `rltools.spaces.variables`."""
+        return rows_of(self, detail)
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -256,6 +309,7 @@ class Features:
             channels=() if self.leaves else self.channels,
             given_lags=tuple(lag + inner for lag in steps for inner in self.lags.tolist()) if self.lags.any() else (),
             given_leaf_names=self.leaf_names * lags if self.is_nested or self.given_leaf_names else (),
+            observation=self,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -272,6 +326,18 @@ class Features:
             plain["lags"] = list(self.given_lags)
         if self.given_leaf_names:
             plain["leaf_names"] = list(self.given_leaf_names)
+        if any(self.factors):
+            plain["factors"] = [
+                {"choice": number, "name": factor.name, "values": list(factor.values)}
+                for number, factors in enumerate(self.factors)
+                for factor in factors
+            ]
+        if any(self.objects):
+            plain["objects"] = [
+                {"leaf": number, "channel": each.channel, "names": list(each.names)}
+                for number, each in enumerate(self.objects)
+                if each is not None
+            ]
         if self.leaves:
             plain["leaves"] = [leaf.to_json() for leaf in self.leaves]
             plain |= {"leaf_dims": [list(dims) for dims in self.leaf_dims], "choices": list(self.choices)}
@@ -293,6 +359,8 @@ class Features:
             tuple(tuple(names) for names in entry.get("channels", ())),
             tuple(entry.get("lags", ())),
             tuple(entry.get("leaf_names", ())),
+            _factors_in(entry, leaves),
+            _objects_in(entry, leaves),
         )
         return features if "lags" in entry else _with_older_lags(features)
 
@@ -301,6 +369,22 @@ def _older_axes(leaves: Sequence[Leaf]) -> tuple[tuple[str, ...], ...]:
     """The axes of the leaves of a Dict in files without "leaf_dims": arrays of two or three axes were images."""
     shapes = [leaf.encoded_shape for leaf in leaves if leaf.path]
     return tuple((image_axes(shape) if len(shape) < 4 else ()) or element_axes(shape) for shape in shapes)
+
+
+def _factors_in(entry: dict[str, Any], leaves: Sequence[Leaf]) -> tuple[tuple[Factor, ...], ...]:
+    """The factors of each choice of some leaves; () if no choice has any."""
+    listed = entry.get("factors", ())
+    choices = sum(len(leaf.sizes) for leaf in leaves)
+    return tuple(
+        tuple(Factor(each["name"], tuple(each["values"])) for each in listed if each["choice"] == number)
+        for number in range(choices if listed else 0)
+    )
+
+
+def _objects_in(entry: dict[str, Any], leaves: Sequence[Leaf]) -> tuple[Objects | None, ...]:
+    """What the codes in the image of each leaf mean; () if no image has any."""
+    listed = {each["leaf"]: Objects(each["channel"], tuple(each["names"])) for each in entry.get("objects", ())}
+    return tuple(listed.get(number) for number in range(max(1, len(leaves)) if listed else 0))
 
 
 LISTED = 10

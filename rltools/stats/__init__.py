@@ -14,7 +14,16 @@ from rltools.stats._concordance import (
     ordered_right,
     resolved_pairs,
 )
-from rltools.stats._intervals import Interval, Jackknife, Kind, Named, across, fewest_alike, jackknife
+from rltools.stats._intervals import (
+    FEWEST_REPORTED,
+    Interval,
+    Jackknife,
+    Kind,
+    Named,
+    across,
+    fewest_alike,
+    jackknife,
+)
 from rltools.stats._leads import Standing, standing
 from rltools.stats._rank_agreement import (
     FEWEST_RANKED,
@@ -27,6 +36,7 @@ from rltools.stats._rank_agreement import (
 
 __all__ = [
     "FEWEST_RANKED",
+    "FEWEST_REPORTED",
     "RESOLVED",
     "EpisodeRanks",
     "Interval",

@@ -16,6 +16,8 @@ Named = dict[str, np.ndarray]
 Kind = Literal["signed", "positive", "share", "proportion"]
 CHUNK_NUMBERS = 1 << 22
 """Numbers of the sums per chunk: a few dozen megabytes, however many episodes there are."""
+FEWEST_REPORTED = 5
+"""Intervals over fewer episodes or seeds look as certain as others and are not: their own values are given instead."""
 MIN_PARTS_FOR_SKEW = 5
 """Fewer parts do not show a skew; Student's quantile is large there."""
 
@@ -92,6 +94,23 @@ class Jackknife:
         edge = (value <= 0) | ((value >= 1) & (kind != "positive"))
         point = np.where(self.standard_error() == 0, value, np.nan)
         return Interval(value, np.where(edge, point, low), np.where(edge, point, high))
+
+    def reported(self, level: float, kind: Kind = "signed") -> Interval:
+        """The interval that texts, tables and plots give: as `interval`, without ends for fewer than five episodes.
+
+        Two to four values say little about how far others lie, and readers take a short interval for certainty. What is
+        decided by intervals, for instance whether a lead is certain, is decided by `interval`.
+
+        >>> import numpy as np
+        >>> from rltools.stats import across
+        >>> across(np.arange(4.0)).reported(0.95).low, across(np.arange(5.0)).reported(0.95).low.round(1)
+        (array(nan), np.float64(0.0))
+        """
+        ends = self.interval(level, kind)
+        if self.without and len(self.without[0]) >= FEWEST_REPORTED:
+            return ends
+        unknown = np.full(self.value.shape, np.nan)
+        return Interval(self.value, unknown, unknown)
 
     def standard_error(self) -> np.ndarray:
         """The standard error, float `[*k]`; NaN if it is unknown."""

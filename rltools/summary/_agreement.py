@@ -15,7 +15,10 @@ from rltools.attributions import is_control
 from rltools.errors import RecordingError
 from rltools.recording import AttributionSpec, Recording, warn_about_shared_episodes
 from rltools.stats import EpisodeRanks, Interval, episode_ranks, rank_agreement
-from rltools.summary._sums import magnitudes
+from rltools.summary._magnitudes import magnitudes
+
+RANDOM = "random"
+"""The control of a single random map."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +112,21 @@ def agreement(
     return Agreement(tuple(rankings), main.target, Interval(*parts), episodes)
 
 
+def without_random(result: Agreement) -> Agreement:
+    """The agreement without the control `random`, unless hardly anything else is there."""
+    others = np.array([ranking.method != RANDOM for ranking in result.rankings])
+    if others.all() or others.sum() < 2:
+        return result
+    rankings = tuple(ranking for ranking, other in zip(result.rankings, others, strict=True) if other)
+    kept = np.ix_(others, others)
+    correlation = result.correlation
+    return replace(
+        result,
+        rankings=rankings,
+        correlation=Interval(correlation.value[kept], correlation.low[kept], correlation.high[kept]),
+    )
+
+
 def _most_explained(recording: Recording) -> str:
     """The target that most methods explained; among several, the target of the default attribution."""
     specs = [spec for spec in recording.specs.values() if not spec.window]
@@ -132,21 +150,11 @@ def _rankings(agent: str, recording: Recording, methods: Sequence[str] | None, t
         raise RecordingError(
             f"no {absent} of {target} of every episode in {recording.directory}; add it with rltools.explain(...)"
         )
-    finest = _in_common([*specs.values()])
-    return [_ranking(agent, recording, key, _settings(spec, [*specs.values()]), finest) for key, spec in specs.items()]
+    return [_ranking(agent, recording, key, _settings(spec, [*specs.values()])) for key, spec in specs.items()]
 
 
-def _in_common(specs: Sequence[AttributionSpec]) -> tuple[str, ...]:
-    """The image axes along which all of these attributions are resolved; () for all axes."""
-    axes: tuple[str, ...] = ()
-    for separated in (spec.separated for spec in specs):
-        axes = tuple(axis for axis in axes if axis in separated) if axes and separated else axes or separated
-    return axes
-
-
-def _ranking(agent: str, recording: Recording, key: str, settings: str, separated: tuple[str, ...]) -> Ranking:
-    spec = replace(recording.spec(key), separated=separated)
-    groups = spec.rows(recording.features_of(key))
+def _ranking(agent: str, recording: Recording, key: str, settings: str) -> Ranking:
+    spec, groups = recording.spec(key), recording.rows(key)
     sizes = magnitudes(recording, key, groups)
     ranks = episode_ranks(sizes.sizes, sizes.without, str(spec.parameters.get("reference", "")))
     return Ranking(agent, spec.method, settings, spec.unit, tuple(name for name, _ in groups), ranks, key)
@@ -168,5 +176,5 @@ def _correlation(first: Ranking, second: Ranking, level: float) -> tuple[float, 
         agreeing = rank_agreement(first.ranks, second.ranks, paired=first.agent == second.agent)
     if agreeing is None:
         return np.nan, np.nan, np.nan
-    ends = agreeing.interval(level)
+    ends = agreeing.reported(level)
     return float(ends.value), float(np.maximum(ends.low, -1)), float(np.minimum(ends.high, 1))

@@ -77,7 +77,7 @@ def binned_means(sums: BinSums, level: float, kind: Kind) -> Interval:
         means = jackknife(
             _means, (sums.counts[np.ix_(reaching, bins)], sums.totals[np.ix_(reaching, bins)]), without_draws
         )[""]
-        ends = means.interval(level, kind)
+        ends = means.reported(level, kind)
         value[bins], low[bins], high[bins] = ends.value, ends.low, ends.high
     return Interval(value, low, high)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from rltools._util.discovery import unknown
 from rltools.recording import Outcome
 from rltools.stats import Interval, standing
 from rltools.summary._estimates import Statistics
+from rltools.summary._levels import LevelName
 from rltools.summary.caveats import Caveat
 
 DECISION = "decision"
@@ -25,10 +27,13 @@ class Ranked:
         feature: its name.
         position: its position in `Summary.features`.
         share: its share of the importance of all features, from 0 to 1; for the target `decision` how much it changes.
-        low: lower end of the interval; NaN with fewer than two episodes, or with few that all agree.
+        low: lower end of the interval; NaN with fewer than five episodes, or with few that all agree.
         high: upper end of the interval; NaN in the same cases.
         few: whether so few of the episodes carry it that the interval is rough.
         changes: for the target `decision`, the choice or dimension that the feature changes most, if there are several.
+        each: the number in each episode, or at each seed, if they are too few for an interval; else empty.
+        parts: what these are.
+        marks: the ids of the caveats that undermine the number; a dagger stands beside it.
     """
 
     feature: str
@@ -38,16 +43,23 @@ class Ranked:
     high: float
     few: bool = False
     changes: str = ""
+    each: tuple[float, ...] = ()
+    parts: Literal["episodes", "seeds"] = "episodes"
+    marks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Returns:
-    """The mean undiscounted return of the episodes that were not ended by a fault, with its interval."""
+    """The mean undiscounted return of the episodes that were not ended by a fault, with its interval.
+
+    Of fewer episodes than have an interval, `each` has their own returns.
+    """
 
     mean: float
     low: float
     high: float
     n: int
+    each: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -76,7 +88,9 @@ class SummaryData:
     effect: str
     unit: str
     labels: tuple[str, ...]
+    detail: LevelName
     features: tuple[str, ...]
+    elements: tuple[np.ndarray, ...]
     units: tuple[str, ...]
     n: int
     n_steps: int
@@ -94,6 +108,19 @@ class SummaryData:
     caveats: tuple[Caveat, ...]
     unseen: tuple[str, ...] = ()
     apart: str = ""
+    inside: tuple[SummaryData, ...] = ()
+    nouns: tuple[str, ...] = ()
+    factors: tuple[str, ...] = ()
+
+    @property
+    def rows(self) -> list[tuple[str, np.ndarray]]:
+        """The features with the positions of their elements, as other functions of this room take groups."""
+        return list(zip(self.features, self.elements, strict=True))
+
+    @property
+    def noun(self) -> str:
+        """What the features are, if all are the same: "region", "kind of object"; else "feature"."""
+        return self.nouns[0] if len(set(self.nouns)) == 1 else "feature"
 
     def position(self, feature: str) -> int:
         """The position of a feature, or of a region of an image, in `features`.
@@ -111,10 +138,14 @@ class SummaryData:
         Ranked by the standardized share if the unit is "score per unit", else by the share.
         """
         statistics = self.by_action[action] if action else self.overall
-        importance, few = statistics.importance, statistics.few
+        importance, few, each = statistics.importance, statistics.few, statistics.each_importance
         order = np.argsort(-importance.value, kind="stable")  # NaN comes last
         return tuple(
-            replace(ranked_at(self.features, importance, position), few=bool(few[position]))
+            replace(
+                ranked_at(self.features, importance, position),
+                few=bool(few[position]),
+                each=tuple(map(float, each[:, position])),
+            )
             for position in map(int, order[:k])
         )
 
@@ -139,12 +170,15 @@ def ranked_features(summary: SummaryData, action: str = "") -> tuple[Ranked, ...
     """
     if summary.target != DECISION:
         return summary.top(action=action)
-    mean, changes = (summary.by_action[action] if action else summary.overall).mean, []
+    statistics = summary.by_action[action] if action else summary.overall
+    mean, each, changes = statistics.mean, statistics.each.get("mean"), []
     for ranked in summary.top(action=action):
         label = _most_changed(summary, ranked.position)
         index = (label, ranked.position)
         value, low, high = (float(part[index]) for part in (mean.value, mean.low, mean.high))
-        changes.append(replace(ranked, share=value, low=low, high=high, changes=_changed(summary, label)))
+        apart = () if each is None else tuple(map(float, each[:, label, ranked.position]))
+        changed = replace(ranked, share=value, low=low, high=high, each=apart, changes=_changed(summary, label))
+        changes.append(changed)
     return tuple(sorted(changes, key=lambda change: -change.share))
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from rltools._util.short_repr import short_repr
 from rltools.errors import ArgumentError
 from rltools.recording import Attribution, Episode, Recording, check_recording
-from rltools.summary._sums import action_positions, named_actions
+from rltools.summary._actions import action_positions, named_actions
 from rltools.summary.episodes import by_group, explained, flat, usable
 
 CONTRAST = " - "
@@ -135,7 +135,8 @@ def _decision(
     scale: np.ndarray | None,
 ) -> Decision:
     states = recording.encoded_observations(key, episode)
-    values, attributions = by_group(states, attribution, slice(step, step + 1), label=label, scale=scale)
+    groups = recording.rows(key)
+    values, attributions = by_group(states, attribution, slice(step, step + 1), groups, label=label, scale=scale)
     action, runner_up, gap = _choice(recording, episode, step)
     return Decision(
         number=episode.outcome.number,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,23 +20,48 @@ FEW_VALUES = 12
 SEVERAL = 5
 
 
+_GAP = 0.06
+"""A part of the range of values without steps that is longer than this is a gap, which no line crosses."""
+_NEAR = 0.04
+"""A mean farther from every step of its bin than this part of the range of attributions lies where no step is."""
+
+
 @dataclass(frozen=True)
-class Dependence:
+class Curve:
     """The mean attribution of a feature along its values.
 
     Attributes:
         centers: float `[bin]`, the mean value of the steps in each bin.
         mean: `[bin]`, their mean attribution.
         few: whether each bin holds a single value, because the feature takes few values.
+        supported: bool `[bin]`, whether there are steps near the mean, so that a line may go through it.
+        joined: bool `[bin]`, whether there are steps all the way from the bin before.
+    """
+
+    centers: np.ndarray
+    mean: Interval
+    few: bool
+    supported: np.ndarray
+    joined: np.ndarray
+
+    __repr__ = short_repr
+
+
+@dataclass(frozen=True)
+class Dependence:
+    """How the attribution of a feature depends on its value, and on what else.
+
+    Attributes:
+        curve: the mean attribution along the values, over all steps.
+        by_actions: likewise over the steps of each discrete action, by its position; those taken often enough.
         other: the position of the other feature that the attribution depends on most; None if there is none.
         correlation: magnitude of their rank correlation within a bin, from 0 to 1.
         by_action: the correlation ratio of the attribution's ranks within a bin with the action taken, from 0 to 1,
             which for two actions is the magnitude of the correlation; 0 if actions are not one discrete choice.
     """
 
-    centers: np.ndarray
-    mean: Interval
-    few: bool
+    curve: Curve
+    by_actions: Mapping[int, Curve]
     other: int | None
     correlation: float
     by_action: float
@@ -55,19 +81,42 @@ def value_dependence(points: Points, position: int, *, level: float = 0.95) -> D
         position: the position of the feature.
         level: the level of the intervals, over episodes and draws.
     """
-    values, attributions = points.values[:, position], points.attributions[:, [position]]
-    bins, single_values = _bins_of(values)
-    number = int(bins.max()) + 1 if len(bins) else 0
-    counts = np.bincount(bins, minlength=number)
-    without = None if points.without is None else points.without[:, :, [position]]
-    mean = binned_means(sums_of(bins, points.episodes, attributions, number, without), level, "signed")
-    correlations, by_action = _associations_within(bins, points, attributions[:, 0])
+    bins, _ = _bins_of(points.values[:, position])
+    correlations, by_action = _associations_within(bins, points, points.attributions[:, position])
     correlations[position] = 0
     other = int(correlations.argmax())
+    actions = np.unique(points.actions).tolist() if points.action_names else []
+    of_actions = {action: np.flatnonzero(points.actions == action) for action in actions}
+    return Dependence(
+        _curve(points, position, np.arange(len(bins)), level),
+        {action: _curve(points, position, rows, level) for action, rows in of_actions.items() if len(rows) >= IN_A_BIN},
+        other if correlations[other] > 0 else None,
+        float(correlations[other]),
+        by_action,
+    )
+
+
+def _curve(points: Points, position: int, rows: np.ndarray, level: float) -> Curve:
+    """The mean along the values, over some of the steps."""
+    values, attributions = points.values[rows, position], points.attributions[rows][:, [position]]
+    bins, few = _bins_of(values)
+    number = int(bins.max()) + 1 if len(bins) else 0
+    without = None if points.without is None else points.without[:, rows][:, :, [position]]
+    mean = binned_means(sums_of(bins, points.episodes[rows], attributions, number, without), level, "signed")
     flat = Interval(mean.value[:, 0], mean.low[:, 0], mean.high[:, 0])
-    other_position = other if correlations[other] > 0 else None
-    centers = np.bincount(bins, weights=values, minlength=number) / np.maximum(counts, 1)
-    return Dependence(centers, flat, single_values, other_position, float(correlations[other]), by_action)
+    centers = np.bincount(bins, weights=values, minlength=number) / np.maximum(np.bincount(bins, minlength=number), 1)
+    supported, joined = np.zeros(number, bool), np.zeros(number, bool)
+    reach = _NEAR * float(np.ptp(points.attributions[:, position])) if len(points.values) else 0.0
+    gap = _GAP * float(np.ptp(points.values[:, position])) if len(points.values) else 0.0
+    ordered = np.sort(values)
+    for bin_number, center in enumerate(centers):
+        of_bin = bins == bin_number
+        near = np.abs(attributions[of_bin, 0] - flat.value[bin_number]).min() <= reach
+        supported[bin_number] = near and np.abs(values[of_bin] - center).min() <= gap
+        before = ordered[(ordered >= centers[bin_number - 1]) & (ordered <= center)] if bin_number else ordered[:0]
+        ends = np.concatenate([centers[bin_number - 1 : bin_number], before, [center]])
+        joined[bin_number] = bool(bin_number) and np.diff(ends).max() <= gap
+    return Curve(centers, flat, few, supported, joined)
 
 
 def _bins_of(values: np.ndarray) -> tuple[np.ndarray, bool]:

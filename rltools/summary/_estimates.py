@@ -10,7 +10,7 @@ import numpy as np
 
 from rltools._util.short_repr import short_repr
 from rltools.attributions import is_share
-from rltools.stats import Interval, Jackknife, Kind, Named, jackknife
+from rltools.stats import FEWEST_REPORTED, Interval, Jackknife, Kind, Named, jackknife
 from rltools.summary._sums import Sums
 
 KINDS: dict[str, Kind] = {"mean": "signed", "mean_absolute": "positive", "share": "share", "pooled_share": "share"}
@@ -33,6 +33,8 @@ class Statistics:
         carriers: float `[group]`, the effective number of episodes that carry a feature: all of them if they carry it
             equally, 1 if a single one does; NaN for a feature that never matters.
         drawn: each statistic by name, with its values without each episode and each block of draws.
+        each: each statistic by name in each episode alone, `[episode, ...]`, for fewer episodes than have an interval;
+            empty for more.
         standardized_mean: the mean times the std of the feature over the recorded observations; None unless the unit is
             "score per unit".
         standardized_mean_absolute: `mean_absolute` times that std, or None.
@@ -48,6 +50,7 @@ class Statistics:
     pooled_share: Interval
     carriers: np.ndarray
     drawn: Mapping[str, Jackknife] = field(repr=False)
+    each: Mapping[str, np.ndarray] = field(default_factory=dict, repr=False)
     standardized_mean: Interval | None = None
     standardized_mean_absolute: Interval | None = None
     standardized_share: Interval | None = None
@@ -70,6 +73,12 @@ class Statistics:
     def importance(self) -> Interval:
         """The share that features are ranked by, `[group]`: standardized if the unit is "score per unit"."""
         return self.pooled_share if self.standardized_pooled_share is None else self.standardized_pooled_share
+
+    @property
+    def each_importance(self) -> np.ndarray:
+        """`importance` in each episode alone, float `[episode, group]`; no rows if there are enough for intervals."""
+        name = "pooled_share" if self.standardized_pooled_share is None else "standardized_pooled_share"
+        return self.each.get(name, np.zeros((0, len(self.carriers))))
 
     @property
     def drawn_importance(self) -> Jackknife:
@@ -107,14 +116,15 @@ def estimate(sums: Sums, category: int, level: float, unit: str) -> Statistics:
     drawn = jackknife(statistic, parts, _without_draws(sums, used, category), sums.origins_of(used))
     kinds = KINDS | ({"mean": "proportion"} if is_share(unit) else {})
     intervals = {
-        name: estimated.interval(level, kinds[name.removeprefix("standardized_")]) for name, estimated in drawn.items()
+        name: estimated.reported(level, kinds[name.removeprefix("standardized_")]) for name, estimated in drawn.items()
     }
     for prefix in ("", "standardized_"):
         if f"{prefix}mean" in intervals and not is_share(unit):
             intervals[f"{prefix}mean"] = _of_one_sign(intervals[f"{prefix}mean"], intervals[f"{prefix}mean_absolute"])
     # The last kind is magnitudes, standardized if there is a std.
     carriers = _carriers(totals[:, -1].sum(axis=1))
-    return Statistics(int(counts.sum()), int(used.sum()), carriers=carriers, drawn=drawn, **intervals)
+    each = statistic(counts, totals) if len(counts) < FEWEST_REPORTED else {}
+    return Statistics(int(counts.sum()), int(used.sum()), carriers=carriers, drawn=drawn, each=each, **intervals)
 
 
 def _of_one_sign(mean: Interval, magnitude: Interval) -> Interval:
@@ -196,6 +206,7 @@ def estimate_alike(sums: Sums, category: int, level: float, unit: str, labels: S
         pooled_share=alike.pooled_share,
         standardized_pooled_share=alike.standardized_pooled_share,
         drawn={name: (alike if name in pooled else statistics).drawn[name] for name in statistics.drawn},
+        each={name: (alike if name in pooled else statistics).each[name] for name in statistics.each},
     )
 
 

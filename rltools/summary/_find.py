@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
-from functools import partial
+from dataclasses import replace
 from operator import itemgetter
 
 from rltools.attributions import is_control
 from rltools.stats import Interval, standing
-from rltools.summary._data import DECISION, Ranked, SummaryData, is_continuous, leaders, ranked_at, ranked_features
+from rltools.summary._data import DECISION, SummaryData, leaders, ranked_at, ranked_features
 from rltools.summary._estimates import scores_of
+from rltools.summary._find_levels import find_decision, find_levels, finding_of
 from rltools.summary.caveats import Caveat
-from rltools.summary.finding import NAMED, Doubt, Finding, number_of
+from rltools.summary.finding import NAMED, Finding, number_of
 
 FEWEST_STEPS = 10
 """The fewest steps of an action for a finding about it."""
@@ -23,11 +23,11 @@ MOST_APART = 6
 def find(summary: SummaryData) -> tuple[Finding | Caveat, ...]:
     """Findings and caveats of a summary, the most important first."""
     if summary.n == 0:
-        return (_finding(summary)("no_steps", total=summary.episodes),)
+        return (finding_of(summary)("no_steps", total=summary.episodes),)
     if is_control(summary.unit):
         return (*_control(summary), *_mean_return(summary), *summary.caveats)
     return (
-        *(find_decision(summary) if summary.target == DECISION else _lead(summary)),
+        *(find_decision(summary) if summary.target == DECISION else find_levels(summary)),
         *_targets_apart(summary),
         *_by_action(summary),
         *_mean_return(summary),
@@ -36,59 +36,8 @@ def find(summary: SummaryData) -> tuple[Finding | Caveat, ...]:
     )
 
 
-def find_decision(summary: SummaryData) -> tuple[Finding, ...]:
-    """Findings on what changes the decision most, from a summary of the target `decision`."""
-    if summary.n == 0:
-        return ()
-    return _leading(summary, tuple(change for change in ranked_features(summary)[:NAMED] if change.share > 0))
-
-
-def _finding(summary: SummaryData) -> partial[Finding]:
-    """A finding of a summary, without its kind and content."""
-    return partial(
-        Finding,
-        method=summary.method,
-        target=summary.target,
-        context=tuple(filter(None, (summary.effect, summary.apart))),
-        standardized=summary.std is not None,
-        continuous=summary.target == DECISION and is_continuous(summary),
-        unseen=bool(summary.unseen),
-        level=summary.level,
-    )
-
-
-def _lead(summary: SummaryData) -> tuple[Finding, ...]:
-    return _leading(summary, tuple(ranked for ranked in summary.top(NAMED) if not math.isnan(ranked.share)))
-
-
-def _leading(summary: SummaryData, ranked: tuple[Ranked, ...]) -> tuple[Finding, ...]:
-    """Findings on the first feature and on the next ones."""
-    finding = _finding(summary)
-    if not ranked:
-        return (finding("nothing_matters"),)
-    tied = leaders(summary)
-    count = min(len(tied), NAMED) if len(tied) > 1 else 1
-    first = finding(
-        "lead",
-        subjects=ranked[:count],
-        leaders=max(1, len(tied)),
-        doubt=_doubt(summary) if len(tied) > 1 else "",
-        total=len(summary.labels),
-    )
-    return (first, finding("next", subjects=ranked[count:])) if ranked[count:] else (first,)
-
-
-def _doubt(summary: SummaryData) -> Doubt:
-    """Why no feature certainly leads."""
-    if summary.overall.episodes < 2:
-        return "one_episode"
-    if math.isnan(summary.overall.importance.low[ranked_features(summary)[0].position]):
-        return "no_interval"
-    return "tied"
-
-
 def _control(summary: SummaryData) -> tuple[Finding, ...]:
-    finding = _finding(summary)
+    finding = finding_of(summary)
     ranked = tuple(ranked for ranked in summary.top(NAMED) if ranked.share > 0)
     return finding("control", subjects=ranked), finding("control_is_no_finding")
 
@@ -96,7 +45,7 @@ def _control(summary: SummaryData) -> tuple[Finding, ...]:
 def _targets_apart(summary: SummaryData) -> Iterator[Finding]:
     """The leading features of each target, if several targets have different scores."""
     scores = tuple(dict.fromkeys(scores_of(summary.labels)))
-    if len(scores) < 2 or len(summary.labels) > MOST_APART:
+    if len(scores) < 2 or len(summary.labels) > MOST_APART or len(summary.features) < 2:
         return
     statistics = summary.overall
     name = "share" if statistics.standardized_share is None else "standardized_share"
@@ -109,7 +58,7 @@ def _targets_apart(summary: SummaryData) -> Iterator[Finding]:
         if tied:
             subjects = tuple(tied[:NAMED])
             parts.append(Finding("lead", subjects, len(tied), method=summary.method, target=label))
-    yield _finding(summary)("targets_apart", parts=tuple(parts), context=scores)
+    yield finding_of(summary)("targets_apart", parts=tuple(parts), context=scores)
 
 
 def _by_action(summary: SummaryData) -> Iterator[Finding]:
@@ -119,7 +68,7 @@ def _by_action(summary: SummaryData) -> Iterator[Finding]:
             continue
         tied = leaders(summary, action)
         if tied and tied[0].feature != first.feature:
-            yield _finding(summary)(
+            yield finding_of(summary)(
                 "by_action", subjects=tied[:NAMED], leaders=len(tied), action=action, n=statistics.n
             )
 
@@ -127,12 +76,12 @@ def _by_action(summary: SummaryData) -> Iterator[Finding]:
 def _mean_return(summary: SummaryData) -> Iterator[Finding]:
     returns = summary.returns
     if returns.n:
-        mean = number_of("return", returns.mean, returns.low, returns.high)
+        mean = replace(number_of("return", returns.mean, returns.low, returns.high), each=returns.each)
         yield Finding("mean_return", (mean,), n=returns.n, level=summary.level)
 
 
 def _careful(summary: SummaryData) -> Iterator[Finding]:
-    finding, residuals = _finding(summary), summary.residuals
+    finding, residuals = finding_of(summary), summary.residuals
     if summary.non_finite:
         yield finding("non_finite", n=summary.non_finite, total=summary.n_steps)
     if summary.all_zero > 0:

@@ -9,9 +9,10 @@ import numpy as np
 
 from rltools.attributions import is_control, is_per_feature_unit
 from rltools.recording import Recording
+from rltools.summary._actions import choices
 from rltools.summary._data import DECISION, SummaryData
 from rltools.summary._estimates import Statistics
-from rltools.summary._sums import Sums, choices
+from rltools.summary._sums import Sums
 from rltools.summary.caveats import FEWEST_DIFFERENT, Caveat, CaveatKind
 from rltools.summary.episodes import Groups, feature_std
 
@@ -137,7 +138,7 @@ def run_caveats(recording: Recording, summaries: Sequence[tuple[str, SummaryData
     if out_of_space:
         about[Caveat("out_of_space", n=out_of_space)] = []
     for name, summary in summaries:
-        for caveat in _of_summary(recording, summary):
+        for caveat in caveats_of_summary(recording, summary):
             about.setdefault(caveat, []).append(name)
     if any(is_per_feature_unit(summary.unit) for _, summary in summaries):
         about[Caveat("units")] = []
@@ -148,7 +149,7 @@ def run_caveats(recording: Recording, summaries: Sequence[tuple[str, SummaryData
     ]
 
 
-def _of_summary(recording: Recording, summary: SummaryData) -> Iterator[Caveat]:
+def caveats_of_summary(recording: Recording, summary: SummaryData) -> Iterator[Caveat]:
     """The caveats of one summary on a page, including those that findings state in other words."""
     spec = recording.spec(summary.key)
     if spec.every > 1:

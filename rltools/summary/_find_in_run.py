@@ -5,15 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-import numpy as np
-
 from rltools.recording import Recording
 from rltools.summary._agreement import agreement
-from rltools.summary._data import DECISION, Ranked, SummaryData, leaders, ranked_at
-from rltools.summary._estimates import scores_of
-from rltools.summary._find import find, find_decision
-from rltools.summary._lags import lag_shares
-from rltools.summary._sums import magnitudes
+from rltools.summary._data import DECISION, Ranked, SummaryData, leaders
+from rltools.summary._find import find
+from rltools.summary._find_levels import find_decision
+from rltools.summary._find_memory import find_memory, with_memory
 from rltools.summary._when import When, when
 from rltools.summary.finding import Finding, FindingKind, number_of
 
@@ -24,8 +21,8 @@ TIMED = 3
 def find_in_run(recording: Recording, main: SummaryData, summaries: Sequence[SummaryData]) -> tuple[Finding, ...]:
     """The findings of a run, the most important first; `run_caveats` has its caveats.
 
-    The first finding heads a page. A finding of kind "lead_time" says when it holds; each "next" belongs to the finding
-    before it.
+    The first finding heads a page: for a recurrent policy memory against the moment, where that is certain. A finding
+    of kind "lead_time" says when it holds; each "next" belongs to the finding before it.
 
     Args:
         recording: the recording of the summaries.
@@ -41,13 +38,13 @@ def find_in_run(recording: Recording, main: SummaryData, summaries: Sequence[Sum
     timed = {part.feature: part for part in when(recording, main, names)}
     tied = leaders(main)
     first = timed.pop(tied[0].feature, None) if len(tied) == 1 else None
+    memory = tuple(find_memory(recording, summaries))
+    head = [finding for finding in with_memory(memory, others[:1]) if isinstance(finding, Finding)]
     return (
-        others[0],
+        *head,
         *([] if first is None else [_time("lead_time", first)]),
         *others[1:],
-        *_arrays(recording, main),
         *(_time("time", part) for part in timed.values()),
-        *_memory(recording, summaries),
         *_decision(main, summaries),
         *_agreement(recording, main),
         *by_action,
@@ -57,58 +54,6 @@ def find_in_run(recording: Recording, main: SummaryData, summaries: Sequence[Sum
 def _time(kind: FindingKind, part: When) -> Finding:
     share = Ranked(part.feature, -1, part.share, part.low, part.high)
     return Finding(kind, (share,), part=part.part, even=0.0 if part.is_third else part.even)
-
-
-def _arrays(recording: Recording, main: SummaryData) -> Iterator[Finding]:
-    shares = part_shares(recording, main)
-    if shares:
-        yield Finding("arrays", shares, method=main.method, target=main.target, level=main.level)
-
-
-def part_shares(recording: Recording, summary: SummaryData) -> tuple[Ranked, ...]:
-    """The share of each array of a Dict or Tuple observation, the largest first; empty if there is only one array.
-
-    It is the sum of the shares of its features, with an interval of its own, because intervals of features do not add
-    up.
-
-    Args:
-        recording: the recording of the summary.
-        summary: the summary of one of its attributions, of targets of one score: others have no common unit.
-    """
-    parts = recording.features_of(summary.key).parts
-    if len(parts) < 2 or len(set(scores_of(summary.labels))) > 1:
-        return ()
-    groups = recording.spec(summary.key).rows(recording.features_of(summary.key))
-    part_of = np.array(
-        [
-            next(index for index, part in enumerate(parts) if part.start <= elements[0] < part.stop)
-            for _, elements in groups
-        ]
-    )
-    sizes = magnitudes(recording, summary.key).mattering()
-    if len(sizes.sizes) == 0:
-        return ()
-
-    def shares(totals: np.ndarray) -> dict[str, np.ndarray]:
-        by_part = np.stack([totals[:, part_of == index].sum(axis=1) for index in range(len(parts))], axis=1)
-        return {"": by_part / by_part.sum(axis=1, keepdims=True)}
-
-    share = sizes.drawn(shares)[""].interval(summary.level, "share")
-    names = [part.leaf.name for part in parts]
-    return tuple(ranked_at(names, share, int(index)) for index in np.argsort(-share.value, kind="stable"))
-
-
-def _memory(recording: Recording, summaries: Sequence[SummaryData]) -> Iterator[Finding]:
-    """The share of past observations, for attributions over a window of observations."""
-    for summary in summaries:
-        window = recording.spec(summary.key).window
-        if not window or not summary.n:
-            continue
-        lags = lag_shares(recording, summary.key, level=summary.level)
-        now = lags.lags.index(0)
-        value, low, high = (1 - float(end[now]) for end in (lags.of_lag.value, lags.of_lag.high, lags.of_lag.low))
-        past = number_of("the past", value, low, high)
-        yield Finding("memory", (past,), method=summary.method, target=summary.target, n=window, level=summary.level)
 
 
 def _decision(main: SummaryData, summaries: Sequence[SummaryData]) -> tuple[Finding, ...]:

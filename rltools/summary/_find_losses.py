@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from rltools._util.text import number
 from rltools.ablation import select_features_line
 from rltools.recording import Recording
-from rltools.stats import Interval
+from rltools.stats import FEWEST_REPORTED, Interval
 from rltools.summary._data import Ranked, ranked_at
 from rltools.summary._wording_of_losses import replaced_by
 from rltools.summary.caveats import Caveat
@@ -19,8 +20,6 @@ from rltools.summary.finding import NAMED, Doubt, Finding, number_of
 if TYPE_CHECKING:
     from rltools.ablation import Ablation, Interaction, Losses
 
-FEW_SEEDS = 5
-"""Fewer seeds have wide and rough intervals."""
 LARGE = 100
 INTERACTIONS = 2
 """The most interactions that are named."""
@@ -128,7 +127,7 @@ def _verdicts(ablation: Ablation, losses: Losses, level: float) -> Finding:
     """The verdict on each feature, by `rltools.ablation.RULE`, the largest loss first."""
     verdicts = ablation.verdicts(level)
     parts = tuple(
-        Finding("verdicts", (_loss(losses, int(player)),), part=verdicts[player].kind, agent=verdicts[player].partner)
+        Finding("verdicts", (loss_of(losses, int(player)),), part=verdicts[player].kind, agent=verdicts[player].partner)
         for player in losses.order
     )
     return Finding("verdicts", parts=parts, level=level)
@@ -233,7 +232,7 @@ def ablation_caveats(ablation: Ablation, recording: Recording | None = None) -> 
     caveats = [
         (len(losses.players) > 1 and _changed(losses), Caveat("losses_do_not_add", text=sums)),
         (True, Caveat("seeds_only", text=replaced_by(ablation.replace))),
-        (min(seeds, default=FEW_SEEDS) < FEW_SEEDS, Caveat("few_seeds", n=min(seeds, default=0))),
+        (min(seeds, default=FEWEST_REPORTED) < FEWEST_REPORTED, Caveat("few_seeds", n=min(seeds, default=0))),
         (limited, Caveat("cut_short", n=limited, total=len(rollouts), text=f"{ablation.spec.max_steps:,}")),
         (masked, Caveat("masks_untouched")),
         (recurrent, Caveat("memory_untouched")),
@@ -253,11 +252,14 @@ def _mask_and_memory(recording: Recording | None) -> tuple[bool, bool]:
 
 def _ranked(losses: Losses) -> tuple[Ranked, ...]:
     """The losses of the players that were measured, the largest first."""
-    return tuple(_loss(losses, int(player)) for player in losses.order if losses.seeds[player])
+    return tuple(loss_of(losses, int(player)) for player in losses.order if losses.seeds[player])
 
 
-def _loss(losses: Losses, player: int) -> Ranked:
-    return ranked_at(losses.players, losses.interval, player)
+def loss_of(losses: Losses, player: int) -> Ranked:
+    """The loss of a player, and what it is at each seed if they are too few for an interval."""
+    differences = tuple(map(float, losses.differences[player].values()))
+    few = differences if len(differences) < FEWEST_REPORTED else ()
+    return replace(ranked_at(losses.players, losses.interval, player), each=few, parts="seeds")
 
 
 def _changed(losses: Losses) -> bool:

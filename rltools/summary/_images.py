@@ -14,7 +14,9 @@ from rltools._util.short_repr import short_repr
 from rltools.errors import ArgumentError
 from rltools.recording import Episode, Recording, median_episode
 from rltools.spaces.image import image_parts, pixel_elements, visible
-from rltools.summary._sums import action_positions, named_actions
+from rltools.spaces.parts import Part
+from rltools.summary._actions import action_positions, named_actions
+from rltools.summary._summarize import summarize
 from rltools.summary.episodes import EpisodeSteps, episode_steps, flat
 
 Choosing = Literal["largest", "even"]
@@ -35,6 +37,10 @@ class ImageSteps:
         values: float `[step, group]`, the observed values.
         attributions: float `[step, group]`.
         note: what the images show if that is not everything.
+        region: bool `[y, x]`, the pixels of the region with the largest attributions over all episodes; None if the
+            images are frames.
+        region_name: its name.
+        region_share: its share of the importance of all features, from 0 to 1.
     """
 
     number: int
@@ -46,6 +52,9 @@ class ImageSteps:
     values: np.ndarray
     attributions: np.ndarray
     note: str = ""
+    region: np.ndarray | None = None
+    region_name: str = ""
+    region_share: float = float("nan")
 
     __repr__ = short_repr
 
@@ -87,6 +96,7 @@ def pictured(
         return None
     recorded = recording.episode(number)
     pictures, maps, note = _frames(recording, number, chosen), None, ""
+    region, region_name, region_share = None, "", float("nan")
     if part is not None:
         states = flat(recording.encoded_observations(key, recorded), 1)[:, part.start : part.stop]
         pixels, note = visible(states.reshape(len(states), *part.shape), part)
@@ -94,6 +104,7 @@ def pictured(
         values = flat(recording.attribution_of(key, episodes=[number]).values[:, label], 1)[chosen]
         entries = (values if scale is None else values * scale)[:, part.start : part.stop]
         maps = entries[:, pixel_elements(part)].sum(axis=-1, dtype=np.float64)
+        region, region_name, region_share = _leading_region(recording, key, part)
     return ImageSteps(
         number=number,
         steps=tuple(chosen.tolist()),
@@ -104,7 +115,22 @@ def pictured(
         values=every.values[chosen],
         attributions=every.attributions[chosen],
         note=note,
+        region=region,
+        region_name=region_name,
+        region_share=region_share,
     )
+
+
+def _leading_region(recording: Recording, key: str, part: Part) -> tuple[np.ndarray | None, str, float]:
+    """The pixels of the region of an image with the largest share, its name, and its share."""
+    summary = summarize(recording, method=key, detail="regions")
+    elements = dict(summary.rows)
+    pixels = pixel_elements(part) + part.start
+    for ranked in summary.top():
+        inside = np.isin(pixels, elements[ranked.feature]).any(axis=-1)
+        if inside.any() and np.isfinite(ranked.share):
+            return np.asarray(inside), ranked.feature, ranked.share
+    return None, "", float("nan")
 
 
 def _default_episode(recording: Recording, *, seen: bool) -> int | None:

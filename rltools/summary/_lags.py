@@ -9,9 +9,8 @@ import numpy as np
 from rltools._util.short_repr import short_repr
 from rltools.recording import Recording, check_recording
 from rltools.spaces import Features
-from rltools.spaces.parts import without_lag
 from rltools.stats import Interval
-from rltools.summary._sums import magnitudes
+from rltools.summary._magnitudes import magnitudes
 from rltools.summary.episodes import Groups
 
 
@@ -61,9 +60,9 @@ def lag_shares(recording: Recording, key: str, *, level: float = 0.95) -> Lags:
     Raises:
         RecordingError: an episode is not explained yet.
     """
-    features, sizes = recording.features_of(key), magnitudes(recording, key).mattering()
-    groups = recording.spec(key).rows(features)
-    places = _places(features, groups)
+    features = recording.features_of(key)
+    groups, places = _by_lag(features, recording.rows(key, "regions"))
+    sizes = magnitudes(recording, key, groups).mattering()
     names = list(dict.fromkeys(name for name, _ in places))
     lags = sorted({lag for _, lag in places}, reverse=True)
     row = np.array([names.index(name) for name, _ in places])
@@ -78,18 +77,16 @@ def lag_shares(recording: Recording, key: str, *, level: float = 0.95) -> Lags:
             cells[:, row[group], column[group]] += part[:, group]
         return {"share": cells, "of_lag": np.nansum(cells, axis=1) if len(sizes.sizes) else cells[:, 0]}
 
-    intervals = {name: drawn.interval(level, "share") for name, drawn in sizes.drawn(shares).items()}
+    intervals = {name: drawn.reported(level, "share") for name, drawn in sizes.drawn(shares).items()}
     units = _units(features, names, places, groups)
     return Lags(tuple(names), units, tuple(lags), intervals["share"], intervals["of_lag"])
 
 
-def _places(features: Features, groups: Groups) -> list[tuple[str, int]]:
-    """The name of each group without its lag, and its lag; 0 for groups over all lags."""
-    pairs = []
-    for name, elements in groups:
-        lag, *others = np.unique(features.lags[elements]).tolist()
-        pairs.append((name, 0) if others else (without_lag(name, lag), lag))
-    return pairs
+def _by_lag(features: Features, rows: Groups) -> tuple[Groups, list[tuple[str, int]]]:
+    """The elements of each lag of each row, and the name of the row with that lag."""
+    pairs = [(name, elements, lag) for name, elements in rows for lag in np.unique(features.lags[elements]).tolist()]
+    groups = [(name, elements[features.lags[elements] == lag]) for name, elements, lag in pairs]
+    return groups, [(name, lag) for name, _, lag in pairs]
 
 
 def _units(features: Features, names: list[str], places: list[tuple[str, int]], groups: Groups) -> tuple[str, ...]:

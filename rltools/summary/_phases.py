@@ -12,7 +12,7 @@ from rltools.errors import ArgumentError
 from rltools.recording import Episode, Recording
 from rltools.stats import Interval
 from rltools.summary._bins import BinSums, binned_means
-from rltools.summary.episodes import explained, flat, grouped, usable, without_draws
+from rltools.summary.episodes import Groups, explained, flat, grouped, usable, without_draws
 
 ALIGNMENTS = ("time", "start", "end")
 
@@ -49,6 +49,7 @@ def phase_means(
     align: str = "time",
     event: Event | None = None,
     level: float = 0.95,
+    groups: Groups | None = None,
 ) -> Phases:
     """Attributions of some features along the episodes, averaged over episodes.
 
@@ -64,6 +65,7 @@ def phase_means(
         event: aligns episodes at an event: a feature and a number, for the first step at which it is larger; or a
             function from an episode to the step or None. Episodes without the event are left out.
         level: the level of the intervals, over episodes and draws.
+        groups: what values are summed over, such as `Summary.rows`; None for the variables.
 
     Raises:
         RecordingError: an episode is not explained yet.
@@ -75,8 +77,8 @@ def phase_means(
             f"align={align!r} is none of {', '.join(ALIGNMENTS)}; to align at an event, pass "
             f"event=(feature, number), for instance event=('left leg contact', 0.5)"
         )
-    told_apart = recording.spec(key).rows(recording.features_of(key))
-    groups = [told_apart[position] for position in positions]
+    every = recording.rows(key) if groups is None else groups
+    chosen = [every[position] for position in positions]
     series: list[Series] = []
     draws: list[np.ndarray | None] = []
     for episode, attribution in explained(recording, key):
@@ -85,21 +87,21 @@ def phase_means(
         if zero is None or not rows.any():
             continue
         of_label = flat(attribution.values[:, label], 1)
-        values = grouped(of_label if scale is None else of_label * scale, groups)
+        values = grouped(of_label if scale is None else of_label * scale, chosen)
         values[~rows] = np.nan
         series.append(Series(values if signed else np.abs(values), zero))
-        without = without_draws(recording, key, episode.outcome.number, groups, scale)
+        without = without_draws(recording, key, episode.outcome.number, chosen, scale)
         if without is None:
             draws.append(None)
         else:
             of_label = np.where(rows[:, None], without[:, :, label], np.nan)
             draws.append(of_label if signed else np.abs(of_label))
-    every = recording.spec(key).every
-    width = max(every, -(-span(series) // MOST_BINS))
+    stride = recording.spec(key).every
+    width = max(stride, -(-span(series) // MOST_BINS))
     normalized = align == "time" and event is None
 
     def binned(episodes: Sequence[Series]) -> tuple[np.ndarray, BinSums]:
-        return in_parts(episodes, len(groups)) if normalized else in_steps(episodes, len(groups), width)
+        return in_parts(episodes, len(chosen)) if normalized else in_steps(episodes, len(chosen), width)
 
     times, sums = binned(series)
     blocks = _by_block(draws)

@@ -8,8 +8,8 @@ import numpy as np
 
 from rltools._util.short_repr import short_repr
 from rltools.recording import Recording
-from rltools.summary._sums import action_positions, named_actions
-from rltools.summary.episodes import by_group, explained, joined_draws, usable, without_draws
+from rltools.summary._actions import action_positions, named_actions
+from rltools.summary.episodes import Groups, by_group, explained, flat, grouped, joined_draws, usable, without_draws
 
 MOST = 20_000
 """How many points are enough for a plot and its averages."""
@@ -25,6 +25,8 @@ class Points:
         scores: float `[step]`, the target value.
         actions: int64 `[step]`, positions in `action_names`; -1 if actions are not one discrete choice.
         episodes: int64 `[step]`, the episode of each step, counted from 0.
+        numbers: int64 `[step]`, the number of that episode in its recording.
+        steps: int64 `[step]`, the index of each step in its episode.
         action_names: the names of the discrete actions; empty if actions are not one discrete choice.
         n: the number of explained steps, which exceeds the number of points if the stride is above 1.
         without: float `[block, step, group]`, the attributions without each block of draws; None without draws, or if
@@ -36,6 +38,8 @@ class Points:
     scores: np.ndarray
     actions: np.ndarray
     episodes: np.ndarray
+    numbers: np.ndarray
+    steps: np.ndarray
     action_names: tuple[str, ...]
     n: int
     without: np.ndarray | None = None
@@ -44,7 +48,13 @@ class Points:
 
 
 def explained_points(
-    recording: Recording, key: str, *, label: int = 0, stride: int = 1, scale: np.ndarray | None = None
+    recording: Recording,
+    key: str,
+    *,
+    label: int = 0,
+    stride: int = 1,
+    scale: np.ndarray | None = None,
+    groups: Groups | None = None,
 ) -> Points:
     """One of every `stride` explained steps, with the action taken in it.
 
@@ -54,13 +64,14 @@ def explained_points(
         label: position of the label whose attributions are taken.
         stride: the stride over all episodes together, so that long ones have the same weight as in the summary.
         scale: `[element]`, a factor for the attribution of each element; None for 1.
+        groups: what values are summed over, such as `Summary.rows`; None for the variables.
 
     Raises:
         RecordingError: an episode is not explained yet.
     """
-    groups = recording.spec(key).rows(recording.features_of(key))
+    groups = recording.rows(key) if groups is None else groups
     nothing = np.zeros((0, len(groups)))
-    parts = [(nothing, nothing, np.zeros(0), np.zeros(0, np.int64), np.zeros(0, np.int64))]
+    parts = [(nothing, nothing, np.zeros(0), *[np.zeros(0, np.int64)] * 4)]
     draws: list[np.ndarray | None] = []
     names = named_actions(recording)
     count = 0
@@ -74,14 +85,44 @@ def explained_points(
             draws.append(None if without is None else without[:, taken, label])
         parts.append(
             (
-                *by_group(recording.encoded_observations(key, episode), attribution, taken, label=label, scale=scale),
+                *by_group(
+                    recording.encoded_observations(key, episode), attribution, taken, groups, label=label, scale=scale
+                ),
                 attribution.scores[taken, label].astype(np.float64),
                 actions[taken],
                 np.full(len(taken), number),
+                np.full(len(taken), episode.outcome.number),
+                taken,
             )
         )
-    values, attributions, scores, actions_taken, episodes = (np.concatenate(each) for each in zip(*parts, strict=True))
-    return Points(values, attributions, scores, actions_taken, episodes, names, count, joined_draws(draws, axis=1))
+    values, attributions, scores, taken_actions, episodes, numbers, steps = (
+        np.concatenate(each) for each in zip(*parts, strict=True)
+    )
+    without = joined_draws(draws, axis=1)
+    return Points(values, attributions, scores, taken_actions, episodes, numbers, steps, names, count, without)
+
+
+def extreme_steps(recording: Recording, key: str, *, label: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """The step at which each feature has its largest attribution: numbers of episodes and steps, int64 `[group]` each.
+
+    Args:
+        recording: the recording that has the attribution.
+        key: the folder name of an attribution in it.
+        label: position of the label whose attributions are taken.
+    """
+    groups = recording.rows(key)
+    numbers, steps, largest = (np.zeros(len(groups), kind) for kind in (np.int64, np.int64, np.float64))
+    largest -= 1
+    for episode, attribution in explained(recording, key):
+        rows = np.flatnonzero(usable(attribution.values))
+        if not len(rows):
+            continue
+        sizes = np.abs(grouped(flat(attribution.values[:, label], 1)[rows], groups))
+        at = sizes.argmax(axis=0)
+        size = sizes[at, np.arange(len(groups))]
+        larger = size > largest
+        numbers[larger], steps[larger], largest[larger] = episode.outcome.number, rows[at][larger], size[larger]
+    return numbers, steps
 
 
 def stride_for(steps: int, most: int = MOST) -> int:

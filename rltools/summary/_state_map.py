@@ -1,4 +1,4 @@
-"""Projects visited observations onto a plane, and averages attributions in the cells of a grid."""
+"""Projects visited observations onto a plane, and averages magnitudes of attributions in the cells of a grid."""
 
 from __future__ import annotations
 
@@ -17,13 +17,11 @@ class Plane:
     Attributes:
         weights: float `[2, group]`, the weight of each feature in each direction.
         places: float `[step, 2]`, the position of each step in the plane.
-        attributions: float `[step, 2]`, the attributions of the features along the two directions.
         explained: float `[2]`, the share of the features' variance along each direction; NaN for two chosen features.
     """
 
     weights: np.ndarray
     places: np.ndarray
-    attributions: np.ndarray
     explained: np.ndarray
 
     __repr__ = short_repr
@@ -35,18 +33,16 @@ class Cells:
 
     Attributes:
         centers: float `[cell, 2]`.
-        places: float `[cell, 2]`, the mean position of the steps in the cell.
         counts: int64 `[cell]`, steps in the cell.
-        along: float `[cell, 2]`, mean attributions along the two directions.
         magnitude: float `[cell]`, the mean over steps of the summed magnitudes of all features.
+        share: float `[cell, group]`, the part of that which each feature makes up; NaN where all are 0.
         sides: float `[2]`, the lengths of a cell's sides.
     """
 
     centers: np.ndarray
-    places: np.ndarray
     counts: np.ndarray
-    along: np.ndarray
     magnitude: np.ndarray
+    share: np.ndarray
     sides: np.ndarray
 
     __repr__ = short_repr
@@ -56,13 +52,12 @@ def feature_plane(points: Points, x: int, y: int) -> Plane:
     """The plane of two features, in their own units."""
     weights = np.zeros((2, points.values.shape[1]))
     weights[0, x] = weights[1, y] = 1
-    return Plane(weights, points.values[:, [x, y]], points.attributions[:, [x, y]], np.full(2, np.nan))
+    return Plane(weights, points.values[:, [x, y]], np.full(2, np.nan))
 
 
 def component_plane(points: Points) -> Plane:
     """The plane of the first two principal components of the standardized features.
 
-    Attributions of standardized features, gradients times the std for instance, are projected with the same weights.
     The largest weight of each component is positive. Missing components, of a single feature or of features that never
     change, are 0.
     """
@@ -80,7 +75,7 @@ def component_plane(points: Points) -> Plane:
         explained[:components] = variances[::-1][:components] / variances.sum()
         strongest = np.abs(weights).argmax(axis=1)
         weights *= np.where(weights[[0, 1], strongest] < 0, -1, 1)[:, None]
-    return Plane(weights, standardized @ weights.T, points.attributions @ weights.T, explained)
+    return Plane(weights, standardized @ weights.T, explained)
 
 
 def cell_means(points: Points, plane: Plane, *, cells: int, least: int) -> Cells:
@@ -89,9 +84,8 @@ def cell_means(points: Points, plane: Plane, *, cells: int, least: int) -> Cells
     The grid spans the positions of all but one percent of the steps, so that a few far ones do not make it coarse.
     """
     if len(plane.places) == 0:
-        return Cells(
-            np.zeros((0, 2)), np.zeros((0, 2)), np.zeros(0, np.int64), np.zeros((0, 2)), np.zeros(0), np.ones(2)
-        )
+        nothing = np.zeros((0, points.attributions.shape[1]))
+        return Cells(np.zeros((0, 2)), np.zeros(0, np.int64), np.zeros(0), nothing, np.ones(2))
     low, high = np.percentile(plane.places, [0.5, 99.5], axis=0)
     sides = np.where(high > low, (high - low) / cells, 1.0)
     cell = np.floor((plane.places - low) / sides).astype(np.int64)
@@ -107,5 +101,8 @@ def cell_means(points: Points, plane: Plane, *, cells: int, least: int) -> Cells
         columns = [np.bincount(number, weights=column, minlength=cells * cells) for column in values[inside].T]
         return np.stack([column[used] / counts[used] for column in columns], axis=1)
 
-    sizes = np.abs(points.attributions).sum(axis=1, keepdims=True)
-    return Cells(centers, mean(plane.places), counts[used], mean(plane.attributions), mean(sizes)[:, 0], sides)
+    sizes = mean(np.abs(points.attributions))
+    magnitude = sizes.sum(axis=1)
+    whole = magnitude[:, None]
+    share = np.divide(sizes, whole, out=np.full(sizes.shape, np.nan), where=whole > 0)
+    return Cells(centers, counts[used], magnitude, share, sides)

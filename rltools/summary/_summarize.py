@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -12,12 +13,14 @@ import numpy as np
 from rltools._util.limits import check_level
 from rltools.attributions import is_per_feature_unit
 from rltools.recording import Outcome, Recording, check_recording
-from rltools.stats import across
+from rltools.stats import FEWEST_REPORTED, across
+from rltools.summary._actions import named_actions
 from rltools.summary._data import Residuals, Returns
 from rltools.summary._estimates import Statistics, estimate_alike
 from rltools.summary._find_caveats import caveats_of_sums, unseen_features
+from rltools.summary._levels import Level, LevelName, inner_levels, level_of
 from rltools.summary._summary import Summary
-from rltools.summary._sums import Sums, collect, named_actions
+from rltools.summary._sums import Sums, collect
 from rltools.summary.episodes import feature_std
 
 RESIDUAL_LIMIT = 0.01
@@ -30,7 +33,7 @@ def summarize(
     method: str | None = None,
     target: str | None = None,
     window: int = 0,
-    merged: bool = False,
+    detail: LevelName = "variables",
     level: float = 0.95,
 ) -> Summary:
     """How much each feature matters, with intervals over the episodes and over the states that it is compared with.
@@ -44,12 +47,17 @@ def summarize(
         method: the method of the attribution, or the name of its folder; None for the method that predicts best.
         target: the target as text; None for the default one.
         window: how many observations of a recurrent policy the attribution is over; 0 for the current one alone.
-        merged: count a choice (Discrete, MultiDiscrete) as one feature, the sum of its one-hot elements.
+        detail: how fine the features are. "variables": an element of a vector, a choice as a whole or, where the
+            method explains factors, each of its factors, an entry of a Dict or Tuple, and the regions of an observation
+            that is an image alone. "regions": inside these, the regions of images and the elements of vectors.
+            "elements": the finest, each channel of a region, each value of a choice and each lag. "objects": each kind
+            of object in an image of cells, if the environment's card names them. Values are summed over the elements
+            of a feature at each step, with their signs, before the magnitude is taken.
         level: the level of the intervals, between 0 and 1.
 
     Raises:
         RecordingError: no attribution fits, or an episode is not explained yet.
-        ArgumentError: a level outside 0 to 1, or no recording.
+        ArgumentError: a level outside 0 to 1, no such detail, or no recording.
 
     Several targets that were explained together are pooled; if their scores differ, as in `centered:chosen & value`,
     all scores have equal weights. Episodes are read one at a time, and only sums and residuals stay in memory.
@@ -68,12 +76,21 @@ def summarize(
     check_recording(recording)
     check_level(level)
     key = recording.find(method, target, window)
-    spec, features = recording.spec(key), recording.features_of(key)
+    spec = recording.spec(key)
     std = feature_std(recording, key) if is_per_feature_unit(spec.unit) else None
-    sums = collect(recording, key, std, merged=merged)
-    overall = estimate_alike(sums, 0, level, spec.unit, spec.labels)
-    groups = spec.rows(features, merged=merged)
-    names = tuple(name for name, _ in groups)
+    own = level_of(recording, key, detail)
+    levels = (own, *(inner_levels(recording, key) if detail == "variables" else ()))
+    collected = collect(recording, key, std, levels)
+    outer, *inner = (
+        _summary(recording, key, each, sums, std, level) for each, sums in zip(levels, collected, strict=True)
+    )
+    return replace(outer, inside=tuple(inner))
+
+
+def _summary(recording: Recording, key: str, rows: Level, sums: Sums, std: np.ndarray | None, level: float) -> Summary:
+    """The summary at one level of detail."""
+    spec, features = recording.spec(key), recording.features_of(key)
+    overall, groups = estimate_alike(sums, 0, level, spec.unit, spec.labels), rows.groups
 
     @cache  # most of thousands of actions were never taken, and share one category
     def of_category(category: int) -> Statistics:
@@ -88,7 +105,9 @@ def summarize(
         effect=spec.effect,
         unit=spec.unit,
         labels=spec.labels,
-        features=names,
+        detail=rows.name,
+        features=rows.names,
+        elements=tuple(elements for _, elements in groups),
         units=tuple(
             features.units[elements[0]] if features.units and len(elements) == 1 else "" for _, elements in groups
         ),
@@ -108,7 +127,24 @@ def summarize(
         caveats=caveats_of_sums(recording, key, sums, overall, groups),
         unseen=unseen_features(recording, key, groups, overall),
         apart=recording.told_apart(key),
+        nouns=_nouns(recording, key, rows),
+        factors=() if spec.decoded else tuple(factor.name for each in recording.features.factors for factor in each),
     )
+
+
+def _nouns(recording: Recording, key: str, rows: Level) -> tuple[str, ...]:
+    """What each row is, in a word."""
+    features = recording.features_of(key)
+    features = features.observation or features
+    images = [part for part in features.parts if part.is_image]
+
+    def noun(name: str, first: int) -> str:
+        part = next((part for part in images if part.start <= first % features.size < part.stop), None)
+        if part is None or name == part.leaf.name:
+            return "feature"
+        return "kind of object" if rows.name == "objects" else "region"
+
+    return tuple(noun(name, int(elements[0])) for name, elements in rows.groups)
 
 
 def _residuals(sums: Sums) -> Residuals | None:
@@ -127,8 +163,9 @@ def _returns(outcomes: Sequence[Outcome], level: float) -> Returns:
     rewards = np.array([outcome.total_reward for outcome in outcomes if outcome.ended != "fault"])
     if len(rewards) == 0:
         return Returns(float("nan"), float("nan"), float("nan"), 0)
-    mean = across(rewards).interval(level)
-    return Returns(float(mean.value), float(mean.low), float(mean.high), len(rewards))
+    mean = across(rewards).reported(level)
+    each = tuple(rewards.tolist()) if len(rewards) < FEWEST_REPORTED else ()
+    return Returns(float(mean.value), float(mean.low), float(mean.high), len(rewards), each)
 
 
 class ByName(Mapping[str, Statistics]):

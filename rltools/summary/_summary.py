@@ -32,7 +32,9 @@ class Summary(SummaryData):
         effect: for a recurrent policy, which effect of an observation is explained, in words; "" for others.
         unit: the unit of the attribution.
         labels: a label for each explained scalar; the first axis of every statistic.
-        features: the names of the second axis: each element of a vector, each region and channel of an image.
+        detail: how fine the features are; see `rltools.summarize`.
+        features: the names of the second axis.
+        elements: the row-major positions of the elements of each feature; int64 `[element]` each.
         units: the units of the features; "" for none.
         n: the number of explained steps; only these count.
         n_steps: the number of recorded steps.
@@ -53,6 +55,9 @@ class Summary(SummaryData):
         unseen: features whose every attribution is 0 because no derivative sees how they are used.
         apart: the parameters that differ from other attributions of the same method and target, for instance
             "reference 64 visited states, seed 0"; "" if there are no others.
+        inside: summaries of what is inside the variables: regions of images and elements of vectors, and objects.
+        nouns: what each feature is, in a word: "feature", "region", "kind of object".
+        factors: the names of factors that a card decodes choices to, and that the method does not tell apart.
 
     Example:
         >>> import rltools

@@ -13,7 +13,7 @@ from rltools.recording import Recording
 from rltools.stats import Jackknife, across
 from rltools.summary._data import Ranked
 from rltools.summary.finding import NAMED, Finding, number_of
-from rltools.summary.player_sizes import player_sizes
+from rltools.summary.player_sizes import player_sizes, tells_factors_apart
 
 if TYPE_CHECKING:
     from rltools.ablation import Ablation, Losses
@@ -84,7 +84,8 @@ def compare_ranks(
         recording: that has the attributions.
         ablation: what was measured.
         keys: folder names of attributions in the recording, of every episode and without a window. One that is 0
-            everywhere has no column, because it ranks nothing.
+            everywhere has no column, because it ranks nothing, and so has one that does not tell the factors of a
+            choice apart, where these are the players.
         level: at which a loss is certainly larger than another.
         losses: of the ablation, if they are there already.
 
@@ -103,6 +104,8 @@ def compare_ranks(
     columns: list[RankColumn] = []
     for key in keys:
         spec = recording.spec(key)
+        if not tells_factors_apart(recording, key):
+            continue
         sizes = player_sizes(recording, key, ablation.players, ablation.positions).sizes
         if not np.nan_to_num(sizes.value).any():  # it names nothing, so its order is arbitrary
             continue
@@ -141,6 +144,58 @@ def _ranks_by(above: np.ndarray) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """The best and the worst rank of each player, from bool `[player, player]`: the first is certainly above."""
     best, worst = 1 + above.sum(axis=0), len(above) - above.sum(axis=1)
     return tuple(map(int, best)), tuple(map(int, worst))
+
+
+def find_trust_line(table: RankTable, *, certain: bool, second: str = "") -> Finding | None:
+    """How far the answer is to be trusted, on the first feature and on the rest, in a line: of measured losses.
+
+    On the first feature trust is high if its loss certainly leads, the second replacement does not contradict, and some
+    attribution allows it to be first; it is fair if no attribution does, and low if the losses themselves leave open
+    what comes first. On the rest it is high if every attribution ranks all features as the losses allow, fair if one of
+    several does, and low if none does.
+
+    Args:
+        table: the ranks by losses and by attributions.
+        certain: whether the largest loss is certainly one.
+        second: the feature that another replacement certainly puts first instead; "" if none.
+
+    Returns:
+        None if there is nothing to compare.
+    """
+    if len(table.players) < 2 or not table.leaders:
+        return None
+    leading = table.order[: table.leaders]
+    columns = [
+        Finding(
+            "trust",
+            tuple(_named(table, player) for player in column.leading[:NAMED]),
+            leaders=len(column.leading),
+            method=column.method,
+            target=column.target,
+            part=_agreement(column.leading, leading),
+            n=sum(column.outside),
+            total=len(table.players),
+        )
+        for column in table.columns
+    ]
+    first = "fair" if columns and all(column.part == "other" for column in columns) else "high"
+    if not certain or table.leaders > 1 or second:
+        first = "low"
+    allowed = [not column.n for column in columns]
+    rest = (
+        "" if not columns or len(table.players) < 3 else "high" if all(allowed) else "fair" if any(allowed) else "low"
+    )
+    return Finding(
+        "trust",
+        tuple(_named(table, player) for player in leading[:NAMED]),
+        leaders=table.leaders,
+        doubt="" if certain else "no_interval",
+        part=first,
+        context=(rest, second),
+        total=len(table.players),
+        parts=tuple(columns),
+        replacement="losses",
+    )
 
 
 def find_trust(table: RankTable) -> tuple[Finding, ...]:

@@ -114,10 +114,7 @@ def _sums(
     Also the magnitudes over all episodes without each block of draws, `[block, part, feature]`, and how many
     references of each block come from each episode; None without draws.
     """
-    features, spec = recording.features_of(summary.key), recording.spec(summary.key)
-    every = spec.rows(features)
-    merged = tuple(name for name, _ in every) != summary.features
-    groups = [(spec.rows(features, merged=True) if merged else every)[position] for position in positions]
+    groups = [summary.rows[position] for position in positions]
     sizes, steps, numbers = [], [], []
     draws: list[np.ndarray | None] = []
     for episode, attribution in explained(recording, summary.key):

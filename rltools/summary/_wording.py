@@ -5,25 +5,25 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from rltools._util.glossary import TERMS
-from rltools._util.text import interval, percent, plural, two_decimals
+from rltools._util.glossary import TERMS, method_title
+from rltools._util.text import capitalized, interval, number, ordinal, ordinal_word, percent, plural, two_decimals
 from rltools.attributions import is_control
 from rltools.stats import chance
 from rltools.summary._data import DECISION, Ranked, SummaryData
 from rltools.summary._when import MOST
+from rltools.summary._wording_of_levels import at_the_moment, no_lead
 from rltools.summary.finding import NAMED, Finding, wording
-from rltools.summary.sentence import Sentence, joined, listed, share_of, source, span
+from rltools.summary.sentence import Sentence, each_value, joined, listed, share_of, source, span
+from rltools.targets.scores import target_noun
 
-_DEFAULT_NOUN = "score"
-_NOUNS = {"action": "action", "mean": "action", "value": "value", "entropy": "entropy", "kl": "divergence"}
-"""The noun after "what moves the", by the score of the target."""
 _ORDERS = ((0.9, "much the same"), (0.5, "a similar"), (-1.1, "another"))
 """Names of an order, by its smallest rank correlation with another order."""
 
 
 def method_name(summary: SummaryData) -> str:
-    """The method; a control is marked as such: `random (control)`."""
-    return f"{summary.method} ({TERMS['control'].name})" if is_control(summary.unit) else summary.method
+    """The method in words; a control is marked as such: `random (control)`."""
+    title = method_title(summary.method, standardized=summary.std is not None)
+    return f"{title} ({TERMS['control'].name})" if is_control(summary.unit) else title
 
 
 def effect(change: Ranked, *, continuous: bool) -> Sentence:
@@ -45,12 +45,6 @@ def with_share(ranked: Ranked, word: str = "") -> Sentence:
     return f"{ranked.feature}{word} " + share_of(ranked)
 
 
-def _noun(finding: Finding) -> str:
-    if " & " in finding.target and finding.total > 1:
-        return "explained scores"
-    return _NOUNS.get(finding.target.split(":")[0], _DEFAULT_NOUN)
-
-
 def _doubt(finding: Finding) -> str:
     """Why no leader is named."""
     if finding.doubt == "one_episode":
@@ -64,13 +58,15 @@ def _doubt(finding: Finding) -> str:
 @wording("lead")
 def _lead(finding: Finding) -> Sentence:
     first, *tied = finding.subjects
+    if finding.leaders > 1 and finding.noun != "feature" and finding.target != DECISION:
+        return no_lead(finding)
     if finding.target == DECISION:
         start = f"Replacing {first.feature} with its value in another visited state "
         sentence = start + effect(first, continuous=finding.continuous)
         beside = [_change(change, continuous=finding.continuous) for change in tied]
     else:
-        sentence = span(first.feature, "feature") + " makes up " + share_of(first)
-        sentence += f" of what moves the {_noun(finding)}"
+        start = capitalized(f"{at_the_moment(finding)}of what moves {finding.about}, ")
+        sentence = start + span(first.feature, "feature") + " makes up " + share_of(first)
         beside = [with_share(ranked) for ranked in tied]
     if finding.leaders > 1:
         sentence += (" and " if len(beside) == 1 else ", ") + listed(beside) + f": {_doubt(finding)}"
@@ -98,22 +94,23 @@ def _nothing_matters(finding: Finding) -> Sentence:
         return text + source(finding.source) + "."
     if finding.unseen:
         start = span("Every attribution is exactly 0")
-        return start + source(finding.source) + ", which does not mean that no feature matters."
-    return span("No feature matters: every attribution is exactly 0") + source(finding.source) + "."
+        return start + source(finding.source) + ", which does not mean that no feature has a share."
+    return span("No feature has a share: every attribution is exactly 0") + source(finding.source) + "."
 
 
 @wording("targets_apart")
 def _targets_apart(finding: Finding) -> Sentence:
     leads = []
     for apart in finding.parts:
-        start = f"of {apart.target} alone "
+        start = f"of {apart.about} alone "
         if apart.leaders == 1:
             leads.append(f"{start}{apart.subjects[0].feature} makes up " + share_of(apart.subjects[0]))
         else:
             tied = joined([with_share(ranked, " with") for ranked in apart.subjects], " or ")
             more = f" or one of {apart.leaders - NAMED} more" if apart.leaders > NAMED else ""
             leads.append(start + tied + f"{more} leads")
-    start = f"Shares are the means of the shares of {' and '.join(finding.context)}, with equal weights: "
+    scores = " and ".join(target_noun(score) for score in finding.context)
+    start = f"Shares are the means of the shares of {scores}, with equal weights: "
     return start + joined(leads) + "."
 
 
@@ -121,10 +118,10 @@ def _targets_apart(finding: Finding) -> Sentence:
 def _by_action(finding: Finding) -> Sentence:
     when = f"When the agent takes {finding.action!r} ({finding.n} steps), "
     if finding.leaders == 1:
-        matters = "changes the action most often" if finding.target == DECISION else "matters most"
-        return f"{when}{finding.subjects[0].feature} {matters}: " + share_of(finding.subjects[0]) + "."
+        leads = "changes the action most often" if finding.target == DECISION else "has the largest share"
+        return f"{when}{finding.subjects[0].feature} {leads}: " + share_of(finding.subjects[0]) + "."
     tied = listed([with_share(ranked) for ranked in finding.subjects])
-    return f"{when}no feature is certain to matter most: " + tied + " cannot be told apart."
+    return f"{when}no feature certainly comes first: " + tied + " cannot be told apart."
 
 
 @wording("control")
@@ -132,7 +129,7 @@ def _control(finding: Finding) -> Sentence:
     """The order by a control, without shares, which mean nothing here."""
     order = ", then ".join(ranked.feature for ranked in finding.subjects)
     consequence = f"the order is {order}" if order else "no feature comes first: all have 0"
-    return span(f"By the control {finding.method}, which knows nothing about the agent, {consequence}.")
+    return span(f"By the control {finding.by}, which knows nothing about the agent, {consequence}.")
 
 
 @wording("all_zero")
@@ -148,21 +145,29 @@ def _all_zero(finding: Finding) -> Sentence:
 @wording("residual")
 def _residual(finding: Finding) -> Sentence:
     largest = span(percent(finding.subjects[0].share), "share")
-    start = f"{finding.method} is less exact than it should be at {finding.n} of {finding.total} steps; "
-    return start + "it leaves up to " + largest + " of the score's spread unexplained."
+    steps = f"{finding.n:,} of {finding.total:,} steps"
+    return (
+        f"Numbers by {finding.by} are less exact than they should be at {steps}: up to "
+        + largest
+        + " of the score's spread is missing."
+    )
 
 
 @wording("mean_return")
 def _mean_return(finding: Finding) -> Sentence:
-    mean = finding.subjects[0]
-    return span(f"Mean return {interval(mean.share, mean.low, mean.high)} over {plural(finding.n, 'episode')}.")
+    (mean,) = finding.subjects
+    if mean.low == mean.high or finding.n == 1:
+        each = f"in each of {finding.n} episodes" if finding.n > 1 else "in a single episode"
+        return span(f"Return {number(mean.share)} {each}.")
+    text = "Mean return " + span(interval(mean.share, mean.low, mean.high), "number")
+    return text + (each_value(mean) if mean.each else span(f" over {plural(finding.n, 'episode')}")) + "."
 
 
 @wording("time")
 def _time(finding: Finding) -> Sentence:
     (feature,) = finding.subjects
-    text = f"{feature.feature} matters most in {finding.part} of an episode: "
-    return text + share_of(feature) + f" of its weight{_in_steps(finding)}."
+    text = f"Of what {feature.feature} moves, " + share_of(feature)
+    return text + f" lies in {finding.part} of an episode{_in_steps(finding)}."
 
 
 @wording("lead_time")
@@ -178,18 +183,25 @@ def _in_steps(finding: Finding) -> Sentence | str:
     return f", in {100 * finding.even:.0f} % of the steps" if finding.even else ""
 
 
-@wording("arrays")
-def _arrays(finding: Finding) -> Sentence:
-    shares = joined([with_share(ranked) for ranked in finding.subjects])
-    return "Shares of the arrays in an observation: " + shares + "."
-
-
-@wording("memory")
-def _memory(finding: Finding) -> Sentence:
-    past = share_of(finding.subjects[0])
-    window = plural(finding.n, "observation")
-    start = "Through the recurrent state, past observations carry " + past
-    return start + f" of the weight of the last {window}" + source(finding.source) + "."
+@wording("uneventful")
+def _uneventful(finding: Finding) -> Sentence:
+    steps = f"{finding.n:,} of {finding.total:,} steps"
+    what = "one action is taken for long, and its score hardly changes"
+    if finding.continuous:
+        what = "the action hardly changes for long"
+    if finding.part == "same":
+        return span(f"In {steps} nothing happens: {what}. Without them the same features come first, in this order.")
+    start = span(f"Without the {steps} in which nothing happens ({what}), ")
+    moved = [
+        f"{each.feature} is {ordinal_word(place)} with " + share_of(each)
+        for place, (each, before) in enumerate(zip(finding.subjects, finding.context, strict=False), 1)
+        if each.feature != before
+    ]
+    fallen = [
+        f"{part.subjects[0].feature} only {ordinal(part.n)} with " + share_of(part.subjects[0])
+        for part in finding.parts
+    ]
+    return start + listed([*moved, *fallen]) + "."
 
 
 @wording("agreement")
@@ -205,9 +217,9 @@ def _agreement(finding: Finding) -> Sentence:
     order = order_name(correlation.low, correlation.high, -1.0 if means_nothing else by_chance)
     rank = f"rank correlation {correlation_text(correlation)}{aside}"
     if order:
-        return span(f"{finding.method} puts the features in {order} order: {rank}.")
+        return span(f"By {finding.by}, the features stand in {order} order: {rank}.")
     where = " in the single episode" if finding.total == 1 else ""
-    return span(f"The order by {finding.method}{where} has a {rank}.")
+    return span(f"The order by {finding.by}{where} has a {rank}.")
 
 
 def order_name(low: float, high: float, by_chance: float) -> str:
@@ -227,13 +239,13 @@ def correlation_text(correlation: Ranked) -> str:
 
 @wording("no_steps")
 def _no_steps(finding: Finding) -> Sentence:
-    text = f"n = 0: no explained steps in {plural(finding.total, 'episode')}"
+    text = f"There are no explained steps in {plural(finding.total, 'episode')}"
     return span(text) + source(finding.source) + "."
 
 
 @wording("non_finite")
 def _non_finite(finding: Finding) -> Sentence:
-    return span(f"{finding.n} of {finding.total} steps gave no finite attribution and are left out.")
+    return span(f"{finding.n:,} of {finding.total:,} steps gave no finite attribution and are left out.")
 
 
 @wording("control_is_no_finding")

@@ -150,8 +150,9 @@ def _second_replacement(finding: Finding) -> Sentence:
         return start + "nothing that is hidden changes any return" + ending
     first, *others = finding.subjects
     if finding.part == "same":
-        tells = " comes first too: its loss is " if finding.total > 1 else " loses "
-        return start + span(first.feature, "feature") + tells + amount(first) + "."
+        if finding.total == 1:
+            return start + "the return falls by " + amount(first) + "."
+        return start + span(first.feature, "feature") + " comes first too: its loss is " + amount(first) + "."
     if finding.leaders > 1:
         more = finding.leaders - len(finding.subjects)
         named = listed([*(each.feature for each in (first, *others)), *([f"{more} more"] if more else [])])
@@ -207,15 +208,17 @@ def _interaction(finding: Finding) -> Sentence:
     pair = span(first, "feature") + " and " + span(second, "feature")
     if excess.share > 0:
         return (
-            pair
-            + " can stand in for each other: without both the return falls by "
+            "Either of "
+            + pair
+            + " can stand in for the other: without both the return falls by "
             + amount(both)
             + ", "
             + (amount(excess) + " more than the losses without each add up to.")
         )
     return (
-        pair
-        + " are needed together: without both the return falls by "
+        "Only together are "
+        + pair
+        + " needed: without both the return falls by "
         + amount(both)
         + ", "
         + (_size(excess) + " less than the losses without each add up to, because losing one loses what both do.")
@@ -228,21 +231,20 @@ def _first_agreement(finding: Finding) -> Sentence:
     tied = [span(each.feature, "feature") for each in finding.subjects]
     more = finding.leaders - len(tied)
     measured = joined([*tied, *([span(f"{more} more")] if more else [])], ", ", " or ")
-    agreeing = [part.method for part in finding.parts if part.part == "same"]
+    agreeing = [part.by for part in finding.parts if part.part == "same"]
     others = [part for part in finding.parts if part.part != "same"]
     if not others:
         if finding.leaders == 1:
             return span(f"{listed(['The losses', *agreeing])} agree on the first feature: ") + measured + "."
         firsts = listed(dict.fromkeys(each.feature for part in finding.parts for each in part.subjects))
-        verb = "puts" if len(agreeing) == 1 else "put"
-        return span(f"{listed(agreeing)} {verb} {firsts} first, which the losses leave open: ") + measured + "."
+        return span(f"By {listed(agreeing)} {firsts} comes first, which the losses leave open: ") + measured + "."
     sentence = "By the losses " + measured + (" comes first" if finding.leaders == 1 else " comes first, tied")
     if agreeing:
         sentence += f", and by {listed(agreeing)} too"
     by_features: dict[tuple[str, str, int], list[str]] = {}
     for part in others:
         names = listed([each.feature for each in part.subjects])
-        by_features.setdefault((part.part, names, part.leaders), []).append(part.method)
+        by_features.setdefault((part.part, names, part.leaders), []).append(part.by)
     named = []
     for (kind, names, leaders), methods in by_features.items():
         more = leaders - NAMED
@@ -255,18 +257,18 @@ def _first_agreement(finding: Finding) -> Sentence:
 @wording("ranks_outside")
 def _ranks_outside(finding: Finding) -> Sentence:
     """Which ranks of attributions the losses do not allow, `parts` by attribution."""
-    agreeing = [part.method for part in finding.parts if not part.subjects]
+    agreeing = [part.by for part in finding.parts if not part.subjects]
     sentences = []
     if agreeing:
-        verb = "ranks" if len(agreeing) == 1 else "rank"
-        sentences.append(span(f"{listed(agreeing)} {verb} every feature as the losses allow"))
+        sentences.append(span(f"By {listed(agreeing)} every feature ranks as the losses allow"))
     for part in finding.parts:
         if part.subjects:
             named = listed([f"{each.feature} {ordinal(round(each.share))}" for each in part.subjects], NAMED)
             sentences.append(
                 span(
-                    f"{part.method} ranks {len(part.subjects)} of {finding.total} features where the losses "
-                    f"do not ({named})"
+                    f"{'by' if sentences else 'By'} {part.by} {len(part.subjects)} of {finding.total} features "
+                    f"{'ranks' if len(part.subjects) == 1 else 'rank'} "
+                    f"where the losses do not allow it ({named})"
                 )
             )
     return joined(sentences, "; ") + "."
@@ -279,7 +281,7 @@ def _loss_controls(finding: Finding) -> Sentence:
     for part in finding.parts:
         controls = listed(part.context) if part.part == "separates" else " or ".join(part.context)
         how = {"separates": "better than", "fails": "not certainly better than", "unknown": "too few features to beat"}
-        clauses.append(f"{part.method} {correlation_text(part.subjects[0])}, {how[part.part]} {controls}")
+        clauses.append(f"{part.by} {correlation_text(part.subjects[0])}, {how[part.part]} {controls}")
     return span(f"Concordance with the losses ({SAME_ORDER_BRIEF}): {'; '.join(clauses)}.")
 
 
@@ -290,4 +292,4 @@ def rank_range(best: int, worst: int) -> str:
 
 def loss_text(loss: Ranked) -> str:
     """A loss with its interval, `444 ± 112`; a dash if it was not measured."""
-    return number(float("nan")) if loss.share != loss.share else "".join(plus_minus(loss.share, loss.low, loss.high))
+    return number(float("nan")) if loss.share != loss.share else str(amount(loss))

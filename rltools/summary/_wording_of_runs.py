@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 from rltools._util.glossary import SAME_ORDER, TERMS
-from rltools._util.text import capitalized, listed, two_decimals
+from rltools._util.text import capitalized, listed, percent, two_decimals
 from rltools.summary._data import DECISION
 from rltools.summary._wording import effect, ranking, with_share
-from rltools.summary.finding import NAMED, Finding, wording
-from rltools.summary.sentence import Sentence, joined, share_of, span
+from rltools.summary.finding import MOST_NAMED, NAMED, Finding, wording
+from rltools.summary.sentence import Sentence, amount, joined, share_of, span
 from rltools.summary.sentence import listed as listed_sentences
 
 CONTROL_MEANINGS = {
@@ -21,23 +24,29 @@ CONTROL_MEANINGS = {
 def _run_leads(finding: Finding) -> Sentence:
     by_feature: dict[str, list[Sentence]] = {}
     uncertain: list[Sentence] = []
+    several = len({lead.target for lead in finding.parts if lead.target != DECISION}) > 1
     for lead in finding.parts:
         if lead.leaders == 1:
-            by_feature.setdefault(lead.subjects[0].feature, []).append(_how_far(lead))
+            by_feature.setdefault(lead.subjects[0].feature, []).append(_how_far(lead, several))
         else:
             tied = [with_share(ranked) for ranked in lead.subjects]
             more = [span(f"{lead.leaders - NAMED} more")] if lead.leaders > NAMED else []
             features = listed_sentences([*tied, *more])
-            uncertain.append(f"by {lead.method} of {lead.target} any of " + features + " may lead")
+            uncertain.append(f"by {_source(lead, several)} any of " + features + " may lead")
     certain = [f"{feature} leads by " + listed_sentences(how_far) for feature, how_far in by_feature.items()]
     return f"{finding.agent}: " + joined([*certain, *uncertain], "; ") + "."
 
 
-def _how_far(lead: Finding) -> Sentence:
+def _how_far(lead: Finding, several: bool) -> Sentence:
     (first,) = lead.subjects
     if lead.target == DECISION:
-        return f"{lead.method} (" + effect(first, continuous=lead.continuous) + ")"
-    return f"{lead.method} of {lead.target} (" + share_of(first) + ")"
+        return f"{lead.by} (" + effect(first, continuous=lead.continuous) + ")"
+    return f"{_source(lead, several)} (" + share_of(first) + ")"
+
+
+def _source(lead: Finding, several: bool) -> str:
+    """The method in words, and the target if the run has several."""
+    return f"{lead.by} of {lead.about}" if several and lead.target != DECISION else lead.by
 
 
 @wording("lead_counts")
@@ -62,7 +71,7 @@ def _rank_agreement(finding: Finding) -> Sentence:
 @wording("control_agreement")
 def _control_agreement(finding: Finding) -> Sentence:
     methods = [
-        f"{method.method} with {listed([f'{control.method} {_range(control)}' for control in method.parts])}"
+        f"{method.by} with {listed([f'{control.by} {_range(control)}' for control in method.parts])}"
         for method in finding.parts
     ]
     name = capitalized(TERMS["rank_agreement"].name)
@@ -83,4 +92,79 @@ def _range(finding: Finding) -> str:
 
 @wording("ranking")
 def _ranking(finding: Finding) -> Sentence:
-    return span(f"{finding.agent}, {finding.method} of {finding.target}: {ranking(finding.subjects)}")
+    return span(f"{finding.agent}, {finding.by} of {finding.about}: {ranking(finding.subjects)}")
+
+
+_VERDICTS = {"alike": "Yes", "mostly": "Mostly", "partly": "Partly", "apart": "No"}
+"""The first word of the answer whether runs use the same features."""
+MOST_DIFFERING = 3
+"""The most features whose shares differ that are named."""
+
+
+@wording("runs_alike")
+def _runs_alike(finding: Finding) -> Sentence:
+    """Whether the runs use the same features: `Mostly: both lead with y velocity; they differ in angle (...)`."""
+    every = "both" if finding.n == 2 else f"all {finding.n} runs"
+    first = [part for part in finding.parts if part.part == "first"]
+    differing = [part for part in finding.parts if part.part == "differs"]
+    if finding.subjects:
+        names = [each.feature for each in finding.subjects]
+        sentence = span(f"{_VERDICTS[finding.part]}: {every} lead with {', then '.join(names)}")
+    else:
+        sentence = span(f"{_VERDICTS[finding.part]}: ") + joined(
+            [_first_of_run(part) for part in first[:MOST_NAMED]], "; "
+        )
+        if len(first) > MOST_NAMED:
+            sentence += f"; and {len(first) - MOST_NAMED} more runs"
+    if differing:
+        shares = [_shares_of_runs(part, finding.context) for part in differing[:MOST_DIFFERING]]
+        more = [span(f"{len(differing) - MOST_DIFFERING} more")] if len(differing) > MOST_DIFFERING else []
+        sentence += "; they differ in " + listed_sentences([*shares, *more])
+    else:
+        sentence += "; no share certainly differs"
+    if finding.baseline is None or math.isnan(finding.baseline.share):
+        return sentence + "."
+    ends = (two_decimals(finding.baseline.low), two_decimals(finding.baseline.high))
+    correlation = ends[0] if ends[0] == ends[1] else " to ".join(ends)
+    return sentence + span(f" (shares by {finding.by}, rank correlation {correlation})", "source") + "."
+
+
+def _first_of_run(part: Finding) -> Sentence:
+    if part.leaders == 1:
+        return f"{part.agent} leads with {part.subjects[0].feature} (" + share_of(part.subjects[0]) + ")"
+    more = f" or {part.leaders - NAMED} more" if part.leaders > NAMED else ""
+    return span(f"{part.agent} with {' or '.join(each.feature for each in part.subjects)}{more}")
+
+
+def _shares_of_runs(part: Finding, labels: Sequence[str]) -> Sentence:
+    """One feature with its share in each run, or the range of many: `angle (a 0.7 %, b 10 %)`."""
+    name = part.subjects[0].feature
+    if len(part.subjects) > NAMED:
+        shares = [each.share for each in part.subjects]
+        return span(f"{name} ({percent(min(shares)).removesuffix(' %')} to {percent(max(shares))})")
+    shares_of = [f"{label} " + share_of(each) for label, each in zip(labels, part.subjects, strict=True)]
+    return f"{name} (" + joined(shares_of) + ")"
+
+
+@wording("needs_alike")
+def _needs_alike(finding: Finding) -> Sentence:
+    """Whether the runs need the same feature most, by measured losses."""
+    every = "both" if finding.n == 2 else f"all {finding.n} runs"
+    if finding.part == "same":
+        first = finding.parts[0].subjects[0].feature
+        losses = [f"{part.agent} " + amount(part.subjects[0]) for part in finding.parts[:MOST_NAMED]]
+        return f"Measured, {every} need {first} most: without it the return falls by " + listed_sentences(losses) + "."
+    start = "Measured, they need different features most: "
+    if finding.part == "open":
+        start = "Measured, it is open whether they need the same feature most: "
+    leads = [_need(part) for part in finding.parts[:MOST_NAMED] if part.subjects]
+    return start + joined(leads, "; ") + "."
+
+
+def _need(part: Finding) -> Sentence:
+    if part.kind == "loss_lead" and not part.doubt:
+        return f"{part.agent} loses most without {part.subjects[0].feature} (" + amount(part.subjects[0]) + ")"
+    if part.kind == "loss_none":
+        return span(f"{part.agent} certainly needs no single feature")
+    more = f" or {part.leaders - NAMED} more" if part.leaders > NAMED else ""
+    return span(f"{part.agent} without {' or '.join(each.feature for each in part.subjects)}{more}")

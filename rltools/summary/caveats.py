@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
+from zlib import crc32
 
+from rltools._util.glossary import method_title
 from rltools._util.text import capitalized, listed, percent, plural
 
 CaveatKind = Literal[
@@ -75,6 +77,16 @@ class Caveat:
     share: float = 0.0
     text: str = ""
     about: tuple[str, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """An identifier that numbers point to; the same whatever attributions it is about.
+
+        >>> Caveat("few_episodes", n=3).id == Caveat("few_episodes", n=3, about=("gradient",)).id
+        True
+        """
+        content = repr(replace(self, about=())).encode()
+        return f"caveat-{self.kind.replace('_', '-')}-{crc32(content):08x}"
 
     @property
     def heading(self) -> str:
@@ -171,7 +183,10 @@ _WORDING: dict[CaveatKind, tuple[str, Callable[[Caveat], str]]] = {
     ),
     "few_episodes": (
         "Few episodes",
-        lambda caveat: f"the intervals rest on {caveat.n} episodes: they are wide, and rough if episodes differ much",
+        lambda caveat: (
+            f"{caveat.n} episodes do not show how far others may lie, so there are no intervals; the numbers of each "
+            "episode stand in their place"
+        ),
     ),
     "few_references": (
         "Rough intervals",
@@ -183,7 +198,10 @@ _WORDING: dict[CaveatKind, tuple[str, Callable[[Caveat], str]]] = {
     ),
     "few_seeds": (
         "Few seeds",
-        lambda caveat: f"losses rest on {plural(caveat.n, 'seed')}: their intervals are wide, and rough",
+        lambda caveat: (
+            f"{plural(caveat.n, 'seed')} {'does' if caveat.n == 1 else 'do'} not show how far others may lie, so these "
+            "losses have no intervals; the loss at each seed stands in their place"
+        ),
     ),
     "forced": (
         "Nothing to decide",
@@ -206,8 +224,8 @@ _WORDING: dict[CaveatKind, tuple[str, Callable[[Caveat], str]]] = {
     "maybe_unseen": (
         "Unseen features",
         lambda caveat: (
-            f"{caveat.method} is exactly 0 at every step for {listed(caveat.names, MOST_UNSEEN)}, although "
-            "the values vary: either the network ignores them, or no derivative sees how they are used, for "
+            f"{method_title(caveat.method)} is exactly 0 at every step for {listed(caveat.names, MOST_UNSEEN)}, "
+            "although the values vary: either the network ignores them, or no derivative sees how they are used, for "
             "instance because they are rounded, compared or looked up; try shapley or decision_change"
         ),
     ),
@@ -295,7 +313,7 @@ _WORDING: dict[CaveatKind, tuple[str, Callable[[Caveat], str]]] = {
     "unseen": (
         "Unseen features",
         lambda caveat: (
-            f"derivatives do not see {listed(caveat.names, MOST_UNSEEN)}: {caveat.method} is exactly 0 "
+            f"derivatives do not see {listed(caveat.names, MOST_UNSEEN)}: {method_title(caveat.method)} is exactly 0 "
             "there at every step, and yet other values change the score, for instance because a value is rounded, "
             "compared or looked up; try shapley or decision_change"
         ),

@@ -128,15 +128,22 @@ def feature_std(recording: Recording, key: str | None = None) -> np.ndarray:
 
 
 def episode_steps(
-    recording: Recording, key: str, number: int, *, label: int = 0, scale: np.ndarray | None = None
+    recording: Recording,
+    key: str,
+    number: int,
+    *,
+    label: int = 0,
+    scale: np.ndarray | None = None,
+    groups: Groups | None = None,
 ) -> EpisodeSteps:
     """Every step of one episode, by feature; the arguments are those of `explained_points`.
 
     If only every n-th step was explained, it stands for the steps that follow.
     """
     episode, attribution = recording.episode(number), recording.attribution_of(key, episodes=[number])
+    groups = recording.rows(key) if groups is None else groups
     values, attributions = by_group(
-        recording.encoded_observations(key, episode), attribution, slice(None), label=label, scale=scale
+        recording.encoded_observations(key, episode), attribution, slice(None), groups, label=label, scale=scale
     )
     scores = attribution.scores[:, label]
     steps = np.arange(len(scores))
@@ -146,7 +153,13 @@ def episode_steps(
 
 
 def by_group(
-    states: np.ndarray, attribution: Attribution, rows: np.ndarray | slice, *, label: int, scale: np.ndarray | None
+    states: np.ndarray,
+    attribution: Attribution,
+    rows: np.ndarray | slice,
+    groups: Groups,
+    *,
+    label: int,
+    scale: np.ndarray | None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Observed values and attributions of one label at some steps of an episode: float64 `[step, group]` each.
 
@@ -154,13 +167,17 @@ def by_group(
         states: `[step, *feature]`, the observations that the attribution explains.
         attribution: the attribution of the episode.
         rows: the rows of the steps.
+        groups: groups of elements; attributions are summed over each, and observed values are means. Of a choice that
+            is a group by itself, the value is the position of the chosen one.
         label: position of the label whose attributions are taken.
         scale: `[element]`, a factor for the attribution of each element; None for 1.
     """
-    groups = attribution.spec.rows(attribution.features)
-    sizes = np.array([len(elements) for _, elements in groups])
-    of_label = flat(attribution.values[:, label], 1)[rows]
-    values = grouped(flat(states, 1)[rows], groups) / sizes
+    of_label, observed = flat(attribution.values[:, label], 1)[rows], flat(states, 1)[rows]
+    sizes, one_hot = np.array([len(elements) for _, elements in groups]), attribution.features.choice_slices
+    values = grouped(observed, groups) / sizes
+    for group, (_, elements) in enumerate(groups):
+        if (int(elements[0]), int(elements[-1]) + 1) in one_hot and len(elements) > 1:
+            values[:, group] = observed[:, elements].argmax(axis=1)
     return values, grouped(of_label if scale is None else of_label * scale, groups)
 
 

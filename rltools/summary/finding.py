@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from rltools._util.glossary import TERMS
-from rltools.summary._data import DECISION, Ranked
+from rltools._util.glossary import method_title
+from rltools.summary._data import Ranked
 from rltools.summary.sentence import Sentence
+from rltools.targets.scores import target_name
 
 if TYPE_CHECKING:
     from rltools.ablation import Certificate
@@ -17,7 +18,6 @@ FindingKind = Literal[
     "agreement",
     "all_zero",
     "alone",
-    "arrays",
     "better_without",
     "by_action",
     "certificate",
@@ -27,6 +27,7 @@ FindingKind = Literal[
     "control_is_no_finding",
     "control_meaning",
     "first_agreement",
+    "inside",
     "interaction",
     "lead",
     "lead_counts",
@@ -38,19 +39,25 @@ FindingKind = Literal[
     "loss_none",
     "mean_return",
     "memory",
+    "needs_alike",
     "next",
     "no_steps",
     "non_finite",
     "nothing_matters",
+    "objects",
     "rank_agreement",
     "ranking",
     "ranks_outside",
     "residual",
     "run_leads",
+    "runs_alike",
     "second_replacement",
     "select_features",
+    "single",
     "targets_apart",
     "time",
+    "trust",
+    "uneventful",
     "verdicts",
 ]
 Doubt = Literal["", "no_interval", "one_episode", "one_seed", "tied"]
@@ -81,7 +88,7 @@ class Finding:
         unseen: whether some features are 0 because no derivative sees them.
         agent: the run that it is about, if there are several.
         action: the action taken at the steps that it is about.
-        part: the part of the episodes that it is about, in words.
+        part: the part of the episodes that it is about, in words; for kind "inside", the variable whose inside it is.
         n: how many steps, episodes, features or observations it holds for.
         total: how many there are.
         even: the share of a part of the episodes if the feature mattered equally at every step; 0 for thirds.
@@ -90,6 +97,8 @@ class Finding:
         replacement: the name of what stood in the place of hidden features.
         baseline: the mean return with nothing hidden.
         certificate: that some features can be replaced together.
+        noun: what is ranked, in a word: "feature", "region", "kind of object".
+        moment: whether it is about the observation of the moment alone, beside what a recurrent policy remembers.
     """
 
     kind: FindingKind
@@ -113,6 +122,8 @@ class Finding:
     replacement: str = ""
     baseline: Ranked | None = None
     certificate: Certificate | None = None
+    noun: str = "feature"
+    moment: bool = False
 
     @property
     def sentence(self) -> Sentence:
@@ -121,10 +132,24 @@ class Finding:
 
     @property
     def source(self) -> str:
-        """The method, the target and what else tells the numbers from others, as in the parenthesis of a sentence."""
-        method = f"{self.method} {TERMS['std'].name}" if self.standardized else self.method
-        target = "" if self.target == DECISION else self.target
-        return ", ".join(filter(None, (method, target, *self.context)))
+        """The method in words, and what else tells the numbers from others, as in the parenthesis of a sentence."""
+        return ", ".join(filter(None, (self.by, *self.context)))
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """The ids of the caveats that undermine its numbers."""
+        own = [mark for subject in self.subjects for mark in subject.marks]
+        return tuple(dict.fromkeys([*own, *(mark for part in self.parts for mark in part.marks)]))
+
+    @property
+    def by(self) -> str:
+        """The method in words: `Shapley values`, `gradient × std`."""
+        return method_title(self.method, standardized=self.standardized)
+
+    @property
+    def about(self) -> str:
+        """The target in words: `the score of the action taken (centered)`."""
+        return target_name(self.target)
 
     def __str__(self) -> str:
         """The finding as a sentence."""

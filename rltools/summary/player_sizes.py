@@ -11,7 +11,10 @@ from rltools._util.short_repr import short_repr
 from rltools.attributions import is_per_feature_unit
 from rltools.errors import ArgumentError
 from rltools.recording import Recording, check_recording
+from rltools.spaces import Features
+from rltools.spaces.variables import over_lags
 from rltools.stats import Jackknife, Named, jackknife
+from rltools.summary._levels import Level
 from rltools.summary._sums import collect
 from rltools.summary.episodes import feature_std
 
@@ -47,7 +50,8 @@ def player_sizes(
         recording: the recording that has the attribution.
         key: the folder name of an attribution in it.
         players: names of the players.
-        positions: int64 `[element]` for each player, row-major positions in an encoded observation.
+        positions: int64 `[element]` for each player, row-major positions in an encoded observation; in one decoded into
+            factors, if the attribution is of these.
 
     Raises:
         ArgumentError: not as many positions as players, or a position outside the observation.
@@ -67,7 +71,7 @@ def player_sizes(
     check_recording(recording)
     if len(players) != len(positions):
         raise ArgumentError(f"{len(positions)} lists of positions for {len(players)} players; give one for each player")
-    size = recording.features.size
+    size = _observed(recording, key).size
     for name, elements in zip(players, positions, strict=True):
         if len(elements) == 0 or int(np.min(elements)) < 0 or int(np.max(elements)) >= size:
             raise ArgumentError(
@@ -75,12 +79,9 @@ def player_sizes(
                 f"0 to {size - 1}, the elements of an observation of {recording.directory}"
             )
     lags = max(1, recording.spec(key).window)
-    groups = [
-        (name, (np.arange(lags)[:, None] * size + np.asarray(elements, np.int64)).reshape(-1))
-        for name, elements in zip(players, positions, strict=True)
-    ]
+    rows = [(name, np.asarray(elements, np.int64)) for name, elements in zip(players, positions, strict=True)]
     std = feature_std(recording, key) if is_per_feature_unit(recording.spec(key).unit) else None
-    sums = collect(recording, key, std, groups=groups)
+    (sums,) = collect(recording, key, std, [Level("variables", over_lags(rows, size, lags))])
     steps, targets = sums.counts[:, 0].astype(np.float64), len(recording.spec(key).labels)
 
     def mean(total: np.ndarray, count: np.ndarray) -> Named:
@@ -94,6 +95,23 @@ def player_sizes(
     )
     sources = ("episodes", "references")[: len(sizes.without)]
     return PlayerSizes(tuple(players), sizes, sources, int(steps.sum()))
+
+
+def _observed(recording: Recording, key: str) -> Features:
+    """The features of a single observation as an attribution explains it."""
+    return recording.features.decoded if recording.spec(key).decoded else recording.features
+
+
+def tells_factors_apart(recording: Recording, key: str) -> bool:
+    """Whether an attribution has a value for each factor of a choice that a card decodes, or there is none.
+
+    Where it has not, it has no size for players that are factors: derivatives are those of the whole choice.
+
+    Args:
+        recording: the recording that has the attribution.
+        key: the folder name of an attribution in it.
+    """
+    return recording.spec(key).decoded or not any(recording.features.factors)
 
 
 def _nothing(players: int) -> Jackknife:

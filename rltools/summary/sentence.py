@@ -4,22 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import isfinite, nan
 from typing import Literal
 
-from rltools._util.text import brackets, percent, plus_minus
+from rltools._util.text import decimals_of, fixed, plus_minus, share_interval
+from rltools._util.text import listed as texts
 from rltools.summary._data import Ranked
 
-Role = Literal["", "code", "feature", "interval", "number", "share", "source"]
-"""The role of a span: plain text, code, a feature, an interval, the number or share before it, or the method and the
-target at the end."""
+Role = Literal["", "code", "feature", "interval", "label", "mark", "number", "share", "source"]
+"""The role of a span: plain text, code, a feature, an interval, the number or share before it, a label before a
+sentence, a mark that leads to a caveat, or the method and the target at the end."""
+DAGGER = "†"
+"""The mark of a number that a caveat undermines."""
 
 
 @dataclass(frozen=True)
 class Span:
-    """A part of a sentence, with its role."""
+    """A part of a sentence, with its role; a mark also has the id of the caveat that it leads to."""
 
     text: str
     role: Role = ""
+    to: str = ""
 
 
 @dataclass(frozen=True)
@@ -56,19 +61,42 @@ def span(text: str, role: Role = "") -> Sentence:
 
 def share(value: float, low: float, high: float) -> Sentence:
     """A share from 0 to 1 with its interval: `31 % [28, 34]`; without brackets if the ends are NaN."""
-    ends = brackets(low, high, percent)
-    return span(percent(value), "share") + (span(ends, "interval") if ends else Sentence())
+    text, ends = share_interval(value, low, high)
+    return span(text, "share") + (span(ends, "interval") if ends else Sentence())
 
 
 def share_of(feature: Ranked) -> Sentence:
-    """The share of a feature with its interval."""
-    return share(feature.share, feature.low, feature.high)
+    """The share of a feature with its interval; of few episodes with theirs, `36 % (34 and 39 % in 2 episodes)`."""
+    written = share(feature.share, feature.low, feature.high)
+    return written + each_value(feature, scale=100, unit=" %") + mark(feature)
+
+
+def mark(number: Ranked) -> Sentence:
+    """The dagger of a number that a caveat undermines, which leads to the first such caveat; else empty."""
+    return Sentence((Span(DAGGER, "mark", number.marks[0]),)) if number.marks else Sentence()
 
 
 def amount(number: Ranked) -> Sentence:
     """A number in units of the return with its interval: `444 ± 112`."""
-    value, ends = plus_minus(number.share, number.low, number.high)
-    return span(value, "number") + (span(ends, "interval") if ends else Sentence())
+    low, high = (number.low, number.high) if not number.each else (nan, nan)
+    value, ends = plus_minus(number.share, low, high)
+    return span(value, "number") + (span(ends, "interval") if ends else Sentence()) + each_value(number) + mark(number)
+
+
+def each_value(number: Ranked, *, scale: float = 1.0, unit: str = "") -> Sentence:
+    """The number in each of few episodes, or at each of few seeds, in parentheses; empty for a single one or many.
+
+    >>> str(each_value(Ranked("angle", 0, 0.36, nan, nan, each=(0.39, 0.34, 0.36)), scale=100, unit=" %"))
+    ' (34, 36 and 39 % in 3 episodes)'
+    """
+    values = sorted(scale * value for value in number.each if isfinite(value))
+    if len(values) < 2:
+        return Sentence()
+    where = f"{'at' if number.parts == 'seeds' else 'in'} {len(values)} {number.parts}"
+    if values[0] == values[-1]:
+        return span(f" ({where})", "interval")
+    decimals = decimals_of(*(end - (values[0] + values[-1]) / 2 for end in (2 * values[0], 2 * values[-1])))
+    return span(f" ({texts(fixed(value, decimals) for value in values)}{unit} {where})", "interval")
 
 
 def source(*parts: str) -> Sentence:

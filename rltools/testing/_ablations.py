@@ -60,11 +60,11 @@ def example_ablation(
         >>> ablation.losses().interval.value
         array([4., 4.])
     """
-    players = find_players(recording.features, "summary")
+    players = find_players(recording.features, "variables")
     count = len(players.names)
     outcome = outcome or _usual_outcome(count)
     spec = AblationSpec(
-        replace, second or "", "summary", players.names, 0, 10_000, 64,
+        replace, second or "", "variables", players.names, 0, 10_000, 64,
         recording.header.policy, recording.header.policy_sha256, recording.header.environment, recording.seal,
     )  # fmt: skip
     rows = [*_loss_rows(count, seeds, replace, second)]

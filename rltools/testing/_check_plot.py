@@ -10,9 +10,11 @@ from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rltools._util.glossary import method_title
 from rltools.ablation import ablations
 from rltools.ablation.replacements import find_replacement
 from rltools.errors import RecordingError
+from rltools.plots.drawing.quantities import score_words
 from rltools.recording import Recording
 from rltools.testing._ablations import copy_ablations
 from rltools.testing._recordings import shortened
@@ -135,11 +137,13 @@ def _check_named(axes: Axes, texts: list[tuple[Text, Bbox]], recording: Recordin
     if not content.attribution:
         return
     specs = recording.specs.values()
-    assert any(spec.method.replace("_", " ") in words.replace("_", " ") for spec in specs), (
-        f"no method is named in {words!r}"
-    )
+    methods = {
+        name for spec in specs for name in (spec.method, spec.method.replace("_", " "), method_title(spec.method))
+    }
+    assert any(method in words for method in methods), f"no method is named in {words!r}"
     labels = {label for spec in specs for label in (spec.target, *spec.labels)}
-    assert any(label in words for label in labels), f"none of the targets {sorted(labels)} is named in {words!r}"
+    named = labels | {score_words(label) for label in labels}
+    assert any(label in words for label in named), f"none of the targets {sorted(labels)} is named in {words!r}"
     if not any(outcome.steps for outcome in recording.outcomes()):
         assert _says_nothing_there(texts), "a recording without steps is drawn without saying 'no steps'"
 

@@ -58,8 +58,11 @@ def write_recording(
                 "score": episode.scores,
                 "terminated": episode.terminated,
                 "truncated": episode.truncated,
+                **({} if episode.values is None else {"value": episode.values[:-1]}),
             },
-            episode_metadata(episode.outcome, _by_column(episode)),
+            episode_metadata(
+                episode.outcome, _by_column(episode), None if episode.values is None else float(episode.values[-1])
+            ),
         )
     for key, attribution in explained.items():
         folder = directory / "attributions" / key
@@ -98,6 +101,8 @@ def _first_steps(episode: Episode, steps: int) -> Episode:
     rows["observations"] = map_leaves(
         lambda _, values: values[:steps], episode.observations, recorded_leaves(episode.features)
     )
+    if episode.values is not None:
+        rows["values"] = episode.values[: steps + 1]
     outcome = replace(episode.outcome, steps=len(rows["rewards"]), total_reward=float(rows["rewards"].sum()))
     return replace(episode, outcome=outcome, **rows)
 

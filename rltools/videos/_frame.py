@@ -14,14 +14,14 @@ from PIL import Image
 from rltools._util.glossary import ENDINGS
 from rltools._util.text import number as number_text
 from rltools.pages.replay.rows import Row, rows_of
-from rltools.plots.drawing.colors import GRAY, INK, PALE, action_color, color_limit, signed_colors
+from rltools.plots.drawing.colors import action_color, color_limit, signed_colors, theme_color
 from rltools.plots.drawing.labels import feature_labels, fixed, inches, plain
 from rltools.plots.drawing.moving import LARGE, MEDIUM, SMALL, TINY, Sheet
 from rltools.plots.drawing.panels import draw_attributions, draw_line, two_ticks
 from rltools.recording import Episode, Recording
 from rltools.spaces.image import visible
 from rltools.spaces.leaves import pick
-from rltools.videos._episode import Actions, Explained, actions_of, drawn_rows, explained_of
+from rltools.videos._episode import Actions, Explained, actions_of, drawn_rows, explained_of, shown_episode
 
 LEFT, RIGHT, TOP, MIDDLE, BOTTOM, END, PANEL = 28, 1252, 86, 400, 684, 948, 992
 """The upper half shows one step; the lower half shows the whole episode and the panel of actions."""
@@ -31,25 +31,25 @@ def frame(
     recording: Recording, number: int, method: str | None, target: str | None, width: int, pace: str
 ) -> Callable[[int], np.ndarray]:
     """A function that draws the frame of a step, uint8 `[y, x, 4]`, over the last one; raises as `video` does."""
-    header, episode, sheet = recording.header, recording.episode(number), Sheet(width)
-    rows, outcome, actions = rows_of(recording.features), episode.outcome, actions_of(header, episode)
+    header, episode, sheet = recording.header, shown_episode(recording, number, method, target), Sheet(width)
+    rows, outcome, actions = rows_of(episode.features), episode.outcome, actions_of(header, episode)
     explained = explained_of(recording, number, rows, method, target)
     table, taken, right = drawn_rows(episode, rows, explained), actions.taken.tolist(), RIGHT
     facts = [plain(header.environment_id), f"episode {number}", f"seed {outcome.seed}"]
     facts += [f"return {number_text(outcome.total_reward, 5)}", ENDINGS[outcome.ended].meaning, pace]
     sheet.text(LEFT, 42, plain(header.policy), 17.0, weight="bold")
-    sheet.text(LEFT, 63, "  ·  ".join(filter(None, facts)), color=GRAY)
-    sheet.block(LEFT, 73, RIGHT - LEFT, 1, PALE)
+    sheet.text(LEFT, 63, "  ·  ".join(filter(None, facts)), color=theme_color("muted"))
+    sheet.block(LEFT, 73, RIGHT - LEFT, 1, theme_color("line"))
     if taken[0] >= 0:
         right -= 54 + int(115 * inches([actions.names[k] for k in set(taken)], points=LARGE))
-        mark = sheet.block(right + 24, 29, 16, 16, PALE)
+        mark = sheet.block(right + 24, 29, 16, 16, theme_color("line"))
         sheet.move(mark, lambda step: mark.set_facecolor(action_color(taken[step])))
         sheet.moving_text(right + 48, 37, [actions.names[k] for k in taken], LARGE, True)
     sheet.moving_text(right, 37, [f"step {k} / {len(taken) - 1}" for k in range(len(taken))], LARGE, True, right=True)
     left = _draw_images(sheet, episode, recording.frames(number), explained)
     _draw_rows(sheet, left, rows, table, explained)
     top = MIDDLE if left > LEFT else min(MIDDLE, TOP + 58 + 40 * table[0].shape[1])
-    sheet.block(LEFT, top + 13, RIGHT - LEFT, 1, PALE)
+    sheet.block(LEFT, top + 13, RIGHT - LEFT, 1, theme_color("line"))
     _draw_episode(sheet, top + 24, rows, table[0], explained, actions)
     _draw_actions(sheet, top + 34, episode, actions)
     return sheet.draw
@@ -72,8 +72,8 @@ def _draw_images(sheet: Sheet, episode: Episode, frames: list[bytes] | None, exp
     shapes, room = [image(0).width / image(0).height for _, image in views[:3]], 472 if len(views) == 1 else 644
     high = min(MIDDLE - TOP - 20 * any(caption for caption, _ in views), room / max(sum(shapes), 0.1))
     for (caption, image), wide in zip(views, [high * shape for shape in shapes], strict=False):
-        sheet.block(x - 1, TOP - 1, wide + 2, high + 2, PALE)
-        sheet.text(x, TOP + high + 15, plain(caption, int(wide / 6.4)), TINY, color=GRAY)
+        sheet.block(x - 1, TOP - 1, wide + 2, high + 2, theme_color("line"))
+        sheet.text(x, TOP + high + 15, plain(caption, int(wide / 6.4)), TINY, color=theme_color("muted"))
         sheet.image(x, TOP, wide, high, image)
         x += wide + 16
     return x + 20 * bool(views)
@@ -101,25 +101,29 @@ def _draw_rows(
     zero = column + 16 + wide / 2
     notes, title = ["nothing was explained"], "observation at this step"
     if explained:
-        notes, title = explained.notes, explained.title
-        sheet.block(zero - 0.5, top, 1, high * count, PALE)
+        notes, title = explained.notes, f"{explained.target} by {explained.method}"
+        sheet.block(zero - 0.5, top, 1, high * count, theme_color("line"))
         higher = "a higher value " * (" per " in notes[0])
-        sheet.text(column + 16, TOP + 52, f"{higher}lowers  {fixed(-scale, scale, 1)}", TINY, color=lowers)
-        sheet.text(column + 16 + wide, TOP + 52, f"{fixed(scale, scale, 1)}  raises", TINY, color=raises, ha="right")
+        below, above = ("≤ ", "≥ ") if np.nanmax(np.abs(values), initial=0) > scale else ("", "")
+        sheet.text(column + 16, TOP + 52, f"{higher}lowers  {below}{fixed(-scale, scale, 1)}", TINY, color=lowers)
+        sheet.text(
+            column + 16 + wide, TOP + 52, f"{above}{fixed(scale, scale, 1)}  raises", TINY, color=raises, ha="right"
+        )
         scores = [f"score at this step  {fixed(score, scale)}" for score in explained.scores]
         sheet.moving_text(RIGHT, TOP + 7, scores, MEDIUM, True, right=True)
     if count < len(rows):
         notes = [*notes, f"top {count} of {len(rows)} {'regions' if regions else 'features'}"]
     sheet.text(left, TOP + 12, plain(title, int((RIGHT - 250 - left) / 10)), MEDIUM, weight="bold")
-    sheet.text(left, TOP + 32, plain("  ·  ".join(notes), int((RIGHT - left) / 7)), TINY, color=GRAY)
+    sheet.text(left, TOP + 32, plain("  ·  ".join(notes), int((RIGHT - left) / 7)), TINY, color=theme_color("muted"))
     for row in range(drawn.shape[1]):
         y, seen, choice = top + (row + 0.5) * high, observed[:, row], rows[drawn[0, row]].kind == "choice"
         sheet.moving_text(left, y, [labels[k] for k in np.searchsorted(places, drawn[:, row])], points)
         size = float(np.nanmax(np.abs(seen), initial=0))
         texts = ["" if np.isnan(value) else f"{value:.0f}" if choice else fixed(value, size, 3) for value in seen]
-        sheet.moving_text(column, y, texts, bold=choice & (seen == 1), color=GRAY, right=True)
+        sheet.moving_text(column, y, texts, bold=choice & (seen == 1), color=theme_color("muted"), right=True)
         if explained:
-            sheet.bar(zero, y, 0.58 * high, wide / 2 * np.clip(values[:, row] / scale, -1, 1), (lowers, raises))
+            lengths = wide / 2 * values[:, row] / scale
+            sheet.bar(zero, y, 0.58 * high, lengths, (lowers, raises), longest=wide / 2)
             sheet.moving_text(RIGHT, y, [fixed(value, scale, sign="+") for value in values[:, row]], right=True)
 
 
@@ -127,19 +131,19 @@ def _draw_episode(
     sheet: Sheet, top: float, rows: list[Row], drawn: np.ndarray, explained: Explained | None, actions: Actions
 ) -> None:
     """Draw panels over all steps, one above the other, with a line at the current step."""
-    lines = {"return so far": (actions.returns[:, None], [INK])}
+    lines = {"return so far": (actions.returns[:, None], [theme_color("ink")])}
     if actions.taken[0] < 0 or not explained:
         lines = {actions.what: (actions.values[:, actions.drawn], [action_color(k) for k in actions.drawn])} | lines
     left, y, span = 228.0, top, (-0.5, len(actions.returns) - 0.5)
     if explained:
-        lines = {explained.title.rpartition(" by ")[0]: (explained.scores[:, None], [INK])} | lines
+        lines = {explained.target: (explained.scores[:, None], [theme_color("ink")])} | lines
         still = drawn[0, (drawn == drawn[0]).all(axis=0)]
         names, values = [plain(rows[k].name, 44) for k in still], explained.values[:, still]
         left, high = max(left, LEFT + 16 + 100 * inches(names, points=TINY)), min(142.0, 22 * len(names))
         axes = sheet.axes(left, y, END - left, high)
         draw_attributions(axes, values, color_limit(values), (len(names) - 0.5, -0.5))
         axes.set_yticks(range(len(names)), names, parse_math=False)
-        axes.hlines(np.arange(1, len(names)) - 0.5, *span, color="white", linewidth=0.7)
+        axes.hlines(np.arange(1, len(names)) - 0.5, *span, color=theme_color("paper"), linewidth=0.7)
         y += high + 9
     if actions.taken[0] >= 0:
         strip = to_rgba_array([action_color(k) for k in actions.taken.tolist()])[None]
@@ -153,13 +157,13 @@ def _draw_episode(
             draw_line(axes, column, color)
         two_ticks(axes, values)
         axes.set_yticks(axes.get_yticks(), [fixed(tick, size, 1) for tick in axes.get_yticks()])
-        axes.spines["bottom"].set(visible=True, color=PALE)
+        axes.spines["bottom"].set(visible=True, color=theme_color("line"))
         sheet.text(LEFT, y + 11, title, TINY, weight="bold")
         if len(colors) == 1:
             sheet.moving_text(LEFT, y + 22, [fixed(value, size) for value in values[:, 0]], TINY)
         y += high + 9
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, steps=[1, 2, 5, 10]))
-    sheet.text(END + 14, y + 5, "step", TINY, color=GRAY)
+    sheet.text(END + 14, y + 5, "step", TINY, color=theme_color("muted"))
     cursor = sheet.axes(left, top - 5, END - left, y - top, xlim=span).axvline(0, color="#0072b2", clip_on=False)
     sheet.move(cursor, lambda step: cursor.set_xdata([step, step]))
 
@@ -174,14 +178,14 @@ def _draw_actions(sheet: Sheet, top: float, episode: Episode, actions: Actions) 
     unit = (RIGHT - PANEL) / ((high - low) or 1.0)
     title = "actions" if count == len(actions.names) else f"{count} of {len(actions.names)} actions"
     sheet.text(PANEL, top, title, weight="bold")
-    sheet.text(RIGHT, top, note, TINY, color=GRAY, ha="right")
+    sheet.text(RIGHT, top, note, TINY, color=theme_color("muted"), ha="right")
     for row, k in enumerate(actions.drawn):
         y, bold, color = top + 20 + 30 * row, actions.taken == k, action_color(k)
         texts = ["not allowed" if np.isnan(value) else fixed(value, size) for value in actions.values[:, k]]
         sheet.block(PANEL, y - 5, 10, 10, color)
         sheet.moving_text(PANEL + 18, y, [plain(actions.names[k], 22)] * len(bars), bold=bold)
         sheet.moving_text(RIGHT, y, texts, bold=bold, right=True)
-        sheet.block(PANEL, y + 10, RIGHT - PANEL, 4, PALE)
+        sheet.block(PANEL, y + 10, RIGHT - PANEL, 4, theme_color("line"))
         sheet.bar(PANEL - low * unit, y + 12, 4, bars[:, k] * unit, (color, color))
     for row, leaf in enumerate(leaf for leaf in episode.features.leaves if leaf.kind == "text"):
         texts = [plain(f"{leaf.name or 'observation'}: {text}", 44) for text in pick(episode.observations, leaf)]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+import itertools
 import sys
 import unicodedata
 
 import pytest
 
 from rltools._util import progress
-from rltools._util.progress import progress_bar, say
+from rltools._util.progress import progress_bar, say, stage
 
 
 class Terminal(io.StringIO):
@@ -33,18 +34,57 @@ def test_a_log_has_a_line_at_the_start_and_then_seldom(clock: list[float], capsy
             clock[0] += 1
             advance(1)
     lines = capsys.readouterr().err.splitlines()
-    assert lines == [
+    assert lines[:5] == [
         "explain shapley: 400 steps",
         "explain shapley: 2.5% after 10 s, about 6 min left",
-        "explain shapley: 7.5% after 30 s, about 6 min left",
-        "explain shapley: 15.0% after 60 s, about 6 min left",
-        "explain shapley: 30.0% after 2 min, about 5 min left",
-        "explain shapley: 45.0% after 3 min, about 4 min left",
-        "explain shapley: 60.0% after 4 min, about 3 min left",
-        "explain shapley: 75.0% after 5 min, about 100 s left",
-        "explain shapley: 90.0% after 6 min, about 40 s left",
-        "explain shapley: done in 7 min",
+        "explain shapley: 6.2% after 25 s, about 6 min left",
+        "explain shapley: 12.5% after 50 s, about 6 min left",
+        "explain shapley: 18.8% after 75 s, about 5 min left",
     ]
+    assert len(lines) == 2 + 400 // 25, "the first line, one after 10 s, each 25 s before the end, and the last"
+    assert lines[-2:] == ["explain shapley: 93.8% after 6 min, about 25 s left", "explain shapley: done in 7 min"]
+
+
+def test_a_log_has_a_line_every_half_a_minute_however_long_a_step_takes(
+    clock: list[float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = progress._Log("explain shapley", 3)
+    log.advance(1)
+    printed = []
+    for _ in range(300):
+        clock[0] += 1
+        log.tick()  # a thread calls it every second
+        printed += [clock[0]] * len(capsys.readouterr().err.splitlines())
+    assert printed[:3] == [10, 25, 50]
+    assert max(second - first for first, second in itertools.pairwise([0, *printed, 300])) <= 30
+
+
+def test_a_stage_that_nobody_counts_says_that_it_goes_on_unless_work_inside_it_does(
+    clock: list[float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock[0] = 1000.0
+    outer, inner = progress._Log("write the replays", 0), progress._Log("draw", 10_000)
+    for _ in range(100):
+        clock[0] += 1
+        outer.tick()
+        inner.advance(1)
+    assert not [line for line in capsys.readouterr().err.splitlines() if line.startswith("write")]
+    for _ in range(65):
+        clock[0] += 1
+        outer.tick()
+    outer.close()
+    assert capsys.readouterr().err.splitlines() == [
+        "write the replays: 2 min so far",
+        "write the replays: 3 min so far",
+        "write the replays: done in 3 min",
+    ]
+
+
+def test_a_short_stage_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    for show in (True, False):
+        with stage("load", show=show):
+            pass
+    assert capsys.readouterr().err == ""
 
 
 def test_short_work_and_pauses_do_not_fill_a_log(clock: list[float], capsys: pytest.CaptureFixture[str]) -> None:

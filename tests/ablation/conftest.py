@@ -133,7 +133,7 @@ def by_hand() -> Callable[..., Ablation]:
             purpose=texts([row[3] if len(row) > 3 else "loss" for row in rows]),
             part=np.array([row[4] if len(row) > 4 else np.nan for row in rows]),
         )
-        spec = AblationSpec("resample", "", "summary", names, seed, 1, 1, "hand", "0" * 64, "", "")
+        spec = AblationSpec("resample", "", "variables", names, seed, 1, 1, "hand", "0" * 64, "", "")
         return Ablation(spec, tuple(np.array([player]) for player in range(players)), rollouts)
 
     return make

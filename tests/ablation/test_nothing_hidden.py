@@ -50,7 +50,7 @@ def bare(policy: Any, environment: Any, seed: int, max_steps: int) -> tuple[floa
 
 
 def episodes(policy: Any, environment: Any, count: int, max_steps: int, num_envs: int = 64) -> list[tuple[float, int]]:
-    players = find_players(policy.features, "summary")
+    players = find_players(policy.features, "variables")
     visited = Visited(np.zeros((1, players.size), np.float32))
     setting = Setting(policy, environment, players, visited, 0, max_steps, num_envs)
     tasks = [Task("", (), number) for number in range(count)]
@@ -172,7 +172,7 @@ def test_all_lags_of_a_feature_are_one_player() -> None:
     stacked = gymnasium.wrappers.FrameStackObservation(gymnasium.make("CartPole-v1"), 3)
     net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(12, 2))
     remembering = rltools.load_policy(net, stacked)
-    players = find_players(remembering.features, "summary")
+    players = find_players(remembering.features, "variables")
     assert players.names == policy.features.names
     assert [positions.tolist() for positions in players.positions] == [[k, 4 + k, 8 + k] for k in range(4)]
     assert len(find_players(remembering.features, "features").names) == 12

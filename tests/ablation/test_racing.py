@@ -24,7 +24,7 @@ class Played(Measuring):
 
     def __init__(self, means: Any, spread: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, seed: int = 0) -> None:
         names = tuple(f"x{player}" for player in range(len(means)))
-        spec = AblationSpec("resample", "", "summary", names, 0, 1, 1, "played", "0" * 64, "", "")
+        spec = AblationSpec("resample", "", "variables", names, 0, 1, 1, "played", "0" * 64, "", "")
         empty = Rollouts(
             *[np.zeros((0, len(means)) if name == "hidden" else 0, kind) for name, kind in COLUMNS.items()]
         )

@@ -134,7 +134,7 @@ class Watching:
         self.policy = rltools.TorchPolicy(logits, Box(-1e9, 1e9, (names,), np.float32), Discrete(2), dtype=dtype)
         states = 1e6 + np.arange(200, dtype=np.float32).reshape(100, 2)
         self.states = states
-        players = find_players(self.policy.features, "summary")
+        players = find_players(self.policy.features, "variables")
         self.replacing = Replacing(players, Visited(states), tasks, [1000 + task.number for task in tasks])
 
     def decide(self, numbers: list[int], steps: list[int], values: np.ndarray) -> np.ndarray:
@@ -229,7 +229,7 @@ def test_draws_go_on_after_a_block_of_steps() -> None:
 def test_a_choice_is_replaced_by_a_whole_choice() -> None:
     space = MultiDiscrete([3, 2])
     policy = rltools.TorchPolicy(lambda x: x[:, :2], space, Discrete(2))
-    players = find_players(policy.features, "summary")
+    players = find_players(policy.features, "variables")
     assert len(players.names) == 2
     assert [positions.tolist() for positions in players.positions] == [[0, 1, 2], [3, 4]]
 

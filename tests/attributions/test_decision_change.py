@@ -189,12 +189,12 @@ class TestGroups:
         space = Box(0, 255, (3, 8, 8), np.uint8)
         policy = TorchPolicy(net, space, Discrete(2))
         states = np.random.default_rng(0).integers(0, 256, (6, 3, 8, 8), np.uint8)
-        result = attribute(policy, states, method="decision_change", references=states[:4], groups="summary")
+        result = attribute(policy, states, method="decision_change", references=states[:4], groups="variables")
         assert result.values.shape == (6, 1, 3, 8, 8)
         values = result.values.reshape(6, -1)
-        for _, places in policy.features.groups(merged=True):
+        for _, places in policy.features.variables():
             assert np.ptp(values[:, places], axis=1).max() == 0
-        assert result.spec.parameters["groups"] == "summary"
+        assert result.spec.parameters["groups"] == "variables"
 
 
 class TestBounds:

@@ -37,7 +37,7 @@ class Simulated(Measuring):
         spec = AblationSpec(
             replace="resample",
             second="",
-            groups="summary",
+            groups="variables",
             players=world.players,
             seed=int(rng.integers(1 << 31)),
             max_steps=1,

@@ -135,7 +135,7 @@ def measure() -> list[Row]:
         peak = _peak(ATTRIBUTE.format(here=here, net="mlp", rows=100_000, method=name, more=""))
         rows.append(Row(f"{name}, 100,000 states of 8: memory above model and states", f"{peak:.0f} MB", "<= 300 MB"))
     for name, count in FRAMES.items():
-        grouped = ", groups='summary'" if "groups" in find_method(name).defaults else ""
+        grouped = ", groups='variables'" if "groups" in find_method(name).defaults else ""
         peak = _peak(ATTRIBUTE.format(here=here, net="nature_cnn", rows=count, method=name, more=grouped))
         label = f"{name}, {count:,} frames of 4x84x84: memory above model and states"
         rows.append(Row(label, f"{peak:.0f} MB", "<= 1500 MB"))

@@ -118,7 +118,7 @@ def test_what_can_be_left_out_comes_with_a_line_to_paste(rltools: Any, project: 
             ("cartpole-ppo", "lunarlander-ppo"),
             "cartpole-ppo is no recording, and lunarlander-ppo is given as",
         ),
-        (("cartpole-ppo", "--groups", "legs"), "groups is 'legs'; it must be 'summary', 'features' or"),
+        (("cartpole-ppo", "--groups", "legs"), "groups is 'legs'; it must be 'variables', 'features' or"),
         (("cartpole-ppo", "--groups", "a=x", "--groups", "b"), "--groups 'b' is not NAME=FEATURE,FEATURE"),
         (("cartpole-ppo", "--groups", "a=x", "--groups", "a=y"), "--groups gives 'a' twice"),
         (("cartpole-ppo", "--replace", "meen"), "did you mean mean"),
@@ -142,6 +142,6 @@ def test_a_recording_keeps_its_folder_and_needs_its_agent(rltools: Any, short: A
 
 
 def test_groups_are_parsed() -> None:
-    assert parse_groups(None) == parse_groups([]) == "summary"
+    assert parse_groups(None) == parse_groups([]) == "variables"
     assert parse_groups(["features"]) == "features"
     assert parse_groups(["a=x, y", "b=z"]) == {"a": ["x", "y"], "b": ["z"]}

@@ -107,6 +107,6 @@ def test_row_39_a_recording_of_a_newer_format(cartpole: Any, tmp_path: Path) -> 
     path = tmp_path / "recording.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 12, "new": "field"}))
     for refused in (lambda: rltools.open_recording(tmp_path), lambda: rltools.record(cartpole, directory=tmp_path)):
-        with pytest.raises(FormatError, match="has format 12, and this version reads up to 3; update rltools"):
+        with pytest.raises(FormatError, match="has format 12, and this version reads up to 4; update rltools"):
             refused()
     assert np.array_equal(json.loads(path.read_text())["format"], 12)

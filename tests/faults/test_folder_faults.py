@@ -117,7 +117,9 @@ def test_the_attribution_folder_goes_while_it_is_filled(
     with monkeypatch.context() as patched:
         patched.setattr(_explainer, "explained_rows", losing_rows)
         patched.setattr(_batches, "MOST_COPIES", 3)
-        with pytest.raises(RecordingError, match=r"do not exist any more|cannot write to|was removed, renamed or replaced"):
+        with pytest.raises(
+            RecordingError, match=r"do not exist any more|cannot write to|was removed, renamed or replaced"
+        ):
             rltools.explain(recording, policy, method=method, references=1)
     assert not list(tmp_path.rglob(".unfinished*"))
     shutil.rmtree(recording.directory / "attributions")

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 import rltools
+from rltools.recording import advantages
 from rltools.recording.specs import folder_key
 
-FORMAT_1, *NESTED = (Path(__file__).parent / f"format_{number}" for number in (1, 2, 3))
+FORMAT_1, *NESTED, FORMAT_4 = (Path(__file__).parent / f"format_{number}" for number in (1, 2, 3, 4))
 
 
 @pytest.fixture
@@ -144,3 +145,31 @@ def test_format_3_is_sealed(tmp_path: Path) -> None:
     recording = rltools.open_recording(shutil.copytree(NESTED[-1], tmp_path / "run"))
     assert recording.seal == "9f160682"
     assert recording.identity(1) == {"recording": recording.seal, "number": "000001", "episode_rows": "38b4cfbe"}
+
+
+def test_format_4_has_values(tmp_path: Path) -> None:
+    recording = rltools.open_recording(shutil.copytree(FORMAT_4, tmp_path / "run"))
+    assert recording.damaged() == {}
+    assert (recording.seal, recording.identity(1)["episode_rows"]) == ("b0ac8bec", "824fa297")
+    header = recording.header
+    assert (header.value_head, header.gamma, header.gae_lambda) == ("value", 0.9, 0.5)
+    assert (header.reward_scale, header.reward_clip) == (4.0, 10.0)
+    assert {key: spec.key for key, spec in recording.specs.items()} == {key: key for key in recording.specs}
+    episode = recording.episode(0)
+    assert episode.values is not None
+    assert episode.values.dtype == np.float32
+    expected = [1.0125096, 1.013304, 1.0101882, 1.0031626, 0.99222577, 0.9773751, 0.9586071]
+    assert episode.values.tolist() == pytest.approx(expected)
+    estimated = advantages(recording, 0)
+    assert estimated is not None
+    assert estimated.values[-1] == pytest.approx(1 / 4 + 0.9 * expected[-1] - expected[-2])
+    assert recording.to_xarray()["value"].shape == (12,)
+
+
+@pytest.mark.parametrize("folder", [FORMAT_1, *NESTED], ids=lambda path: path.name)
+def test_older_formats_have_no_values(folder: Path) -> None:
+    recording = rltools.open_recording(folder)
+    assert [episode.values for episode in recording] == [None, None]
+    assert advantages(recording, 0) is None
+    assert (recording.header.value_head, recording.header.gamma, recording.header.reward_scale) == ("", None, None)
+    assert "value" not in recording.to_xarray()

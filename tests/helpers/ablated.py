@@ -78,7 +78,7 @@ def ablated(
         purpose=np.array([row[0] for row in rows], object),
         part=np.array([row[4] for row in rows], np.float64),
     )
-    spec = AblationSpec(replace, second, "summary", tuple(players), 0, 500, 64, "agent", "0" * 64, "", "0" * 64)
+    spec = AblationSpec(replace, second, "variables", tuple(players), 0, 500, 64, "agent", "0" * 64, "", "0" * 64)
     return Ablation(spec, tuple(np.array([player]) for player in range(count)), rollouts)
 
 

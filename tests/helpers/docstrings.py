@@ -32,10 +32,13 @@ ROOMS = (
 NAMES = (
     "rltools.spaces.Part",
     "rltools.plots.drawing.style.printed",
+    "rltools.recording.Advantages",
     "rltools.recording.AttributionSpec",
     "rltools.recording.DamagedFileWarning",
     "rltools.recording.Header",
     "rltools.recording.Outcome",
+    "rltools.recording.advantages",
+    "rltools.recording.margins",
 )
 """Further names in the documentation, and what public functions return."""
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE

@@ -102,7 +102,7 @@ def ablation_of(
         part=np.full(len(rows), np.nan),
     )
     names = tuple(f"player {player}" for player in range(players))
-    spec = AblationSpec("resample", "", "summary", names, 0, 100, 8, "example", "0" * 64, "", recording)
+    spec = AblationSpec("resample", "", "variables", names, 0, 100, 8, "example", "0" * 64, "", recording)
     positions = positions or tuple(np.array([player]) for player in range(players))
     return Ablation(spec, positions, rollouts)
 

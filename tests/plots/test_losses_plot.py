@@ -7,7 +7,7 @@ from rltools import plots
 from rltools.errors import ArgumentError, RecordingError, UnknownNameError
 from rltools.plots.drawing.ablations import seeds_note
 from rltools.plots.drawing.alt import alt_text
-from rltools.plots.drawing.colors import MEASURED, OPPOSITE, UNCERTAIN
+from rltools.plots.drawing.colors import theme_color
 from rltools.spaces import Features
 from rltools.testing import example_ablation, example_recording
 from rltools.testing._check_plot import _check_drawing, content_of
@@ -79,7 +79,7 @@ def test_a_feature_without_which_the_return_is_higher_points_the_other_way(tmp_p
     widths = [bar.get_width() for bar in axes.patches]
     assert widths[0] > 0 > widths[2]
     colors = [to_hex(bar.get_facecolor()) for bar in axes.patches]
-    assert colors == [MEASURED, UNCERTAIN, OPPOSITE]
+    assert colors == [theme_color(name) for name in ("measured", "uncertain", "ink")]
     assert "better without" in _words(axes)
     assert "below 0: higher" in axes.get_xlabel().replace("\n", " ")
 
@@ -125,7 +125,7 @@ def test_one_seed_gives_no_interval(tmp_path):
     example_ablation(recording, _outcome([10, 70]), seeds=1)
     axes = plots.losses(recording)
     assert "fewer than two seeds: no interval" in alt_text(axes)
-    assert {to_hex(bar.get_facecolor()) for bar in axes.patches} == {UNCERTAIN}
+    assert {to_hex(bar.get_facecolor()) for bar in axes.patches} == {theme_color("uncertain")}
 
 
 def test_the_largest_losses_of_either_sign_are_kept(tmp_path):

@@ -40,6 +40,7 @@ def test_dimensions_variables_and_labels(make_policy: Make, make_env: Make) -> N
         "terminated",
         "truncated",
         "score",
+        "margin",
         "attribution_gradient",
         "attribution_input_x_gradient",
     }
@@ -160,6 +161,7 @@ def test_a_row_a_step(make_policy: Make, make_env: Make) -> None:
         "reward",
         "terminated",
         "truncated",
+        "margin",
         "score.left",
         "score.right",
         *(f"gradient.centered:chosen.{name}" for name in NAMED.names),
@@ -181,6 +183,7 @@ def test_tables_leave_pictures_out(make_policy: Make, make_env: Make) -> None:
         "reward",
         "terminated",
         "truncated",
+        "margin",
         "score.action 0",
         "score.action 1",
     ]

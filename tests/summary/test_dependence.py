@@ -11,47 +11,50 @@ def _points(values, attributions, *, episodes=None, actions=None):
     names = () if actions is None else ("left", "right", "up")
     actions = np.full(steps, -1) if actions is None else actions
     attributions = np.column_stack([attributions, np.zeros((steps, values.shape[1] - 1))])
-    return Points(values, attributions, np.zeros(steps), actions, episodes, names, steps)
+    return Points(values, attributions, np.zeros(steps), actions, episodes, episodes, np.arange(steps), names, steps)
 
 
 def test_means_of_bins_of_equally_many_steps():
     values = np.random.default_rng(0).permutation(1000)[:, None] / 1000.0
     result = value_dependence(_points(values, values[:, 0] ** 2), 0)
-    assert not result.few
+    assert not result.curve.few
     middles = (np.arange(20) + 0.5) / 20
-    np.testing.assert_allclose(result.centers, middles - 0.0005, atol=1e-9)
-    np.testing.assert_allclose(result.mean.value, middles**2, atol=3e-3)
-    assert (result.mean.low <= result.mean.value).all()
-    assert (result.mean.value <= result.mean.high).all()
+    np.testing.assert_allclose(result.curve.centers, middles - 0.0005, atol=1e-9)
+    np.testing.assert_allclose(result.curve.mean.value, middles**2, atol=3e-3)
+    assert (result.curve.mean.low <= result.curve.mean.value).all()
+    assert (result.curve.mean.value <= result.curve.mean.high).all()
 
 
 def test_a_bin_for_each_of_few_values():
     values = np.repeat([0.0, 1.0, 5.0], 10)[:, None]
     result = value_dependence(_points(values, 2 * values[:, 0]), 0)
-    assert result.few
-    assert result.centers.tolist() == [0, 1, 5]
-    np.testing.assert_allclose(result.mean.value, [0, 2, 10])
-    assert not value_dependence(_points(values[:10:3], values[:10:3, 0]), 0).few
+    assert result.curve.few
+    assert result.curve.centers.tolist() == [0, 1, 5]
+    np.testing.assert_allclose(result.curve.mean.value, [0, 2, 10])
+    assert not value_dependence(_points(values[:10:3], values[:10:3, 0]), 0).curve.few
 
 
 def test_a_value_that_is_there_very_often_leaves_no_empty_bins():
     values = np.where(np.arange(1000) % 10, 0.0, np.arange(1000) / 1000)[:, None]
     result = value_dependence(_points(values, values[:, 0]), 0)
-    assert np.isfinite(result.mean.value).all()
-    assert len(result.centers) < 20
-    assert (np.diff(result.centers) > 0).all()
+    assert np.isfinite(result.curve.mean.value).all()
+    assert len(result.curve.centers) < 20
+    assert (np.diff(result.curve.centers) > 0).all()
 
 
 def test_intervals_are_over_episodes():
     values = np.random.default_rng(0).permutation(200)[:, None] / 200.0
-    episodes = np.arange(200) % 2
-    result = value_dependence(_points(values, episodes.astype(float), episodes=episodes), 0)
-    # Of two episodes, all 0 and all 1, either is what is left without the other: the standard error is about a half,
-    # and 97.5 % of Student's t with one degree of freedom are 12.706.
-    assert (np.abs((result.mean.high - result.mean.low) / 12.706 - 1) < 0.2).all()
+    episodes = np.arange(200) % 6
+    result = value_dependence(_points(values, (episodes % 2).astype(float), episodes=episodes), 0)
+    # Half of six episodes are all 0 and half are all 1: the standard error of their mean is 1 / (2 sqrt(5)), and
+    # 97.5 % of Student's t with five degrees of freedom are 2.571.
+    width = result.curve.mean.high - result.curve.mean.low
+    assert (np.abs(width / (2.571 / 5**0.5) - 1) < 0.5).all()
+    few = value_dependence(_points(values, (episodes % 2).astype(float), episodes=episodes % 4), 0)
+    assert np.isnan(few.curve.mean.low).all()
     alone = value_dependence(_points(values, values[:, 0], episodes=np.zeros(200, np.int64)), 0)
-    assert np.isnan(alone.mean.low).all()
-    assert np.isfinite(alone.mean.value).all()
+    assert np.isnan(alone.curve.mean.low).all()
+    assert np.isfinite(alone.curve.mean.value).all()
 
 
 def test_an_influence_that_turns_its_sign_is_found():
@@ -106,3 +109,14 @@ def test_without_a_discrete_action_there_is_no_position(tmp_path):
 
 def test_strides_bound_the_number_of_points():
     assert [stride_for(steps, 10) for steps in (0, 1, 10, 11, 100)] == [1, 1, 1, 2, 10]
+
+
+def test_a_line_does_not_go_where_there_is_no_step():
+    rng = np.random.default_rng(0)
+    values = np.concatenate([rng.uniform(0, 1, 300), rng.uniform(4, 5, 300)])[:, None]
+    curve = value_dependence(_points(values, np.zeros(600)), 0).curve
+    breaks = ~curve.joined[1:]
+    assert np.flatnonzero(breaks).tolist() == np.flatnonzero(np.diff(curve.centers > 2)).tolist()
+    apart = value_dependence(_points(values, np.where(np.arange(600) % 2, -1.0, 1.0)), 0).curve
+    assert not apart.supported.any(), "the mean of two branches lies between them"
+    assert curve.supported.all()

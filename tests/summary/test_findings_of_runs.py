@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from rltools._util.text import capitalized
 from rltools.summary import find_agreement, find_leads, summarize
 from rltools.targets import SCORES
-from rltools.targets.scores import target_meaning
+from rltools.targets.scores import target_meaning, target_name
 from rltools.testing import example_recording
 
 
@@ -35,8 +36,8 @@ def test_the_leading_feature_is_named_with_its_share_and_interval(created):
     clear, close = created("clear", *[(1, 3, 0)] * 6), created("close", (3, 1, 0), (1, 2, 0), method="gradient")
     text = leading({run: "agent a"}, {run: [clear, close]})
     assert len(text) == 1
-    assert text[0].startswith("agent a: obs[1] leads by shapley of centered:chosen (75 % [75, 75]); ")
-    assert "; by gradient of centered:chosen any of obs[0] 57 % [" in text[0]
+    assert text[0].startswith("agent a: obs[1] leads by Shapley values (75 %); ")
+    assert "; by gradient any of obs[0] 57 % (33 and 75 % in 2 episodes)" in text[0]
     assert text[0].endswith(" may lead.")
     assert "obs[0] leads" not in text[0]
 
@@ -55,7 +56,10 @@ def test_of_the_decision_it_is_said_what_changes_it(created):
     sizes = [(0.1, 0.34, 0), (0.1, 0.36, 0), (0.1, 0.35, 0), (0.1, 0.35, 0)]
     changing = created("changing", *sizes, method="decision_change", labels=("decision",), unit="share")
     (text,) = leading({run: "agent a"}, {run: [changing]})
-    assert text == "agent a: obs[1] leads by decision_change (changes the action in 35 % [34, 36] of replacements)."
+    assert text == (
+        "agent a: obs[1] leads by decision change (changes the action in 35 % (34, 35, 35 and 36 % in 4 episodes) of "
+        "replacements)."
+    )
     never = created("never", (0, 0), (0, 0), method="decision_change", labels=("decision",))
     assert leading({run: "agent a"}, {run: [never]}) == ()
 
@@ -97,13 +101,13 @@ def test_agreement_with_controls_is_apart(created):
     drawn = created("drawn", (1, 2, 3, 4), method="random", unit="rank")
     ranked, beside, caution = agreement({run: [first, second, varying, drawn]})
     assert ranked.endswith("between methods 0.80.")
-    assert "shapley with std −1.00 and random 1.00; gradient with std −0.80 and random 0.80." in beside
+    assert "Shapley values with std −1.00 and random 1.00; gradient with std −0.80 and random 0.80." in beside
     assert caution == (
         "A method that ranks features like the control std says only how much each feature varies; agreement "
         "with the control random is chance."
     )
     beside, caution = agreement({run: [first, drawn], ("b", 50): [varying]})
-    assert beside.endswith("shapley with random 1.00.")
+    assert beside.endswith("Shapley values with random 1.00.")
     assert "std" not in caution
 
 
@@ -120,7 +124,9 @@ def test_no_control_leads(created):
 @pytest.mark.parametrize("action", ["chosen", "runner_up", "all", "left", "0", "chosen - runner_up"])
 def test_every_target_has_a_meaning(score, action):
     target = score if score in ("value", "entropy", "kl", "decision") else f"{score}:{action}"
-    assert target_meaning(target).startswith(f"{target} is ")
+    name = target_name(target)
+    assert not {":", "_"} & set(name)
+    assert target_meaning(target).startswith(f"{capitalized(name)} is ")
     assert target_meaning(target).endswith(".")
 
 

@@ -20,10 +20,13 @@ def test_each_episode_counts_the_same_whatever_its_length(tmp_path):
     result = _means(_recording(tmp_path / "r", [[1.0] * 10, [3.0] * 500]))
     np.testing.assert_allclose(result.positions, np.arange(2, 100, 4))
     np.testing.assert_allclose(result.mean.value, 2)
-    expected = across(np.array([1.0, 3.0])).interval(0.95, "positive")
-    np.testing.assert_allclose(result.mean.low, expected.low)
-    np.testing.assert_allclose(result.mean.high, expected.high)
+    assert np.isnan(result.mean.low).all(), "two episodes have no interval"
     assert result.reached.tolist() == [2] * 25
+    sizes = [1.0, 3.0, 2.0, 5.0, 4.0]
+    of_five = _means(_recording(tmp_path / "s", [[size] * 10 for size in sizes]))
+    expected = across(np.array(sizes)).interval(0.95, "positive")
+    np.testing.assert_allclose(of_five.mean.low, expected.low)
+    np.testing.assert_allclose(of_five.mean.high, expected.high)
 
 
 def test_a_part_holds_the_steps_it_overlaps(tmp_path):

@@ -36,14 +36,15 @@ def test_they_do_whatever_the_unit_of_one_of_them(tmp_path):
         for part in ("value", "low", "high"):
             first, second = (getattr(result.overall.importance, part) for result in (each, other))
             np.testing.assert_allclose(first, second)
-        assert each.overall.importance.low[0] < each.overall.importance.value[0]
+        assert (each.overall.each_importance[:, 0].min() < each.overall.importance.value[0]).all()
+        np.testing.assert_allclose(each.overall.each_importance, other.overall.each_importance)
 
 
 def test_a_score_without_any_influence_is_left_out(tmp_path):
     result = summary(tmp_path / "r", (CENTRED, (0, 0, 0), 5), (CENTRED, (0, 0, 0), 5))
     np.testing.assert_allclose(result.overall.pooled_share.value, [0.75, 0.25, 0])
     assert "alone" in str(result.findings[2])
-    assert "value alone" not in str(result.findings[2])
+    assert "state alone" not in str(result.findings[2])
 
 
 def test_one_score_of_several_actions_is_pooled_as_it_is(tmp_path):
@@ -58,8 +59,8 @@ def test_each_is_told_apart(tmp_path):
     result = summary(tmp_path / "r", *[(CENTRED, VALUE, 5)] * 6)
     (sentence,) = [text for text in map(str, result.findings) if "alone" in text]
     assert sentence == (
-        "Shares are the means of the shares of centered and value, with equal weights: of centered:chosen alone obs[0] "
-        "makes up 75 % [75, 75], of value alone obs[2] makes up 60 % [60, 60]."
+        "Shares are the means of the shares of score and value, with equal weights: of the score of the action taken "
+        "(centered) alone obs[0] makes up 75 %, of the value of the state alone obs[2] makes up 60 %."
     )
     many = tuple(f"centered:{index}" for index in range(6))
     crowded = summary(tmp_path / "s", (*[CENTRED] * 6, VALUE, 5), labels=(*many, "value"))

@@ -8,7 +8,7 @@ def _points(values, attributions=None):
     steps = len(values)
     attributions = np.ones_like(values) if attributions is None else attributions
     zeros = np.zeros(steps, np.int64)
-    return Points(values, attributions, np.zeros(steps), zeros - 1, zeros, (), steps)
+    return Points(values, attributions, np.zeros(steps), zeros - 1, zeros, zeros, np.arange(steps), (), steps)
 
 
 def test_components_are_those_of_the_correlation_matrix():
@@ -20,15 +20,6 @@ def test_components_are_those_of_the_correlation_matrix():
     np.testing.assert_allclose(np.abs(plane.weights), np.abs(vectors[:, ::-1][:, :2].T), rtol=1e-6)
     assert (plane.weights.max(axis=1) == np.abs(plane.weights).max(axis=1)).all()
     np.testing.assert_allclose(plane.places.var(axis=0), variances[::-1][:2], rtol=1e-6)
-
-
-def test_attributions_are_projected_with_the_same_weights():
-    rng = np.random.default_rng(0)
-    values, slope = rng.normal(size=(200, 3)) * [1, 5, 9], np.array([1.0, -2.0, 3.0])
-    plane = component_plane(_points(values, np.tile(slope * values.std(axis=0), (200, 1))))
-    # The gradient along a component is what the score gains by a step along it.
-    step = plane.weights * values.std(axis=0)
-    np.testing.assert_allclose(plane.attributions[0], step @ slope)
 
 
 def test_what_never_changes_has_no_weight():
@@ -53,7 +44,6 @@ def test_two_features_keep_their_units():
     values = np.random.default_rng(0).normal(size=(50, 3))
     plane = feature_plane(_points(values, 2 * values), 2, 0)
     np.testing.assert_array_equal(plane.places, values[:, [2, 0]])
-    np.testing.assert_array_equal(plane.attributions, 2 * values[:, [2, 0]])
 
 
 def test_cells_are_means_over_their_steps():
@@ -63,10 +53,9 @@ def test_cells_are_means_over_their_steps():
     cells = cell_means(points, feature_plane(points, 0, 1), cells=2, least=2)
     # The lowest and the highest step in each direction are beyond the 99 % that the grid spans.
     assert cells.counts.sum() <= 5
-    index = cells.along[:, 1].argmin()
-    assert cells.along[index].tolist() == [0, pytest.approx(-4)]
+    index = cells.share[:, 1].argmax()
+    assert cells.share[index].tolist() == [0, 1]
     assert cells.magnitude[index] == pytest.approx(4)
-    np.testing.assert_allclose(cells.places[index], [1, 2.9 / 3])
 
 
 def test_a_far_step_does_not_make_the_grid_coarse():

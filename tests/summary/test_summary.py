@@ -65,19 +65,23 @@ def test_only_scores_per_unit_are_standardized(tmp_path):
 def test_intervals_are_those_of_student_over_episodes(tmp_path):
     values = _values([[-1.0, 0.0]] * 4, [[2.0, 0.0]] * 4, [[8.0, 0.0]] * 4)
     result = summarize(example_recording(tmp_path / "r", values, unit="score"))
-    mean = result.overall.mean
+    mean = result.overall.drawn["mean"].interval(0.95)
     # The mean of -1, 2 and 8 has the standard error sqrt(7), and 97.5 % of Student's t with 2 degrees are 4.3027.
     assert mean.value[0, 0] == pytest.approx(3)
     half = 4.3027 * 7**0.5
     assert (mean.low[0, 0], mean.high[0, 0]) == (pytest.approx(3 - half, rel=1e-4), pytest.approx(3 + half, rel=1e-4))
-    narrow = summarize(example_recording(tmp_path / "s", values, unit="score"), level=0.5).overall.mean
-    assert mean.low[0, 0] < narrow.low[0, 0] < narrow.high[0, 0] < mean.high[0, 0]
+    assert np.isnan(result.overall.mean.low).all(), "three episodes have no interval"
+    assert result.overall.each["mean"][:, 0, 0].tolist() == [-1, 2, 8]
+    more = example_recording(tmp_path / "s", [*values, *values], unit="score")
+    wide, narrow = (summarize(more, level=level).overall.mean for level in (0.95, 0.5))
+    assert wide.low[0, 0] < narrow.low[0, 0] < narrow.high[0, 0] < wide.high[0, 0]
 
 
 def test_a_ratio_is_drawn_with_its_episodes_and_not_averaged_over_them(tmp_path):
     """A long episode weighs as many steps as it has."""
     values = _values([[1.0]] * 1, [[0.0]] * 99, [[-0.5]] * 50)
-    result = summarize(example_recording(tmp_path / "r", values, unit="score")).overall.mean
+    summary = summarize(example_recording(tmp_path / "r", values, unit="score"))
+    result = summary.overall.drawn["mean"].interval(0.95)
     assert result.value[0, 0] == pytest.approx(-24 / 150)
     without = np.array([-25 / 149, -24 / 51, 1 / 100])
     half = 4.3027 * (2 / 3 * ((without + 24 / 150) ** 2).sum()) ** 0.5
@@ -103,7 +107,7 @@ def test_the_same_recording_gives_the_same_intervals(tmp_path):
 
 @pytest.mark.parametrize("sign", [1, -1])
 def test_a_mean_of_values_of_one_sign_has_the_interval_of_its_magnitude(tmp_path, sign):
-    values = _values([[1.0]] * 4, [[2.0]] * 4, [[6.0]] * 4)
+    values = _values(*[[[size]] * 4 for size in (1.0, 2.0, 6.0, 1.0, 5.0)])
     result = summarize(example_recording(tmp_path / "r", [sign * part for part in values], unit="score")).overall
     ends = sorted(float(sign * end[0, 0]) for end in (result.mean.low, result.mean.high))
     assert ends == [result.mean_absolute.low[0, 0], result.mean_absolute.high[0, 0]]
@@ -127,7 +131,7 @@ def test_episodes_without_steps_are_not_resampled(tmp_path):
 def test_no_steps_are_n_0(tmp_path, lengths):
     result = summarize(example_recording(tmp_path / "r", _drawn(lengths=lengths)))
     assert result.n == result.n_steps == 0
-    assert _sentences(result)[0].startswith("n = 0")
+    assert _sentences(result)[0].startswith("There are no explained steps")
     assert np.isnan(result.all_zero)
     assert np.isnan(result.table["mean"]).all()
 
@@ -160,12 +164,14 @@ def test_by_action_takes_the_steps_of_each_action_by_name(tmp_path):
     result = summarize(recording)
     assert {name: part.mean.value.item() for name, part in result.by_action.items()} == {"left": 2.0, "right": 1.0}
     table = result.table.set_index(["action", "feature"])
-    assert table.loc[("right", "obs[0]"), "mean_low"] == pytest.approx(1 - 6 * 12.7062, rel=1e-4)
+    assert table.loc[("right", "obs[0]"), "mean"] == 1
+    assert result.by_action["right"].drawn["mean"].interval(0.95).low == pytest.approx(1 - 6 * 12.7062, rel=1e-4)
 
 
 def test_an_action_that_only_one_episode_took_has_no_interval(tmp_path):
-    actions = [np.array([0, 0]), np.array([0, 1])]
-    result = summarize(example_recording(tmp_path / "r", _values([[1.0], [1.0]], [[2.0], [1.0]]), actions=actions))
+    actions = [*[np.array([0, 0])] * 5, np.array([0, 1])]
+    values = _values(*[[[float(number)], [1.0]] for number in range(6)])
+    result = summarize(example_recording(tmp_path / "r", values, actions=actions))
     assert result.by_action["right"].episodes == 1
     assert np.isnan(result.by_action["right"].mean.low).all()
     assert np.isfinite(result.by_action["left"].mean.low).all()
@@ -195,7 +201,7 @@ def test_an_image_is_summarized_by_region_and_channel(tmp_path):
     rng = np.random.default_rng(0)
     values = [rng.normal(size=(4, 1, 8, 8, 3)) for _ in range(2)]
     pictures = [rng.integers(0, 255, (4, 8, 8, 3), dtype=np.uint8) for _ in range(2)]
-    result = summarize(example_recording(tmp_path / "r", values, observations=pictures))
+    result = summarize(example_recording(tmp_path / "r", values, observations=pictures), detail="elements")
     assert len(result.features) == 4 * 4 * 3
     index = result.features.index("y2-3 x4-5 channel 1")
     region = np.concatenate(values)[:, 0, 2:4, 4:6, 1].astype(np.float32)
@@ -212,14 +218,18 @@ def test_residuals_are_relative_to_the_spread_of_the_score(tmp_path):
     result = summarize(recording)
     assert result.residuals.over == 1
     assert result.residuals.largest == pytest.approx(0.5 / scores.std(), rel=1e-5)
-    assert any("less exact than it should be at 1 of 5 steps" in sentence for sentence in _sentences(result))
+    assert any("less exact than they should be at 1 of 5 steps" in sentence for sentence in _sentences(result))
 
 
 def test_returns_come_with_an_interval_over_episodes(tmp_path):
     returns = summarize(example_recording(tmp_path / "r", _drawn(lengths=(10, 20, 30)))).returns
     assert (returns.mean, returns.n) == (20, 3)
-    half = 4.3027 * 10 / 3**0.5
-    assert (returns.low, returns.high) == (pytest.approx(20 - half, rel=1e-4), pytest.approx(20 + half, rel=1e-4))
+    assert np.isnan(returns.low)
+    assert sorted(returns.each) == [10, 20, 30]
+    returns = summarize(example_recording(tmp_path / "s", _drawn(lengths=(10, 20, 30, 40, 50)))).returns
+    half = 2.7764 * 50**0.5
+    assert (returns.mean, returns.n, returns.each) == (30, 5, ())
+    assert (returns.low, returns.high) == (pytest.approx(30 - half, rel=1e-4), pytest.approx(30 + half, rel=1e-4))
 
 
 def test_findings_are_sentences_with_numbers(tmp_path):
@@ -227,10 +237,11 @@ def test_findings_are_sentences_with_numbers(tmp_path):
     values = _values(*[[[3.0, 1.0]] * 3] * 6)
     result = summarize(example_recording(tmp_path / "r", values, features=names, unit="score", method="shapley"))
     assert (
-        _sentences(result)[0] == "y velocity makes up 75 % [75, 75] of what moves the score (shapley, centered:chosen)."
+        _sentences(result)[0]
+        == "Of what moves the score of the action taken (centered), y velocity makes up 75 % (Shapley values)."
     )
-    assert _sentences(result)[1] == "Next: angle with 25 % [25, 25]."
-    assert "Mean return 3 [3, 3] over 6 episodes." in _sentences(result)
+    assert _sentences(result)[1] == "Next: angle with 25 %."
+    assert "Return 3 in each of 6 episodes." in _sentences(result)
 
 
 def _changes(folder, *episodes, labels=("decision",), **more):
@@ -246,9 +257,9 @@ def _changes(folder, *episodes, labels=("decision",), **more):
 def test_what_changes_the_decision_is_said_as_it_is_and_not_as_a_share_of_all(tmp_path):
     result = _changes(tmp_path, *[[[0.25, share, 0.0]] * 4 for share in (0.58, 0.6, 0.62, 0.6, 0.58, 0.62)])
     assert _sentences(result)[:2] == (
-        "Replacing height with its value in another visited state changes the action in 60 % [58, 62] of replacements "
-        "(decision_change).",
-        "Next: angle in 25 % [25, 25].",
+        "Replacing height with its value in another visited state changes the action in 60.0 % [58.1, 61.9] of "
+        "replacements (decision change).",
+        "Next: angle in 25 %.",
     )
     assert find_decision(result) == result.findings[:2]
     assert result.top(1)[0].share == pytest.approx(0.6 / 0.85)
@@ -257,7 +268,7 @@ def test_what_changes_the_decision_is_said_as_it_is_and_not_as_a_share_of_all(tm
 def test_what_changes_the_decision_at_one_action(tmp_path):
     values = [[[0.1, 0.9]] * 12 + [[0.8, 0.0]] * 6] * 6
     result = _changes(tmp_path, *values, actions=[np.array([0] * 12 + [1] * 6)] * 6)
-    sentence = "When the agent takes 'right' (36 steps), angle changes the action most often: 80 % [80, 80]."
+    sentence = "When the agent takes 'right' (36 steps), angle changes the action most often: 80 %."
     assert sentence in _sentences(result)
 
 
@@ -271,8 +282,8 @@ def test_a_lead_that_is_not_certain_is_not_sentences(tmp_path):
             tmp_path / "r", _values(*either), features=names, unit="score", method="shapley", actions=actions
         )
     )
-    assert _sentences(result)[0].startswith("y makes up 50 % [")
-    assert _sentences(result)[0].endswith("]: which of these comes first is uncertain (shapley, centered:chosen).")
+    assert "(centered), y makes up 50 % [" in _sentences(result)[0]
+    assert _sentences(result)[0].endswith("]: which of these comes first is uncertain (Shapley values).")
     assert " and x 48 % [" in _sentences(result)[0]
     assert [each.feature for each in leaders(result)] == ["y", "x"]
 
@@ -280,7 +291,10 @@ def test_a_lead_that_is_not_certain_is_not_sentences(tmp_path):
 def test_the_lead_at_an_action_is_said_only_where_it_is_certain(tmp_path):
     names = Features((3,), ("feature",), ("x", "y", "z"))
     actions = [np.array([0] * 40 + [1] * 10)] * 6
-    for rows, expected in (([[1.0, 0.1, 3.0]] * 2, "z matters most: 73 % ["), ([[1.0, 3.0, 3.4], [1.0, 3.0, 2.4]], "")):
+    for rows, expected in (
+        ([[1.0, 0.1, 3.0]] * 2, "z has the largest share: 73 %"),
+        ([[1.0, 3.0, 3.4], [1.0, 3.0, 2.4]], ""),
+    ):
         values = [[[9.0, 0.1, 0.1]] * 40 + [rows[number % 2]] * 10 for number in range(6)]
         result = summarize(
             example_recording(
@@ -293,7 +307,7 @@ def test_the_lead_at_an_action_is_said_only_where_it_is_certain(tmp_path):
         if expected:
             assert expected in text[0]
         else:
-            assert "no feature is certain to matter most" in text[0]
+            assert "no feature certainly comes first" in text[0]
             assert text[0].endswith("cannot be told apart.")
 
 
@@ -328,22 +342,22 @@ def test_steps_at_which_nothing_alone_changes_the_decision_are_no_fault(tmp_path
 def test_how_far_an_action_moves_is_in_units_of_its_range(tmp_path):
     single = _changes(tmp_path / "one", *[[[0.12, 0.05]] * 3] * 6, labels=("decision:torque",), action_start=None)
     assert _sentences(single)[:2] == (
-        "Replacing angle with its value in another visited state moves the action by 12 % [12, 12] of its range "
-        "(decision_change).",
-        "Next: height by 5 % [5, 5].",
+        "Replacing angle with its value in another visited state moves the action by 12 % of its range "
+        "(decision change).",
+        "Next: height by 5 %.",
     )
     rows = [[[0.1, 0.2], [0.3, 0.0]]] * 3
     several = _changes(tmp_path, *[rows] * 6, labels=("decision:hip", "decision:knee"), action_start=None)
     assert _sentences(several)[0].startswith(
-        "Replacing angle with its value in another visited state moves knee by 30 % [30, 30]"
+        "Replacing angle with its value in another visited state moves knee by 30 %"
     )
-    assert _sentences(several)[1] == "Next: height by 20 % [20, 20] (hip)."
+    assert _sentences(several)[1] == "Next: height by 20 % (hip)."
 
 
 def test_of_several_choices_the_one_that_changes_most_is_named(tmp_path):
     rows = [[[0.1, 0.2], [0.3, 0.0]]] * 3
     result = _changes(tmp_path, *[rows] * 6, labels=("decision[0]", "decision[1]"))
-    assert "changes choice 1 in 30 % [30, 30] of replacements" in _sentences(result)[0]
+    assert "changes choice 1 in 30 % of replacements" in _sentences(result)[0]
 
 
 def test_without_steps_nothing_is_said_of_the_decision(tmp_path):
@@ -355,12 +369,13 @@ def test_several_targets_together_are_no_decision(tmp_path):
     labels = ("centered:chosen", "value")
     result = summarize(example_recording(tmp_path / "r", _drawn(targets=2), labels=labels, unit="score"))
     result = dataclasses.replace(result, target="centered:chosen & value")
-    assert "of what moves the explained scores" in _sentences(result)[0]
-    assert _sentences(result)[0].endswith("(gradient, centered:chosen & value).")
+    start = "Of what moves the score of the action taken (centered) and the value of the state, "
+    assert _sentences(result)[0].startswith(start)
+    assert _sentences(result)[0].endswith("(gradient).")
 
 
 def test_the_table_is_long_with_an_interval_for_each_number(tmp_path):
-    table = summarize(example_recording(tmp_path / "r", _drawn())).table
+    table = summarize(example_recording(tmp_path / "r", _drawn(lengths=(10, 20, 30, 15, 25)))).table
     assert isinstance(table, pd.DataFrame)
     assert list(table.columns[:6]) == ["feature", "unit", "target", "action", "n", "episodes"]
     for name in ("mean", "mean_absolute", "share", "standardized_mean", "standardized_share"):
@@ -477,8 +492,9 @@ def test_recordings_of_older_versions_keep_their_seeds(tmp_path, cartpole):
 def test_episodes_of_one_step_that_all_agree_show_no_lead(tmp_path):
     few = summarize(example_recording(tmp_path / "few", _values(*[[[6.7, 1.0]]] * 2), unit="score"))
     assert _sentences(few)[0].startswith(
-        "obs[0] makes up 87 % of what moves the score and obs[1] 13 %: too few episodes"
+        "Of what moves the score of the action taken (centered), obs[0] makes up 87 % (in 2 episodes) and obs[1] 13 % "
+        "(in 2 episodes): too few episodes"
     )
     assert [ranked.feature for ranked in leaders(few)] == ["obs[0]", "obs[1]"]
     many = summarize(example_recording(tmp_path / "many", _values(*[[[6.7, 1.0]]] * 6), unit="score"))
-    assert _sentences(many)[0].startswith("obs[0] makes up 87 % [87, 87] of what moves the score (")
+    assert _sentences(many)[0].endswith("obs[0] makes up 87 % (gradient).")

@@ -45,8 +45,8 @@ def test_ranks_are_those_of_losses_and_of_sizes(tmp_path):
     assert (column.method, column.target, column.ranks) == ("shapley", "centered:chosen", (3, 1, 2))
     assert column.outside == (False, False, False)
     assert sentences(table) == [
-        "The losses and shapley agree on the first feature: b.",
-        "shapley ranks every feature as the losses allow.",
+        "The losses and Shapley values agree on the first feature: b.",
+        "By Shapley values every feature ranks as the losses allow.",
     ]
 
 
@@ -61,11 +61,11 @@ def test_a_first_feature_that_episodes_leave_open_is_named_as_open(tmp_path):
     assert column.outside == (True, False, True)
     first, second = (table.players[player] for player in column.leading)
     assert sentences(table)[0] == (
-        f"By the losses b comes first; by shapley it is open, since {first} and {second} cannot be told apart."
+        f"By the losses b comes first; by Shapley values it is open, since {first} and {second} cannot be told apart."
     )
     contrary = compare_ranks(recording, ablated(worth(10, 30, 50)), [recording.find()])
     assert sentences(contrary)[0] == (
-        f"By the losses c comes first; by shapley it is another one: {first} and {second} cannot be told apart."
+        f"By the losses c comes first; by Shapley values it is another one: {first} and {second} cannot be told apart."
     )
 
 
@@ -73,8 +73,8 @@ def test_ranks_that_the_losses_do_not_allow_are_marked_and_named(tmp_path):
     table = table_of(tmp_path / "r", (10, 50, 30), (3, 1, 2))
     assert table.columns[0].outside == (True, True, False)
     assert sentences(table) == [
-        "By the losses b comes first; by shapley it is a.",
-        "shapley ranks 2 of 3 features where the losses do not (b 3rd and a 1st).",
+        "By the losses b comes first; by Shapley values it is a.",
+        "By Shapley values 2 of 3 features rank where the losses do not allow it (b 3rd and a 1st).",
     ]
 
 
@@ -88,14 +88,14 @@ def test_what_losses_leave_open_is_marked_nowhere(tmp_path):
     assert (table.best[0], table.worst[0], table.best[1], table.worst[1]) == (1, 2, 1, 2)
     assert (table.best[2], table.worst[2]) == (3, 3)
     assert not any(table.columns[0].outside)
-    assert sentences(table)[0] == "shapley puts b first, which the losses leave open: b or a."
+    assert sentences(table)[0] == "By Shapley values b comes first, which the losses leave open: b or a."
 
 
 def test_two_attributions_are_compared_with_the_losses_one_by_one(tmp_path):
     recording = recorded(tmp_path / "r", 3, 1, 2)
     key = recording.find()
     table = compare_ranks(recording, ablated(worth(50, 10, 30)), [key, key])
-    assert sentences(table)[0] == "The losses, shapley and shapley agree on the first feature: a."
+    assert sentences(table)[0] == "The losses, Shapley values and Shapley values agree on the first feature: a."
 
 
 def test_players_that_were_not_measured_may_have_any_rank(tmp_path):
@@ -127,7 +127,8 @@ def test_controls_stand_beside_the_concordance(separates, text):
     part = loss_controls("shapley", (0.5, 0.25, 0.75), controls=("chance", "std"), separates=separates)
     sentence = str(Finding("loss_controls", parts=(part,)))
     assert (
-        sentence == f"Concordance with the losses (1 the same order, 0 unrelated): shapley 0.50 [0.25, 0.75], {text}."
+        sentence
+        == f"Concordance with the losses (1 the same order, 0 unrelated): Shapley values 0.5 [0.2, 0.8], {text}."
     )
 
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from rltools._util.console import say
 from rltools._util.text import plural
 from rltools.cli.app import MEASURE, app
 from rltools.cli.options import (
     Agent,
     AnalysisReferences,
+    AnalysisWindow,
     Bounds,
     Env,
     Episodes,
@@ -28,10 +26,7 @@ from rltools.cli.options import (
     Trust,
     statistics,
 )
-
-if TYPE_CHECKING:
-    from rltools.experiments.analyze import Analysis
-    from rltools.summary import Caveat, Finding
+from rltools.cli.screen import say_wrapped, show_answer
 
 
 @app.command(rich_help_panel=MEASURE, epilog="Example: `rltools analyze lunarlander-ppo`")
@@ -44,6 +39,7 @@ def analyze(
     method: Method = None,
     target: Target = None,
     references: AnalysisReferences = None,
+    window: AnalysisWindow = None,
     seconds: SecondsPerMethod = 60.0,
     no_ablate: NoAblate = False,
     seeds: LossSeeds = 16,
@@ -67,6 +63,7 @@ def analyze(
         method=method,
         target=target,
         references=references,
+        window=window,
         seconds=seconds,
         ablate=not no_ablate,
         seeds=seeds,
@@ -80,23 +77,7 @@ def analyze(
         threads=threads,
         progress=True,
     )
-    for heading, findings in groups_of(analysis):
-        say(heading, *(f"  {finding}" for finding in findings))
     if len(analysis.recording) > episodes:
-        say(f"{analysis.recording.directory} held {plural(len(analysis.recording), 'episode')}; all of them are shown.")
-    say(f"Open {analysis.page}")
-
-
-def groups_of(analysis: Analysis) -> list[tuple[str, tuple[Finding | Caveat, ...]]]:
-    """The findings under headings: what was measured first, or that nothing was."""
-    from rltools.summary import DECISION, Caveat, find_decision
-
-    measured, decisions = analysis.measured, analysis.decisions
-    changes = () if decisions is None else find_decision(decisions)
-    of_score = "How the decision changes" if analysis.summary.target == DECISION else "What moves the score"
-    groups = [("How the decision changes", changes), (of_score, analysis.summary.findings)]
-    if measured is not None:
-        groups = [("What the agent needs, measured", measured.findings), ("Trust", measured.trust), *groups]
-    else:
-        groups.insert(1, ("What the agent needs", (Caveat("not_measured", text=analysis.unmeasured),)))
-    return [(heading, findings) for heading, findings in groups if findings]
+        count = plural(len(analysis.recording), "episode")
+        say_wrapped(f"{analysis.recording.directory} held {count}; all of them are shown.")
+    show_answer(analysis.answer, analysis.page)

@@ -8,10 +8,11 @@ from typing import Annotated
 
 import typer
 
-from rltools._util.console import as_text, say_each
+from rltools._util.console import say_each
 from rltools._util.discovery import unknown
-from rltools._util.text import plural
+from rltools._util.text import fixed, plural
 from rltools.cli.app import LOOK_UP, app
+from rltools.cli.screen import grid
 from rltools.errors import RltoolsError
 
 
@@ -22,15 +23,19 @@ def list_(
         typer.Argument(help="agents, envs, experiments, methods, metrics, plots or replacements; all by default."),
     ] = None,
 ) -> None:
-    """List agents, environments, experiments, methods, metrics, plots and replacements, one line each."""
+    """List agents, environments, experiments, methods, metrics, plots and replacements in tables."""
     say_each(listing(kind))
 
 
 Rows = list[tuple[str, str]]
 
 
-def listing(kind: str | None) -> str:
-    """A line for each item of a kind, or of all kinds.
+def listing(kind: str | None, width: int | None = None) -> str:
+    """A table of the items of a kind, or of all kinds, one below the other.
+
+    Args:
+        kind: "agents", "methods", ...; None for all.
+        width: in characters; None for that of the terminal.
 
     Raises:
         UnknownNameError: there is no such kind.
@@ -39,9 +44,7 @@ def listing(kind: str | None) -> str:
         raise unknown("list", kind, KINDS)
     blocks = []
     for name in KINDS if kind is None else (kind,):
-        rows = [(as_text(first), as_text(rest)) for first, rest in KINDS[name]()]
-        width = max((len(first) for first, _ in rows), default=0)
-        lines = [f"  {first:<{width}}  {rest}".rstrip() for first, rest in rows] or ["  none"]
+        lines = grid(KINDS[name](), width) or ["  none"]
         blocks.append("\n".join([name, *lines]))
     return "\n\n".join(blocks)
 
@@ -53,7 +56,7 @@ def _agents() -> Rows:
     def line(name: str) -> str:
         card = read_agent_card(list_content("agents")[name])
         digits = 0 if abs(card.returns.mean) >= 10 else 2
-        returns = f"{card.returns.mean:.{digits}f} ± {card.returns.std:.{digits}f}"
+        returns = f"{fixed(card.returns.mean, digits)} ± {fixed(card.returns.std, digits)}"
         return f"{card.algorithm} on {card.environment.id}, return {returns}. {card.description}"
 
     return [(name, _or_fault(line, name)) for name in sorted(list_content("agents"))]

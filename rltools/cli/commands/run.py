@@ -8,13 +8,14 @@ from typing import Annotated, Any
 import typer
 import typer.core
 
-from rltools._util.console import say
+from rltools._util.console import say, say_as_it_is
 from rltools.cli.app import MEASURE, app
 from rltools.cli.options import (
     Import,
     Overwrite,
     Threads,
 )
+from rltools.cli.screen import bold, say_wrapped, wrapped
 from rltools.errors import ArgumentError
 
 
@@ -129,8 +130,11 @@ def run(
         join=join,
         fail_fast=fail_fast,
     )
-    say(*experiment_run.findings)
+    if experiment_run.findings:
+        first, *others = experiment_run.findings
+        say_as_it_is(*bold(wrapped(first)))
+        say_wrapped(*others)
     if experiment_run.page.is_file():
         say(f"Open {experiment_run.page}")
     else:
-        say(f"This part is done; rltools status {experiment_run.page.parent} says what is left")
+        say_wrapped(f"This part is done; rltools status {experiment_run.page.parent} says what is left")

@@ -10,9 +10,10 @@ import gymnasium
 from rltools.envs.names._atari import button_names
 from rltools.envs.names._mujoco import actuator_names, other_model
 from rltools.envs.names._named import NamedLeaf, NamedLeaves
+from rltools.spaces.layout import Factor, Objects
 
 if TYPE_CHECKING:
-    from rltools.cards import EnvironmentCard, ObservationCard
+    from rltools.cards import EnvironmentCard, ImageObservation, ObservationCard
 
 
 def card_names(plain: NamedLeaves, card: EnvironmentCard) -> NamedLeaves:
@@ -25,21 +26,29 @@ def _named(plain: NamedLeaf, card: ObservationCard | None) -> NamedLeaf:
     if card is None:
         return plain
     if card.image is not None:
-        return _image(plain, tuple(card.image.layout.split(",")), card.image.channels)
+        return _image(plain, card.image)
     if leaf.kind == "number" and card.observation and len(card.observation) == leaf.size:
         names = tuple(entry.name for entry in card.observation)
         return dataclasses.replace(plain, names=names, units=tuple(entry.unit for entry in card.observation))
     if leaf.kind == "choice" and tuple(len(choice.value_names) for choice in card.choices) == leaf.sizes:
         names = tuple(f"{choice.name}={value}" for choice in card.choices for value in choice.value_names)
-        return dataclasses.replace(plain, names=names, choices=tuple(choice.name for choice in card.choices))
+        factors = tuple(
+            tuple(Factor(factor.name, factor.values) for factor in choice.factors) for choice in card.choices
+        )
+        choices = tuple(choice.name for choice in card.choices)
+        return dataclasses.replace(plain, names=names, choices=choices, factors=factors)
     return plain
 
 
-def _image(plain: NamedLeaf, layout: tuple[str, ...], channels: tuple[str, ...]) -> NamedLeaf:
-    shape = plain.leaf.shape
+def _image(plain: NamedLeaf, card: ImageObservation) -> NamedLeaf:
+    layout, channels, shape = tuple(card.layout.split(",")), card.channels, plain.leaf.shape
     if len(layout) != len(shape) or ("channel" in layout and shape[layout.index("channel")] != len(channels)):
         return plain
-    return dataclasses.replace(plain, dims=layout, channels=channels if "channel" in layout else ())
+    if "channel" not in layout:
+        return dataclasses.replace(plain, dims=layout)
+    codes = card.objects
+    objects = None if codes is None else Objects(codes.channel, codes.names)
+    return dataclasses.replace(plain, dims=layout, channels=channels, objects=objects)
 
 
 def action_names(env: gymnasium.Env[Any, Any], card: EnvironmentCard | None) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from gymnasium import Space, spaces
 from rltools.errors import ArgumentError
 from rltools.spaces import Features, Part, space_features
 from rltools.spaces.axes import element_axes
+from rltools.spaces.layout import Factor, Objects
 from rltools.spaces.leaves import Leaf, Path, leaves
 from rltools.spaces.parts import with_lag
 
@@ -31,6 +33,8 @@ class NamedLeaf:
         choices: a name for each choice; empty if unknown.
         lags: steps ago, one per element; empty if the axes say so.
         leaf_names: the leaf each element came from before it was flattened; empty if this is one leaf.
+        factors: of each choice, the factors that its values combine; empty if unknown.
+        objects: what the codes in the cells of an image mean; None if unknown.
     """
 
     leaf: Leaf
@@ -41,6 +45,8 @@ class NamedLeaf:
     choices: tuple[str, ...] = ()
     lags: tuple[int, ...] = ()
     leaf_names: tuple[str, ...] = ()
+    factors: tuple[tuple[Factor, ...], ...] = ()
+    objects: Objects | None = None
 
     @property
     def part(self) -> Part:
@@ -95,11 +101,21 @@ def features_of(named: NamedLeaves, space: Space[Any]) -> Features:
         ArgumentError: an unsupported space.
     """
     plain = space_features(space)
-    every = list(fit_to_space(named, space).values())
+    by_path = fit_to_space(named, space)
+    # Texts have no elements, but every tuple by leaf has an entry for them.
+    every = (
+        [by_path.get(leaf.path, NamedLeaf(leaf)) for leaf in plain.leaves] if plain.is_nested else [*by_path.values()]
+    )
     names = _unique_names(every, [leaf.names or tuple(leaf.part.numbered()) for leaf in every])
     units = tuple(chain.from_iterable(leaf.units or ("",) * leaf.leaf.size for leaf in every))
     dims = tuple(leaf.part.dims if leaf.leaf.kind != "text" else () for leaf in every)
     channels = tuple(leaf.channels for leaf in every)
+    factors = tuple(
+        chain.from_iterable(
+            leaf.factors or ((),) * len(leaf.leaf.sizes) for leaf in every if leaf.leaf.kind == "choice"
+        )
+    )
+    objects = tuple(leaf.objects for leaf in every)
     features = dataclasses.replace(
         plain,
         given_names=names if any(leaf.names for leaf in every) else (),
@@ -109,6 +125,8 @@ def features_of(named: NamedLeaves, space: Space[Any]) -> Features:
         choices=tuple(chain.from_iterable(leaf.choice_names() for leaf in every if leaf.leaf.kind == "choice")),
         channels=channels if any(channels) else (),
         given_leaf_names=every[0].leaf_names if not plain.is_nested else (),
+        factors=factors if any(factors) else (),
+        objects=objects if any(objects) else (),
     )
     if not any(leaf.lags for leaf in every):
         return features
@@ -144,6 +162,17 @@ def _fit(named: NamedLeaf, leaf: Leaf) -> NamedLeaf:
         choices=named.choices if len(named.choices) == len(leaf.sizes) else (),
         lags=named.lags if len(named.lags) == leaf.size else (),
         leaf_names=named.leaf_names if len(named.leaf_names) == leaf.size else (),
+        factors=named.factors if _combine_to(named, leaf) else (),
+        objects=named.objects if channels and len(named.channels) == channels else None,
+    )
+
+
+def _combine_to(named: NamedLeaf, leaf: Leaf) -> bool:
+    """Whether factors still say what the choices of a leaf are: as many values, and observed now."""
+    counts = [prod(len(factor.values) for factor in factors) for factors in named.factors]
+    fits = len(counts) == len(leaf.sizes) and not any(named.element_lags())
+    return fits and all(
+        not factors or count == size for factors, count, size in zip(named.factors, counts, leaf.sizes, strict=True)
     )
 
 
@@ -214,8 +243,8 @@ def _stack(named: NamedLeaf, lags: Sequence[int]) -> NamedLeaf:
 
 
 def without_units(inner: NamedLeaves) -> NamedLeaves:
-    """The names of rescaled leaves, whose units no longer hold."""
-    return {path: dataclasses.replace(named, units=()) for path, named in inner.items()}
+    """The names of rescaled leaves, whose units and codes no longer hold."""
+    return {path: dataclasses.replace(named, units=(), objects=None) for path, named in inner.items()}
 
 
 COLORS = ("red", "green", "blue")

@@ -18,7 +18,7 @@ from rltools.metrics._support.not_applicable import NotApplicableError
 from rltools.recording import AttributionSpec, Recording
 from rltools.stats import Jackknife
 from rltools.summary.episodes import feature_std
-from rltools.summary.player_sizes import PlayerSizes, player_sizes
+from rltools.summary.player_sizes import PlayerSizes, player_sizes, tells_factors_apart
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from rltools.ablation import Ablation
     from rltools.explanation.sampled import SampledSteps
     from rltools.policies.base import Policy
+    from rltools.spaces import Features
 
 T = TypeVar("T")
 REDRAWN = 1_000_003
@@ -85,14 +86,17 @@ class Case:
 
     @cached_property
     def _variables(self) -> tuple[tuple[str, ...], tuple[np.ndarray, ...]]:
-        if self.ablation is not None:
+        if self.ablation is not None and tells_factors_apart(self.recording, self.key):
             return tuple(self.ablation.players), tuple(self.ablation.positions)
-        groups = self.recording.features.groups(merged=True)
+        groups = self.observed.variables("regions")
         return tuple(name for name, _ in groups), tuple(elements for _, elements in groups)
 
     @property
     def players(self) -> tuple[str, ...]:
-        """The names of the variables: those of the ablation, else each choice, region of an image and other element."""
+        """The names of the variables: those of the ablation, else each choice, region of an image and other element.
+
+        An attribution that does not tell the factors of a choice apart has the choice, whatever the ablation has.
+        """
         return self._variables[0]
 
     @property
@@ -134,6 +138,8 @@ class Case:
         """
         if self.ablation is None:
             raise NotApplicableError("no losses were measured")
+        if not tells_factors_apart(self.recording, self.key):
+            raise NotApplicableError("the losses are those of factors of a choice, which it does not tell apart")
         ablation = self.ablation
         measured, losses = self.once("losses", lambda: paired_losses(ablation.losses().differences))
         if len(measured) < 2:
@@ -167,7 +173,7 @@ class Case:
 
         policy, units = self.explained_policy, self.spec.parameters.get("units")
         steps = self.steps if self.recording.features.size <= LARGE else max(1, self.steps // FEWER)
-        name = ("sample", self.spec.window, units)
+        name = ("sample", self.spec.window, units, self.spec.decoded)
         try:
             sample = self.once(name, lambda: sample_steps(self.recording, self.key, policy, steps))
         except RecordingError as error:
@@ -177,14 +183,15 @@ class Case:
     @cached_property
     def elements(self) -> tuple[np.ndarray, ...]:
         """The positions of the elements of each player in what is explained: over a window, of every lag."""
-        size, lags = self.recording.features.size, np.arange(max(1, self.spec.window))
+        size, lags = self.observed.size, np.arange(max(1, self.spec.window))
         return tuple((lags[:, None] * size + elements).reshape(-1) for elements in self.positions)
 
     @cached_property
     def std(self) -> np.ndarray:
         """The std of each element of what is explained, over the recorded observations: float64 `[element]`."""
-        window = self.spec.window
-        std = self.once(("std", window), lambda: feature_std(self.recording, self.key if window else None))
+        window, decoded = self.spec.window, self.spec.decoded
+        key = self.key if window or decoded else None
+        std = self.once(("std", window, decoded), lambda: feature_std(self.recording, key))
         return np.asarray(np.nan_to_num(std))
 
     @property
@@ -192,7 +199,7 @@ class Case:
         """The std of each element in the units of what is explained, over visited states: float64 `[element]`."""
         from rltools.explanation.sampled import input_std
 
-        name = ("input std", self.spec.window, self.spec.parameters.get("units"))
+        name = ("input std", self.spec.window, self.spec.parameters.get("units"), self.spec.decoded)
         return self.once(name, lambda: input_std(self.recording, self.sample, self.explained_policy))
 
     def values(
@@ -239,9 +246,23 @@ class Case:
             number = self.draw if draw is None else draw
             return np.random.default_rng((self.seed, number)).normal(size=len(self.players))
         if self.control == "std":
-            std = self.once(("std", 0), lambda: feature_std(self.recording))
-            return np.array([np.nan_to_num(std[elements]).sum() for elements in self.positions])
+            std = np.nan_to_num(self._observed_std)
+            return np.array([std[elements].sum() for elements in self.positions])
         return np.ones(len(self.players))
+
+    @property
+    def observed(self) -> Features:
+        """The features of a single observation as the attribution explains it."""
+        return self.recording.features.decoded if self.spec.decoded else self.recording.features
+
+    @property
+    def _observed_std(self) -> np.ndarray:
+        """The std of each of its elements, over the recorded observations."""
+        if not self.spec.decoded:
+            return self.once(("std", 0, False), lambda: feature_std(self.recording))
+        if not self.spec.window:
+            return self.std
+        return self.std[-self.observed.size :]
 
     def once(self, name: Any, compute: Callable[[], T]) -> T:
         """What several cases share, computed at the first call."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 from rltools._util.html import render
-from rltools.plots.drawing.colors import feature_color
+from rltools._util.palette import palette
 
 LONGEST = 80
 """The most characters of a name; longer names lose their middle."""
@@ -21,12 +21,10 @@ class Bar:
 
     Attributes:
         share: its length.
-        color: the color of the feature, as in every plot.
         interval: start and width; None if there is no interval.
     """
 
     share: float
-    color: str
     interval: tuple[float, float] | None = None
 
 
@@ -60,9 +58,10 @@ def card(
     from markupsafe import Markup
 
     package = files("rltools.pages.notebook")
+    style = package.joinpath("card.css").read_text(encoding="utf-8")  # the package's own text
     html = render(
         package.joinpath("card.html").read_text(encoding="utf-8"),
-        style=Markup(package.joinpath("card.css").read_text(encoding="utf-8")),  # noqa: S704 - the package's own text
+        style=Markup(f".rltools-card {{ --rltools-accent: {palette()['accent']}; }}\n{style}"),  # noqa: S704
         kind=kind,
         title=title,
         facts=list(facts),
@@ -79,15 +78,14 @@ def short(text: str) -> str:
     return text if len(text) <= LONGEST else f"{text[:half]}…{text[-half:]}"
 
 
-def bar(position: int, share: float, low: float, high: float, longest: float) -> Bar:
+def bar(share: float, low: float, high: float, longest: float) -> Bar:
     """The bar of a feature; `longest` is the share that fills the column."""
     scale = 100 / longest if longest > 0 else 0.0
-    red, green, blue = (round(255 * part) for part in feature_color(position))
     interval = None
     if math.isfinite(low) and math.isfinite(high):
         interval = (round(scale * low, 2), round(scale * (high - low), 2))
     length = round(scale * share, 2) if math.isfinite(share) else 0.0
-    return Bar(length, f"#{red:02x}{green:02x}{blue:02x}", interval)
+    return Bar(length, interval)
 
 
 def more_features(rows: int, features: int) -> tuple[str, ...]:

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
 from pathlib import Path
 
-from rltools._util.glossary import TERMS
-from rltools._util.text import interval, percent, plural
+from rltools._util.glossary import TERMS, method_title
+from rltools._util.text import interval, plural
 from rltools.ablation import Ablation
 from rltools.ablation.replacements import find_replacement
-from rltools.pages.measured import Measured
+from rltools.pages.answer import Answer
 from rltools.pages.notebook._card import ROWS, Row, Table, bar, card, more_features, short
+from rltools.stats import FEWEST_REPORTED
 from rltools.summary import (
     DECISION,
-    Finding,
     Summary,
     ablation_caveats,
     find_losses,
+    loss_of,
     loss_text,
-    ranked_at,
     ranked_features,
     verdict_text,
 )
-from rltools.summary.caveats import Caveat
+from rltools.summary.sentence import share_of
+from rltools.targets.scores import target_name
 
 
 def summary_html(summary: Summary) -> str:
@@ -38,16 +38,15 @@ def summary_html(summary: Summary) -> str:
     )
 
 
-def analysis_html(
-    summary: Summary, findings: Sequence[Finding | Caveat], page: Path, measured: Measured | None = None
-) -> str:
-    """The findings of `analyze` as sentences, the losses or the shares as a table, and where the page is."""
+def analysis_html(answer: Answer, page: Path) -> str:
+    """What `analyze` found as sentences, the losses or the shares as a table, and where the page is."""
+    summary, measured = answer.main, answer.measured
     small_print = _small_print(summary) if measured is None else losses_text(measured.ablation)
     return card(
         "Analysis",
         agent_text(summary.policy, summary.environment),
         facts=_facts(summary),
-        sentences=tuple(map(str, findings)),
+        sentences=tuple(map(str, answer.findings)),
         table=ranked_table(summary) if measured is None else losses_table(measured.ablation),
         notes=(*small_print, f"page: {page}"),
     )
@@ -71,7 +70,7 @@ def losses_table(ablation: Ablation, rows: int = ROWS) -> Table:
     """The largest losses of return first, each with the verdict; a bar is as long as the loss."""
     losses = ablation.losses()
     verdicts = ablation.verdicts()
-    ranked = [ranked_at(losses.players, losses.interval, int(player)) for player in losses.order[:rows]]
+    ranked = [loss_of(losses, int(player)) for player in losses.order[:rows]]
     longest = max((end for each in ranked for end in (each.share, each.high) if math.isfinite(end)), default=0.0)
     return Table(
         ("feature", "verdict", "", "loss of return"),
@@ -79,7 +78,7 @@ def losses_table(ablation: Ablation, rows: int = ROWS) -> Table:
             Row(
                 (short(each.feature), verdict_text(verdicts[each.position].kind, verdicts[each.position].partner)),
                 (loss_text(each),),
-                bar(each.position, max(each.share, 0.0), max(each.low, 0.0), max(each.high, 0.0), longest),
+                bar(max(each.share, 0.0), max(each.low, 0.0), max(each.high, 0.0), longest),
             )
             for each in ranked
         ),
@@ -108,8 +107,8 @@ def ranked_table(summary: Summary, rows: int = ROWS) -> Table:
         tuple(
             Row(
                 (short(feature.feature), *([short(unit)] if unit_column else [])),
-                ("0/0" if math.isnan(feature.share) else interval(feature.share, feature.low, feature.high, percent),),
-                bar(feature.position, feature.share, feature.low, feature.high, max(ends, default=0.0)),
+                ("0/0" if math.isnan(feature.share) else str(share_of(feature)),),
+                bar(feature.share, feature.low, feature.high, max(ends, default=0.0)),
             )
             for feature, unit in zip(ranked, units, strict=True)
         ),
@@ -118,18 +117,19 @@ def ranked_table(summary: Summary, rows: int = ROWS) -> Table:
 
 def numbers_text(summary: Summary) -> str:
     """Explains the numbers of the table: the method, the target and the intervals."""
-    interval = TERMS["interval"].name
+    name = TERMS["interval"].name
     level = (
-        f"{100 * summary.level:g} % {interval} over episodes{' and draws' if summary.overall.draws else ''}"
-        if summary.overall.episodes > 1
-        else f"fewer than two episodes: no {interval}"
+        f"{100 * summary.level:g} % {name} over episodes{' and draws' if summary.overall.draws else ''}"
+        if summary.overall.episodes >= FEWEST_REPORTED
+        else f"fewer than {FEWEST_REPORTED} episodes: no {name}"
     )
     effect = f", {summary.effect}" if summary.effect else ""
     if summary.target == DECISION:
-        return f"how often, or how far, replacing a feature changes the decision ({summary.method}{effect}); {level}"
-    scaled = f" {TERMS['std'].name}" if summary.std is not None else ""
-    share = TERMS["share_of_mean"].name.format(f"|{summary.method.replace('_', ' ')}{scaled}|")
-    return f"{share} of {short(summary.target)}{effect}; {level}"
+        source = f"{method_title(summary.method)}{effect}"
+        return f"how often, or how far, replacing a feature changes the decision ({source}); {level}"
+    method = method_title(summary.method, standardized=summary.std is not None)
+    share = TERMS["share_of_mean"].name.format(f"|{method}|")
+    return f"{share} of {short(target_name(summary.target))}{effect}; {level}"
 
 
 def agent_text(policy: str, environment: str) -> str:

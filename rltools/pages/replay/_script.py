@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-_IMPORT = re.compile(r'^import \{\s*([\w$]+(?:,\s*[\w$]+)*),?\s*\} from "\./(\w+)\.js";$', re.MULTILINE)
+_IMPORT = re.compile(
+    r'^import \{\s*([\w$]+(?:,\s*[\w$]+)*),?\s*\} from "(?:\./|\.\./\.\./\w+/page/)(\w+)\.js";$', re.MULTILINE
+)
+"""Of a module beside this one, or of another page's; no two of them have the same name."""
 _EXPORT = re.compile(r"^export (?=(?:async )?(?:function|const|class) ([\w$]+))", re.MULTILINE)
 _UNREADABLE = re.compile(r"^\s*(?:import|export)\b.*|.*\bimport\s*[(.].*", re.MULTILINE)
 _SPARE = re.compile(r"^ *//.*\n|^ +|^\n| // [^\"'`\n]*$", re.MULTILINE)

@@ -15,16 +15,17 @@ from rltools._util import glossary
 from rltools._util.files import numbered_path
 from rltools.attributions import is_per_feature_unit
 from rltools.pages.replay._encode import packed, quantized
-from rltools.pages.replay._highlights import highlights
-from rltools.pages.replay.rows import Row, maps, pictures, rows_of, summed, webp_uri
-from rltools.recording import Attribution, Episode, Recording
+from rltools.pages.replay._highlights import highlights, score_unit
+from rltools.pages.replay.rows import Row, at_chosen, maps, pictures, rows_of, summed, variables_of, webp_uri
+from rltools.recording import Attribution, Episode, Header, Recording, episode_advantages, episode_margins
 from rltools.recording.parquet import read_metadata
 from rltools.spaces import Features, Part
 from rltools.spaces.leaves import pick
 from rltools.summary.episodes import std
 from rltools.targets.scores import target_meaning
 
-_USUAL_SPEED = 30.0
+USUAL_SPEED = 30.0
+"""Steps per second where the environment declares no frame rate."""
 ENDINGS = {key: term.meaning for key, term in glossary.ENDINGS.items()}
 """How an episode ended, in words."""
 
@@ -49,13 +50,15 @@ def _episode_data(
     recording: Recording, number: int, apart: dict[str, str], title: str | None, spread: np.ndarray | None
 ) -> dict[str, Any]:
     header, episode, keys = recording.header, recording.episode(number), list(apart)
+    if keys and recording.spec(keys[0]).decoded:
+        episode = episode.decoded()
     first = recording.attribution_of(keys[0], episodes=[number]) if keys else None
     others = (recording.attribution_of(key, episodes=[number]) for key in keys[1:])  # one in memory at a time
     attributions = chain([] if first is None else [first], others)
     declared_speed = frames_per_second(recording, number)
-    speed = declared_speed or _USUAL_SPEED
-    pictured = recording.features.has_images
-    rows = rows_of(recording.features)
+    speed = declared_speed or USUAL_SPEED
+    pictured = episode.features.has_images
+    rows = rows_of(episode.features)
     return {
         "title": title or header.policy,
         "policy": header.policy,
@@ -71,17 +74,39 @@ def _episode_data(
         "speed_known": declared_speed is not None,
         "highlights": [vars(moment) for moment in highlights(episode, header, first, spread, speed)],
         "rewards": packed(episode.rewards),
+        **_judgments(episode, header),
         "actions": _actions(recording, episode),
-        "features": _features(recording.features, episode, rows),
-        "texts": _texts(recording.features, episode),
+        "features": _features(episode.features, episode, rows),
+        "texts": _texts(episode.features, episode),
         "deviations": None if spread is None or pictured else packed(spread),
         "attributions": [
-            _attribution(attribution, rows, spread, apart[key])
+            _attribution(at_chosen(attribution, episode), rows, spread, apart[key], header)
             for key, attribution in zip(keys, attributions, strict=True)
         ]
         if len(episode)
         else [],
         "frames": _frames(recording.frames(number)),
+    }
+
+
+def _judgments(episode: Episode, header: Header) -> dict[str, Any]:
+    """What the policy takes each state to be worth, and each action's advantage and margin; None without them."""
+    values, estimated = episode.values, episode_advantages(episode, header)
+    margins = episode_margins(episode, header)
+    return {
+        "values": None
+        if values is None or estimated is None
+        else {"head": header.value_head, "unit": estimated.unit, "numbers": packed(values)},
+        "advantages": None
+        if estimated is None
+        else {
+            "method": estimated.method,
+            "description": estimated.description,
+            "assumed": list(estimated.assumed),
+            "unit": estimated.unit,
+            "numbers": packed(estimated.values),
+        },
+        "margins": None if margins is None else {"unit": score_unit(header), "numbers": packed(margins)},
     }
 
 
@@ -126,6 +151,7 @@ def _features(features: Features, episode: Episode, rows: list[Row]) -> dict[str
         "names": [row.name for row in rows],
         "units": [row.unit for row in rows],
         "kinds": [row.kind for row in rows],
+        "variables": [vars(variable) for variable in variables_of(features)],
         "values": packed(states if single == list(range(states.shape[1])) else states[:, single]),
         "images": [
             pictures(_observed(part, episode), part) for part in features.parts if part.is_image and len(episode)
@@ -145,7 +171,9 @@ def _texts(features: Features, episode: Episode) -> list[dict[str, Any]]:
     return [{"name": leaf.name, "values": list(map(str, pick(episode.observations, leaf)))} for leaf in leaves]
 
 
-def _attribution(attribution: Attribution, rows: list[Row], spread: np.ndarray | None, apart: str) -> dict[str, Any]:
+def _attribution(
+    attribution: Attribution, rows: list[Row], spread: np.ndarray | None, apart: str, header: Header
+) -> dict[str, Any]:
     """An attribution by row; with images, `scaled` holds the attribution times the std of each element.
 
     Without images the page multiplies the rows itself; for regions it has only the sums.
@@ -160,14 +188,28 @@ def _attribution(attribution: Attribution, rows: list[Row], spread: np.ndarray |
         "meaning": target_meaning(spec.target),
         "distinction": apart,
         "labels": list(spec.labels),
+        "moving": [follows_action(label, header) for label in spec.labels],
         "unit": spec.unit,
-        "parameters": {name: str(value) for name, value in spec.parameters.items()},
+        "references": None if attribution.references is None else len(attribution.references),
+        "parameters": {name: str(value) for name, value in spec.parameters.items() if value is not None},
         "every": spec.every,
         "scores": packed(attribution.scores),
         "residual": None if attribution.residual is None else packed(attribution.residual),
         "plain": plain,
         "scaled": scaled[0] if scaled else None,
     }
+
+
+def follows_action(label: str, header: Header) -> bool:
+    """Whether the explained scalar is of another action at each step, as in `logit:chosen`: its values are of no line.
+
+    >>> from types import SimpleNamespace
+    >>> header = SimpleNamespace(action_names=("left", "right"))
+    >>> follows_action("logit:chosen", header), follows_action("logit:left", header)
+    (True, False)
+    """
+    terms = [part.partition(":")[2].partition("[")[0] for part in label.split(" - ")]
+    return any(term in ("chosen", "runner_up") and term not in header.action_names for term in terms)
 
 
 def _packed_attribution(values: np.ndarray, rows: list[Row], features: Features, alike: int) -> dict[str, Any]:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rltools.pages.replay.page import replay, same_seeds
+from rltools.pages.replay.links import links_beside, replay_file
+from rltools.pages.replay.page import same_seeds, write_replay
 from rltools.recording import Recording, every_step_order
 from rltools.recording.folders import short_name
 from rltools.rollout.render import add_frames
@@ -23,6 +24,7 @@ def replay_episodes(
     frames: bool = True,
     modules: Sequence[str] = (),
     progress: bool = False,
+    report: bool = False,
 ) -> None:
     """Render the frames of some episodes of a recording, and write `replays/episode-000012.html` of each.
 
@@ -33,12 +35,15 @@ def replay_episodes(
         frames: whether to show the environment, rendered now if need be; False leaves out recorded frames, too.
         modules: modules to import because they register environments.
         progress: show a progress bar.
+        report: whether the page of the run is about to be written, so that replays can link to it.
     """
     if frames:
         add_frames(recording, numbers, env, modules, progress=progress)
     recording = recording if frames else recording.without_frames()
     for number in numbers:
-        replay(recording, number, _path(recording, number))
+        path = replay_file(recording, number)
+        links = links_beside(recording, path, number, numbers, report=report)
+        write_replay(recording, number, path, links=links)
 
 
 def replay_episode(
@@ -84,7 +89,7 @@ def replay_episode(
         recording = recording.without_frames()
         beside = None if beside is None else beside.without_frames()
     path = path or _path(recording, *numbers, beside=beside)
-    return replay(recording, number, path, method=method, target=target, beside=beside)
+    return write_replay(recording, number, path, method=method, target=target, beside=beside)
 
 
 def _path(recording: Recording, *numbers: int, beside: Recording | None = None) -> Path:

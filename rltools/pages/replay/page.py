@@ -13,14 +13,16 @@ from typing import Any
 
 from rltools._util.files import atomic_write, os_errors_as
 from rltools._util.glossary import TERMS
-from rltools._util.html import head, render, security_policy
+from rltools._util.html import head, render
 from rltools.errors import ArgumentError, RecordingError
 from rltools.pages.replay._encode import script_json, script_json_parts
 from rltools.pages.replay._script import inlined
 from rltools.pages.replay.data import episodes_data, outcome_data
+from rltools.pages.replay.links import Links, links_beside
+from rltools.pages.replay.static import static_data
 from rltools.recording import Recording, as_path, check_recording, every_step_order
 
-_STYLES = ("pages/replay/vendor/uPlot.min.css", "_util/palette.css", "pages/replay/page/page.css")
+_STYLES = ("pages/replay/vendor/uPlot.min.css", "pages/replay/page/page.css")
 _LIBRARY = "pages/replay/vendor/uPlot.iife.min.js"
 _ENTRY = "page"
 """The page's first module; its imports lead to all others."""
@@ -42,6 +44,7 @@ def replay(
 ) -> Path:
     """Write episodes as one HTML page that needs no network: frames, attributions, features, scores and rewards.
 
+    A page in the folder `replays` of a run links to the page of the run and to the replays of other episodes there.
     `page.html#step=120` opens it at a step, `page.html#episode=3&step=120` at a step of one of several episodes.
 
     Args:
@@ -75,6 +78,21 @@ def replay(
         >>> rltools.replay(recording, [0, 2], "two.html").name
         'two.html'
     """
+    return write_replay(recording, episode, path, method=method, target=target, title=title, beside=beside)
+
+
+def write_replay(
+    recording: Recording,
+    episode: int | Sequence[int],
+    path: str | Path,
+    *,
+    method: str | None = None,
+    target: str | None = None,
+    title: str | None = None,
+    beside: Recording | None = None,
+    links: Links | None = None,
+) -> Path:
+    """Write a page as `replay` does, with links to pages that are there or planned; by default to those beside it."""
     for opened in (recording, *([] if beside is None else [beside])):
         check_recording(opened)
     path = as_path(path, "the path of the page")
@@ -100,7 +118,12 @@ def replay(
     call = f"rltools.replay({_source(recording)}, {argument}, {path.name!r}{options})"
     name = title or " beside ".join(dict.fromkeys(side.header.policy for side, _ in sides))
     text = _page(
-        name, call, [[outcome_data(side, number) for number in side_numbers] for side, side_numbers in sides], first
+        name,
+        call,
+        [[outcome_data(side, number) for number in side_numbers] for side, side_numbers in sides],
+        first,
+        links or links_beside(recording, path, numbers[0]),
+        [static_data(side, side_numbers[0], key) for (side, side_numbers), key in zip(sides, keys, strict=True)],
     )
     with os_errors_as(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -133,10 +156,19 @@ def _keys(recording: Recording, method: str | None, target: str | None) -> list[
     if not any(map(recording.complete, fitting)) and method is None and target is None:
         return []
     first, *others = every_step_order(recording, method, target)
-    return [first, *filter(recording.complete, others)]
+    decoded = recording.spec(first).decoded  # rows are either choices or the factors that these combine
+    alike = (key for key in others if recording.spec(key).decoded == decoded)
+    return [first, *filter(recording.complete, alike)]
 
 
-def _page(title: str, again: str, outcomes: list[list[dict[str, Any]]], first: dict[str, Any]) -> str:
+def _page(
+    title: str,
+    again: str,
+    outcomes: list[list[dict[str, Any]]],
+    first: dict[str, Any],
+    links: Links,
+    static: list[dict[str, Any]],
+) -> str:
     """The page without its episodes, so that an episode of a million steps is in memory only once."""
     from markupsafe import Markup
 
@@ -154,7 +186,10 @@ def _page(title: str, again: str, outcomes: list[list[dict[str, Any]]], first: d
     numbers = f", episode {outcomes[0][0]['number']}" if len(outcomes[0]) == 1 else ""
     return render(
         _part("pages/replay/page/page.html"),
-        head=head(f"{title}{numbers}", style, security_policy([style], [library, script])),
+        head=head(f"{title}{numbers}", style, [library, script]),
+        title=title,
+        links=links,
+        static=static,
         terms=TERMS,
         library=Markup(library),  # noqa: S704 - the package's own files, and JSON without markup
         script=Markup(script),  # noqa: S704

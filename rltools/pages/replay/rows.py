@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Any
 
 import numpy as np
 
-from rltools.pages.replay._encode import base64_of, quantized
+from rltools.pages.replay._encode import base64_of, packed, quantized
+from rltools.recording import Attribution, Episode
 from rltools.spaces import Features, Part
 from rltools.spaces.image import pixel_elements, visible
 
@@ -51,8 +52,95 @@ def rows_of(features: Features) -> list[Row]:
 
 def _regions(part: Part) -> list[tuple[str, np.ndarray]]:
     pixels = pixel_elements(part)
-    grid = Features(pixels.shape[:2], ("y", "x")).groups()
-    return [(name, pixels.reshape(-1, pixels.shape[2])[elements].ravel()) for name, elements in grid]
+    return [(name, pixels.reshape(-1, pixels.shape[2])[elements].ravel()) for name, elements in _grid(part)]
+
+
+def _grid(part: Part) -> list[tuple[str, np.ndarray]]:
+    """The regions of an image: names, and row-major positions among its pixels."""
+    return Features(pixel_elements(part).shape[:2], ("y", "x")).groups()
+
+
+def boxes(part: Part) -> list[list[int]]:
+    """The bounds `[top, left, bottom, right]` of each region of an image in pixels, in the order of its rows.
+
+    >>> from rltools.spaces import Features
+    >>> boxes(Features((2, 4), ("y", "x")).parts[0])[:2]
+    [[0, 0, 1, 1], [0, 1, 1, 2]]
+    """
+    width = pixel_elements(part).shape[1]
+    bounds = []
+    for _, pixels in _grid(part):
+        y, x = np.divmod(pixels, width)
+        bounds.append([int(y.min()), int(x.min()), int(y.max()) + 1, int(x.max()) + 1])
+    return bounds
+
+
+@dataclass(frozen=True)
+class Variable:
+    """What a person would call one thing in an observation: an element, a choice, or an image.
+
+    Attributes:
+        name: the name of the element, the choice or the image.
+        kind: "number", "choice" or "image".
+        start: the position of its first row.
+        stop: the position after its last row.
+        options: for a choice the names of its values, one per row; otherwise empty.
+    """
+
+    name: str
+    kind: str
+    start: int
+    stop: int
+    options: tuple[str, ...] = ()
+
+
+def variables_of(features: Features) -> list[Variable]:
+    """The variables of an observation, which together cover its rows in their order.
+
+    >>> from gymnasium.spaces import Box, Dict, Discrete
+    >>> from rltools.spaces import space_features
+    >>> [(each.name, each.start, each.stop) for each in variables_of(space_features(Dict(cell=Discrete(3))))]
+    [('cell', 0, 3)]
+    """
+    rows = rows_of(features)
+    merged = {int(elements.min()): (name, len(elements)) for name, elements in features.groups(merged=True)}
+    variables: list[Variable] = []
+    images = [part for part in features.parts if part.is_image]
+    start = 0
+    while start < len(rows):
+        row = rows[start]
+        if row.kind == "region":
+            part = next(part for part in images if part.start <= row.entries[0] < part.stop)
+            variables.append(Variable(part.leaf.name or "image", "image", start, start + len(_grid(part))))
+        else:
+            name, size = merged.get(int(row.entries[0]), (row.name, 1))
+            many = row.kind == "choice" and size > 1
+            names = [each.name.removeprefix(f"{name}=") for each in rows[start : start + size]] if many else []
+            variables.append(
+                Variable(name if many else row.name, row.kind, start, start + (size if many else 1), tuple(names))
+            )
+        start = variables[-1].stop
+    return variables
+
+
+def at_chosen(attribution: Attribution, episode: Episode) -> Attribution:
+    """An attribution with the value of each factor of a choice at the element of the value that it has.
+
+    A method spreads the value of a factor evenly over its elements, most of which are not what is observed. Other
+    attributions are returned as they are.
+
+    Args:
+        attribution: of the steps of an episode.
+        episode: the episode, decoded if the attribution is of factors.
+    """
+    if not attribution.spec.decoded or attribution.spec.window:
+        return attribution
+    values = attribution.values.copy()
+    states = episode.states.reshape(len(episode), 1, -1)
+    for start, stop in attribution.features.choice_slices:
+        whole = attribution.values[..., start:stop].sum(axis=-1, keepdims=True)
+        values[..., start:stop] = whole * states[..., start:stop]
+    return replace(attribution, values=values)
 
 
 def summed(values: np.ndarray, rows: Sequence[Row]) -> np.ndarray:
@@ -65,6 +153,10 @@ def summed(values: np.ndarray, rows: Sequence[Row]) -> np.ndarray:
     return sums
 
 
+CELLS = 200_000
+"""The most numbers of an image's cells over all steps that a page carries."""
+_GRID = 16 * 16
+"""The most cells of an image that is a grid of things rather than of pixels."""
 MAP_ENTRIES = 2_000_000
 """The most elements of all maps of one attribution together, one byte each."""
 _SIDES = (12, 84)
@@ -78,7 +170,7 @@ def pictures(observations: np.ndarray, part: Part) -> dict[str, Any]:
     """The images of an observation's part: name, size, and each of `[step, *part.shape]` as a WebP data URI.
 
     `note` says what the image shows if that is not everything, such as the newest frame of a stack, and what colors
-    mean.
+    mean. `boxes` are its regions, and `cells` the observed numbers of a grid `[step, y, x, element]`; None for pixels.
     """
     pixels, note = visible(observations, part)
     size = pixels.shape[1:3]
@@ -88,8 +180,19 @@ def pictures(observations: np.ndarray, part: Part) -> dict[str, Any]:
         "size": list(size),
         "note": note,
         "stacked": "lag" in part.dims,
+        "boxes": boxes(part),
+        "channels": list(part.channels),
+        "cells": _cells(observations, part),
         "images": [_webp(picture, lossless) for picture in pixels],
     }
+
+
+def _cells(observations: np.ndarray, part: Part) -> dict[str, Any] | None:
+    """The numbers of an image that is small, or whose channels are not colors: colors alone would not tell them."""
+    elements = pixel_elements(part)
+    if elements.size * len(observations) > CELLS or elements.shape[0] * elements.shape[1] > _GRID:
+        return None
+    return packed(observations.reshape(len(observations), -1)[:, elements].astype(np.float64))
 
 
 def webp_uri(content: bytes) -> str:

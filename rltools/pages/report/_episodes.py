@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rltools._util.html import image_data_url
-from rltools._util.text import capitalized, number
+from rltools._util.html import render
+from rltools._util.text import capitalized, interval, number, plural
 from rltools.errors import CorruptError
+from rltools.pages.report._parts import Figure, drawn, part
+from rltools.plots import filmstrip
 from rltools.recording import Outcome, Recording, notable_episodes
-from rltools.summary import Summary, episode_steps
+from rltools.stats import FEWEST_REPORTED
+from rltools.summary import Summary
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 LEVELS = 4
 """Rows of dots; a dot that would cover another moves to the next row."""
 TOUCHING = 1.5
 """Percent of the width within which dots overlap."""
+EDGE = 2.0
+"""Percent of the width at both ends, so that no dot runs out of the picture."""
 
 
 @dataclass(frozen=True)
@@ -55,16 +66,14 @@ class Card:
     Attributes:
         place: "Best", "Median" or "Worst"; "" for another episode that has a replay.
         outcome: the outcome of the episode; None for a replay that is not of an episode of this recording.
-        poster: a data URI with a frame; "" for none.
-        moment: the step of the frame.
+        strip: its filmstrip; None without one.
         file: the file of its replay, relative to the page; "" for none.
         name: the name of that file, without the ending.
     """
 
     place: str
     outcome: Outcome | None
-    poster: str
-    moment: int
+    strip: Figure | None
     file: str
     name: str
 
@@ -81,7 +90,8 @@ def strip(outcomes: Sequence[Outcome], summary: Summary) -> Strip | None:
         return None
 
     def position(value: float) -> float:
-        return round(100 * (value - low) / (high - low), 2)
+        inside = (value - low) / (high - low)
+        return round(EDGE + (100 - 2 * EDGE) * min(1.0, max(0.0, inside)), 2)
 
     dots: list[Dot] = []
     free = [-np.inf] * LEVELS
@@ -92,40 +102,55 @@ def strip(outcomes: Sequence[Outcome], summary: Summary) -> Strip | None:
         text = f"episode {outcome.number}: return {number(outcome.total_reward)}, {outcome.ended}"
         dots.append(Dot(x, row, f"{text} after {outcome.steps} steps", outcome.ended == "terminated"))
     returns = summary.returns
-    ends = [None, None] if np.isnan(returns.low) else [position(returns.low), position(returns.high)]
+    without = np.isnan(returns.low) or len(walked) < FEWEST_REPORTED
+    ends = [None, None] if without else [position(returns.low), position(returns.high)]
     return Strip(tuple(dots), position(returns.mean), ends[0], ends[1], (number(low), number(high)))
+
+
+def return_strip(returns: Strip | None, summary: Summary) -> Markup:
+    """The strip as HTML; without one, the mean return in words."""
+    from markupsafe import Markup
+
+    mean = summary.returns
+    ends = (mean.low, mean.high) if len(summary.outcomes) >= FEWEST_REPORTED else (math.nan, math.nan)
+    filled = render(part("strip.html"), strip=returns, mean=interval(mean.mean, *ends), n=mean.n, plural=plural)
+    return Markup(filled)  # noqa: S704  the template escaped what it was given
+
+
+def replay_files(recording: Recording, main: Summary) -> tuple[dict[int, str], dict[str, str]]:
+    """The replays in the folder: those of episodes by their numbers, and all by their names."""
+    folder = recording.directory / "replays"
+    files = {path.stem: f"replays/{path.name}" for path in sorted(folder.glob("*.html"))}
+    names = {outcome.number: f"episode-{outcome.number:06d}" for outcome in main.outcomes if outcome.steps}
+    return {number: files[name] for number, name in names.items() if name in files}, files
 
 
 def cards(recording: Recording, main: Summary) -> tuple[Card, ...]:
     """The best, the median and the worst episode, then the others that have a replay, and replays of other names."""
-    folder = recording.directory / "replays"
-    files = {path.stem: f"replays/{path.name}" for path in sorted(folder.glob("*.html"))}
-    notable = notable_episodes(main.outcomes)
-    chosen = [_card(recording, main, capitalized(place), outcome, files) for place, outcome in notable.items()]
-    linked = {card.name for card in chosen if card.file}
-    by_name = {f"episode-{outcome.number:06d}": outcome for outcome in main.outcomes if outcome.steps}
-    for name, file in files.items():
-        if name not in linked:
-            outcome = by_name.get(name)
-            chosen.append(_card(recording, main, "", outcome, files) if outcome else Card("", None, "", 0, file, name))
-    return tuple(chosen)
+    by_number, files = replay_files(recording, main)
+    places = {outcome.number: place for place, outcome in notable_episodes(main.outcomes).items()}
+    outcomes = {outcome.number: outcome for outcome in main.outcomes}
+    numbers = [*places, *(number for number in by_number if number not in places)]
+    chosen = [
+        Card(
+            capitalized(places.get(number, "")),
+            outcomes[number],
+            _filmstrip(recording, main, number),
+            by_number.get(number, ""),
+            f"episode-{number:06d}",
+        )
+        for number in numbers
+    ]
+    others = [name for name, file in files.items() if file not in by_number.values()]
+    return (*chosen, *(Card("", None, None, files[name], name) for name in others))
 
 
-def _card(recording: Recording, main: Summary, place: str, outcome: Outcome, files: dict[str, str]) -> Card:
-    name = f"episode-{outcome.number:06d}"
-    poster, moment = _poster(recording, main, outcome)
-    return Card(place, outcome, poster, moment, files.get(name, ""), name)
-
-
-def _poster(recording: Recording, main: Summary, outcome: Outcome) -> tuple[str, int]:
-    """The frame of the step at which the features together mattered most."""
+def _filmstrip(recording: Recording, main: Summary, number: int) -> Figure | None:
+    """The frames of an episode with its attributions under them; None without explained steps, or if it is damaged."""
+    if not main.n:
+        return None
+    draw = partial(filmstrip, recording, number, method=main.key, target=main.target)
     try:
-        frames = recording.frames(outcome.number)
-        if not frames or not main.n:
-            return "", 0
-        steps = episode_steps(recording, main.key, outcome.number, scale=main.std)
+        return drawn(draw, f"filmstrip-{number:06d}", "", recording.directory / "plots")
     except CorruptError:
-        return "", 0
-    strength = np.nan_to_num(np.abs(steps.attributions).sum(axis=1))
-    step = min(int(strength.argmax()), len(frames) - 1)
-    return image_data_url(bytes(frames[step]), "webp"), step
+        return None

@@ -12,20 +12,26 @@ from typing import TYPE_CHECKING, Any
 from rltools import plots
 from rltools._util.files import atomic_write, os_errors_as
 from rltools._util.glossary import TERMS
-from rltools._util.html import head, render, security_policy
-from rltools._util.text import interval
+from rltools._util.html import head, render
+from rltools._util.text import interval, plural
+from rltools.pages.answer import attribution_name
 from rltools.pages.measured import measured_ablation
+from rltools.pages.report._compared import compared_losses, compared_shares
 from rltools.pages.report._measured import judged, needs, needs_caption
-from rltools.pages.report._parts import Figure, attribution_name, closing, drawn, part
+from rltools.pages.report._parts import Figure, closing, drawn, macros, part
+from rltools.pages.report._script import page_script, script_markup
 from rltools.pages.report._statement import sentence_html
 from rltools.recording import Recording, SharedEpisodesWarning, shared_episodes
 from rltools.summary import (
     Caveat,
+    Finding,
     Summary,
     find_agreement,
     find_leads,
     find_loss_lead,
+    find_needs_alike,
     find_rankings,
+    find_runs_alike,
     is_control,
     method_name,
     ranked_features,
@@ -68,8 +74,9 @@ def write_comparison(
         left_out: agents that could not be run, each with the reason.
 
     Returns:
-        The path of the page, and the findings as sentences: what each run needs most, if that was measured, its first
-        features by each method, and how well rankings agree. Controls are named as such, and have no findings.
+        The path of the page, and the findings as sentences: whether the runs use the same features, what each needs
+        most, if that was measured, its first features by each method, and how well rankings agree. Controls are named
+        as such, and have no findings.
     """
     summaries = {
         run: _controls_last(
@@ -81,17 +88,23 @@ def write_comparison(
     if ablations is None:
         ablations = {run: ablation for run in runs if (ablation := measured_ablation(runs[run])) is not None}
     measured = [find_loss_lead(ablation, agent=labels[run]) for run, ablation in ablations.items()]
+    alike = _alike(runs, labels, summaries, ablations)
     agreement = find_agreement(summaries)
     targets = dict.fromkeys(summary.target for of_run in summaries.values() for summary in of_run)
-    style = part("page.css")
+    compared = list(filter(None, (compared_losses(labels, ablations), *compared_shares(labels, summaries))))
     with os_errors_as(folder), warnings.catch_warnings():
         warnings.simplefilter("ignore", SharedEpisodesWarning)  # a caveat says so
         _write_table(folder / "summary.csv", summaries)
+        figures = compared_figures(runs, labels, folder / "plots")
         page = render(
             part("comparison.html"),
-            head=head(title, style, security_policy([style])),
+            head=head(title, part("page.css"), [page_script()]),
+            parts=macros("parts.html"),
+            plural=plural,
+            compared=compared,
+            script=script_markup(),
             title=title,
-            answers=[finding.sentence for finding in (*measured, *find_leads(labels, summaries), *agreement)],
+            answers=[finding.sentence for finding in (*alike, *measured, *find_leads(labels, summaries), *agreement)],
             measured=bool(measured),
             sentence_html=sentence_html,
             meanings=list(filter(None, map(target_meaning, targets))),
@@ -101,7 +114,7 @@ def write_comparison(
             judged=judged(labels, assessments or {}),
             left_out=left_out,
             rows=[_row(runs[run], labels[run], summaries[run], folder) for run in runs],
-            figures=compared_figures(runs, labels, folder / "plots"),
+            figures=[figure for figure, control in figures if control or not compared],
             closing=closing(
                 _caveats(runs, labels, summaries), commands, next(iter(runs.values())).header, policy=False
             ),
@@ -109,7 +122,30 @@ def write_comparison(
         path = folder / "index.html"
         with atomic_write(path) as temporary:
             temporary.write_text(page, encoding="utf-8", errors="replace")
-    return path, tuple(map(str, (*measured, *find_rankings(labels, summaries), *agreement)))
+    return path, tuple(map(str, (*alike, *measured, *find_rankings(labels, summaries), *agreement)))
+
+
+def _alike(
+    runs: Runs,
+    labels: Mapping[tuple[str, int], str],
+    summaries: Mapping[tuple[str, int], list[Summary]],
+    ablations: Mapping[tuple[str, int], Ablation],
+) -> list[Finding]:
+    """Whether the runs use the same features, by an attribution that all of them have, and need the same most."""
+    explained = [
+        [(each.method, each.target) for each in of_run if not is_control(each.unit)] for of_run in summaries.values()
+    ]
+    first = next(iter(runs.values()))
+    spec = first.spec(first.find())
+    common = [pair for pair in explained[0] if all(pair in others for others in explained)]
+    common.sort(key=lambda pair: pair != (spec.method, spec.target))
+    answers = []
+    if common:
+        same = [next(each for each in summaries[run] if (each.method, each.target) == common[0]) for run in runs]
+        answers.append(find_runs_alike([labels[run] for run in runs], same))
+    if len(ablations) == len(runs):
+        answers.append(find_needs_alike({labels[run]: find_loss_lead(each) for run, each in ablations.items()}))
+    return [answer for answer in answers if answer is not None]
 
 
 def _caveats(
@@ -149,6 +185,8 @@ def _row(recording: Recording, label: str, summaries: list[Summary], folder: Pat
     return {
         "label": label,
         "page": page.relative_to(folder).as_posix() if page.is_file() else "",
+        "mean": f"{returns.mean:.6g}",
+        "step_count": summaries[0].n_steps,
         "returns": interval(returns.mean, returns.low, returns.high),
         "episodes": len(recording),
         "steps": f"{summaries[0].n_steps:,}",
@@ -177,23 +215,29 @@ def explained_by(recording: Recording) -> list[tuple[str, str]]:
     return list(dict.fromkeys((spec.method, spec.target) for spec in specs))
 
 
-def compared_figures(runs: Runs, labels: dict[tuple[str, int], str], folder: Path) -> list[Figure]:
-    """The runs side by side, a figure for each method and target that all of them have; then the controls' figures."""
+def compared_figures(runs: Runs, labels: dict[tuple[str, int], str], folder: Path) -> list[tuple[Figure, bool]]:
+    """The runs side by side, a figure for each method and target that all of them have; then the controls' figures.
+
+    Each figure comes with whether it is one of controls.
+    """
     by_label = {labels[run]: recording for run, recording in runs.items()}
     explained = [set(explained_by(recording)) - set(_controls(recording)) for recording in runs.values()]
     drawings = [
-        drawn(
-            partial(plots.importance, by_label, method=method, target=target),
-            f"importance-{_slug(method, target)}",
-            f"How much of what moves the score each feature makes up, by {method} of {target}; the lines are 95 % "
-            f"{TERMS['interval'].name}s over episodes and what was drawn for all of them.",
-            folder,
+        (
+            drawn(
+                partial(plots.importance, by_label, method=method, target=target),
+                f"importance-{_slug(method, target)}",
+                f"How much of what moves the score each feature makes up, by {method} of {target}; the lines are 95 % "
+                f"{TERMS['interval'].name}s over episodes and what was drawn for all of them.",
+                folder,
+            ),
+            False,
         )
         for method, target in sorted(set.intersection(*explained))
         if len(runs) <= MOST_COMPARED
     ]
     for run, recording in list(runs.items())[:MOST_CONTROLLED]:
-        drawings += _beside_controls(labels[run], recording, folder)
+        drawings += [(figure, True) for figure in _beside_controls(labels[run], recording, folder)]
     return drawings
 
 

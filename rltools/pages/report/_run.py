@@ -2,34 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 
 from rltools._util.files import atomic_write, os_errors_as
-from rltools._util.glossary import ENDINGS, TERMS
-from rltools._util.html import FRAMES, head, render, security_policy
+from rltools._util.glossary import TERMS, method_title
+from rltools._util.html import head, render
 from rltools._util.text import number, plural
 from rltools.errors import ArgumentError
-from rltools.pages.measured import Measured, measured
-from rltools.pages.report._episodes import cards, strip
-from rltools.pages.report._parts import Figure, attribution_name, closing, drawn, part
-from rltools.pages.report._statement import (
-    decision_statement,
-    measured_statement,
-    sentence_html,
-    statement,
-    trust,
+from rltools.pages.answer import Answer, answer_of
+from rltools.pages.measured import Measured
+from rltools.pages.report._bars import Bars, loss_bars, share_bars
+from rltools.pages.report._episodes import cards, replay_files, return_strip, strip
+from rltools.pages.report._extremes import Extremes, extremes
+from rltools.pages.report._parts import (
+    Figure,
+    closing,
+    drawn,
+    macros,
+    part,
 )
-from rltools.pages.report._tables import facts, measured_table, tables, write_csv
+from rltools.pages.report._player import player
+from rltools.pages.report._script import episode_scripts, first_step, json_markup, page_script, script_markup
+from rltools.pages.report._statement import sentence_html, statement, trust
+from rltools.pages.report._tables import facts, measured_table, signed, tables, write_csv
 from rltools.plots import Chapter, report_plots
+from rltools.plots.drawing.style import describe
 from rltools.recording import Recording
-from rltools.summary import Caveat, Summary, is_control, run_caveats, summarize
+from rltools.summary import DECISION, Caveat, Summary
 from rltools.targets.scores import target_meaning
+
+FILMSTRIP = "filmstrip"
+"""The plot that stands on the cards of episodes."""
 
 
 def write_report(
-    recording: Recording, *, commands: tuple[str, ...] = (), unmeasured: str = "", level: float = 0.95
+    recording: Recording,
+    *,
+    commands: tuple[str, ...] = (),
+    unmeasured: str = "",
+    level: float = 0.95,
+    answer: Answer | None = None,
+    experiment: str = "",
 ) -> Path:
     """Write `index.html` of a run: findings, plots, replays, tables, caveats, and the commands that reproduce it.
 
@@ -42,6 +57,8 @@ def write_report(
         commands: the commands that reproduce the page.
         unmeasured: the reason why nothing was measured, if there is one.
         level: the level of the intervals.
+        answer: what the page says, if it is arranged already.
+        experiment: the title of the experiment whose page is in the folder above; "" if the run belongs to none.
 
     Returns:
         The path of the page.
@@ -53,46 +70,59 @@ def write_report(
     if len(recording) == 0:
         raise ArgumentError(f"{recording.directory} has no episodes to report on; record some first")
     folder = recording.directory
-    summaries = _summaries(recording, level)
-    main = summaries[0]
-    style, policy = part("page.css"), recording.header.policy
-    losses = measured(recording, summaries, level=level)
+    answer = answer_of(recording, unmeasured=unmeasured, level=level) if answer is None else answer
+    summaries, main, losses = answer.summaries, answer.main, answer.measured
+    policy = recording.header.policy
     title = f"What {policy} {'needs' if losses else 'looks at'}"
+    replays, _ = replay_files(recording, main)
     with os_errors_as(folder):
         write_csv(folder / "summary.csv", summaries)
-        pictures = _figures(recording, main, summaries)
+        found = {summary.key: extremes(recording, summary, replays) for summary in summaries}
+        shown = player(recording, main, summaries, replays)
+        has_images = recording.features_of(main.key).has_images
+        bars = _bars(main, summaries, losses, found, has_images=has_images)
+        pictures = _figures(recording, main, summaries, {FILMSTRIP, *(each.name for each in bars.values() if each)})
         of_losses = [figure for chapter, figure in pictures if chapter == Chapter.MEASURED]
         others = [(chapter, figure) for chapter, figure in pictures if chapter != Chapter.MEASURED]
+        pictured = not bars["score"] and bool(others)
         page = render(
             part("run.html"),
-            head=head(title, style, security_policy([style], (), FRAMES)),
+            head=head(title, part("page.css"), [page_script()]),
+            parts=macros("parts.html"),
             title=title,
             policy=policy,
+            experiment=experiment,
             environment=recording.header.environment_id,
             facts=facts(recording, main),
-            strip=strip(main.outcomes, main),
+            returns=return_strip(strip(main.outcomes, main), main),
             main=main,
             compared=recording.spec(main.key).parameters.get("reference", ""),
-            has_images=recording.features_of(main.key).has_images,
+            has_images=has_images,
             measured=losses,
             not_measured=Caveat("not_measured", text=unmeasured),
-            losses=measured_statement(losses) if losses else None,
+            sections=[(section, statement(section)) for section in answer.sections if section.key != "trust"],
+            trust_line=answer.trust,
+            trust=trust(answer),
             losses_table=measured_table(losses) if losses else None,
             losses_figures=of_losses,
-            trust=trust(losses) if losses else (),
-            decision=decision_statement(main, summaries),
-            score=statement(recording, main, summaries),
             sentence_html=sentence_html,
             terms=TERMS,
-            endings=ENDINGS,
             meaning=target_meaning(main.target),
             plural=plural,
             number=number,
-            lead=others[0][1] if others else None,
-            chapters=_chapters(others[1:]),
+            signed=signed,
+            method_title=method_title,
+            bars=bars,
+            lead=others[0][1] if pictured else None,
+            chapters=_chapters(others[1:] if pictured else others),
             cards=cards(recording, main),
-            tables=tables(recording, summaries),
-            closing=closing(_caveats(recording, summaries, losses), commands, recording.header, policy=True),
+            tables=tables(recording, summaries, found),
+            player=shown,
+            first_step=first_step((bars[section.key] for section in answer.sections if section.key in bars), shown),
+            player_index=json_markup(shown.index if shown else {}),
+            player_episodes=episode_scripts(shown),
+            script=script_markup(),
+            closing=closing(answer.caveats, commands, recording.header, policy=True),
         )
         path = folder / "index.html"
         with atomic_write(path) as temporary:
@@ -100,39 +130,42 @@ def write_report(
     return path
 
 
-def _summaries(recording: Recording, level: float) -> list[Summary]:
-    """Summaries of all attributions that explain every episode, the one that heads the findings first."""
-    first = recording.find()
-    specs = {first: recording.spec(first)} | {
-        key: spec for key, spec in recording.specs.items() if recording.complete(key)
+def _bars(
+    main: Summary,
+    summaries: Sequence[Summary],
+    losses: Measured | None,
+    found: Mapping[str, Sequence[Extremes]],
+    *,
+    has_images: bool,
+) -> dict[str, Bars | None]:
+    """The pictures of what was measured, of how the decision changes and of what moves the score."""
+    examples = {name: each.example for name, each in zip(main.features, found[main.key], strict=False) if each.example}
+    decision = next((summary for summary in summaries if summary.target == DECISION), None)
+    bars = {
+        "measured": loss_bars(losses, examples) if losses else None,
+        "decision": share_bars(decision, found[decision.key], "How often the decision changes") if decision else None,
+        "score": None,
     }
-    return [
-        summarize(
-            recording,
-            method=key,
-            merged=spec.parameters.get("groups") == "summary",  # groups of elements that were replaced together
-            level=level,
-        )
-        for key, spec in specs.items()
-    ]
+    if main.target != DECISION and not has_images:
+        bars["score"] = share_bars(main, found[main.key], "Share of what moves the score")
+    return bars
 
 
-def _figures(recording: Recording, main: Summary, summaries: Sequence[Summary]) -> list[tuple[str, Figure]]:
-    """The plots that apply to this run, each with its chapter; the first one is shown beside the headline."""
+def _figures(
+    recording: Recording, main: Summary, summaries: Sequence[Summary], shown: Container[str]
+) -> list[tuple[str, Figure]]:
+    """The plots that apply to this run, each with its chapter, without those that are `shown` as bars.
+
+    All of them are drawn into the folder of plots.
+    """
     folder = recording.directory / "plots"
-    return [
-        (plot.chapter, drawn(plot.draw, plot.name, plot.caption, folder))
+    figures = [
+        (plot.name, plot.chapter, drawn(plot.draw, plot.name, plot.caption, folder, describe(main)))
         for plot in report_plots(recording, main, summaries)
     ]
+    return [(chapter, figure) for name, chapter, figure in figures if name not in shown]
 
 
 def _chapters(figures: Sequence[tuple[str, Figure]]) -> list[tuple[str, list[Figure]]]:
     chapters = groupby(figures, key=lambda entry: entry[0])
     return [(chapter, [figure for _, figure in entries]) for chapter, entries in chapters]
-
-
-def _caveats(recording: Recording, summaries: Sequence[Summary], losses: Measured | None) -> list[Caveat]:
-    """The caveats of what was measured, and of all methods but the controls."""
-    own = (summary for summary in summaries if not is_control(summary.unit))
-    of_attributions = run_caveats(recording, [(attribution_name(recording, summary), summary) for summary in own])
-    return [*(losses.caveats if losses else ()), *of_attributions]

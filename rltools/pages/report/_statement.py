@@ -1,4 +1,4 @@
-"""Arranges the findings of a run: what was measured, then how the decision changes, then what moves the score."""
+"""Draws the statements of a run as HTML; `rltools.pages.answer` has them in their order."""
 
 from __future__ import annotations
 
@@ -6,16 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rltools.pages.measured import Measured
-from rltools.recording import Recording
-from rltools.summary import DECISION, Caveat, Finding, Sentence, Summary, find_decision, find_in_run
+from rltools.pages.answer import Answer, Section
+from rltools.summary import Caveat, Finding, Sentence
 
 if TYPE_CHECKING:
     from markupsafe import Markup
 
 _CLASSES = {"share": "share", "number": "share", "interval": "ends", "source": "how"}
 """The style class of each role of a span."""
-_TAGS = {"feature": "b", "code": "code"}
+_TAGS = {"feature": "b", "code": "code", "label": "b"}
 
 
 @dataclass(frozen=True)
@@ -43,52 +42,31 @@ class Trusted:
     warning: bool
 
 
-def statement(recording: Recording, main: Summary, summaries: Sequence[Summary]) -> Statement:
-    """Arrange the findings of the summary that leads; caveats and the return are elsewhere on the page.
-
-    Args:
-        recording: the recording of the summaries.
-        main: the summary that heads the findings.
-        summaries: the summaries of all attributions, windows too; how the decision changes has its own statement.
-    """
-    headline, *others = find_in_run(recording, main, summaries)
-    deck = next((finding.sentence for finding in others if finding.kind == "lead_time"), None)
-    apart = main.target != DECISION
-    findings = [
-        finding
-        for finding in others
-        if finding.kind not in ("lead_time", "mean_return") and not (apart and finding.target == DECISION)
-    ]
-    return Statement(headline.sentence.without("source"), headline.source, deck, _paragraphs(headline, findings))
+def statement(section: Section | None) -> Statement | None:
+    """A section of the answer for the page; None if there is none."""
+    if section is None:
+        return None
+    headline, *others = section.findings
+    deck = next((each.sentence for each in others if isinstance(each, Finding) and each.kind == "lead_time"), None)
+    findings = [each for each in others if isinstance(each, Finding) and each.kind != "lead_time"]
+    if isinstance(headline, Caveat):
+        return Statement(_sentence(headline), "", deck, _paragraphs(None, findings))
+    source = headline.source if headline.method else ""
+    return Statement(headline.sentence.without("source"), source, deck, _paragraphs(headline, findings))
 
 
-def decision_statement(main: Summary, summaries: Sequence[Summary]) -> Statement | None:
-    """How the decision changes; None if nothing says so, or if the findings that lead do."""
-    decisions = [summary for summary in summaries if summary.target == DECISION and main.target != DECISION]
-    for summary in decisions:
-        if findings := find_decision(summary):
-            headline, *others = findings
-            paragraphs = _paragraphs(headline, others)
-            return Statement(headline.sentence.without("source"), headline.source, None, paragraphs)
-    return None
-
-
-def measured_statement(measured: Measured) -> Statement:
-    """What was measured."""
-    headline, *others = measured.findings
-    return Statement(_sentence(headline), "", None, tuple(map(_sentence, others)))
-
-
-def trust(measured: Measured) -> tuple[Trusted, ...]:
+def trust(answer: Answer) -> tuple[Trusted, ...]:
     """On what the losses, the changes of the decision and the main attribution agree."""
-    return tuple(Trusted(_sentence(each), isinstance(each, Caveat)) for each in measured.trust)
+    section = answer.section("trust")
+    statements = () if section is None else section.findings
+    return tuple(Trusted(_sentence(each), isinstance(each, Caveat)) for each in statements)
 
 
 def _sentence(statement: Finding | Caveat) -> Sentence:
     return Sentence() + str(statement) if isinstance(statement, Caveat) else statement.sentence
 
 
-def _paragraphs(headline: Finding, others: Sequence[Finding]) -> tuple[Sentence, ...]:
+def _paragraphs(headline: Finding | None, others: Sequence[Finding]) -> tuple[Sentence, ...]:
     paragraphs: list[Sentence] = []
     previous = headline
     for finding in others:
@@ -107,7 +85,9 @@ def sentence_html(sentence: Sentence) -> Markup:
 
     html = Markup("")
     for span in sentence.spans:
-        if tag := _TAGS.get(span.role):
+        if span.role == "mark":
+            html += Markup('<a class="mark" href="#{}">{}</a>').format(span.to, span.text)
+        elif tag := _TAGS.get(span.role):
             html += Markup(f"<{tag}>{{}}</{tag}>").format(span.text)  # noqa: S704  one of our own tags
         elif span.role:
             html += Markup('<span class="{}">{}</span>').format(_CLASSES[span.role], span.text)

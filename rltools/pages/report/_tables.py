@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rltools._util.files import atomic_write
 from rltools._util.glossary import TERMS
-from rltools._util.text import interval, percent
+from rltools._util.text import interval, number, percent
 from rltools.ablation import RULE
+from rltools.pages.answer import attribution_name
 from rltools.pages.measured import Measured
-from rltools.pages.report._parts import attribution_name, seeds_text
+from rltools.pages.report._extremes import Extremes
+from rltools.pages.report._parts import seeds_text
 from rltools.recording import Recording
-from rltools.summary import Summary, loss_text, rank_range, ranked_at, verdict_text
+from rltools.summary import Summary, loss_of, loss_text, rank_range, verdict_text
+from rltools.summary.sentence import share_of
 from rltools.targets.scores import target_meaning
 
 MOST_ROWS = 24
@@ -49,7 +52,7 @@ def measured_table(measured: Measured) -> dict[str, Any]:
         rows.append(
             {
                 "feature": name,
-                "loss": loss_text(ranked_at(losses.players, losses.interval, player)),
+                "loss": loss_text(loss_of(losses, player)),
                 "seeds": int(losses.seeds[player]),
                 "kind": verdict.kind,
                 "verdict": verdict_text(verdict.kind, verdict.partner),
@@ -64,38 +67,78 @@ def measured_table(measured: Measured) -> dict[str, Any]:
     return {"rows": rows, "methods": methods, "rule": RULE, "more": max(0, len(ranks.order) - MOST_ROWS)}
 
 
-def tables(recording: Recording, summaries: Sequence[Summary]) -> list[dict[str, Any]]:
-    """A table for each summary; a target is explained at its first table, the first target above the findings."""
+def tables(
+    recording: Recording, summaries: Sequence[Summary], found: Mapping[str, Sequence[Extremes]]
+) -> list[dict[str, Any]]:
+    """A table for each summary; a target is explained at its first table, the first target above the findings.
+
+    Args:
+        recording: the recording of the summaries.
+        summaries: the summary that leads the page first.
+        found: the extreme steps of the features, by the key of each summary.
+    """
     explained = {summaries[0].target}
     rows = []
     for summary in summaries:
         meaning = "" if summary.target in explained else target_meaning(summary.target)
         explained.add(summary.target)
-        table = {"name": attribution_name(recording, summary), "summary": summary, "rows": score_table(summary)}
-        rows.append(table | {"meaning": meaning, "more": max(0, len(summary.features) - MOST_ROWS)})
+        end, numbers = score_table(summary, found[summary.key])
+        table = {"name": attribution_name(recording, summary), "summary": summary, "rows": numbers, "end": end}
+        table |= {"meaning": meaning, "more": max(0, len(summary.features) - MOST_ROWS)}
+        rows.append(table | {"by_action": means_by_action(summary)})
     return rows
 
 
-def score_table(summary: Summary) -> list[dict[str, Any]]:
-    """A row for each feature, the most important first: its share and its mean signed attribution, with intervals."""
-    overall = summary.overall
+def score_table(summary: Summary, found: Sequence[Extremes]) -> tuple[str, list[dict[str, Any]]]:
+    """The end of the scale, and a row for each feature, the most important first.
+
+    A row has the share with its interval, in words and in percent of the scale, and the steps at which the feature
+    raises and lowers the target value most.
+    """
+    ranked = summary.top(MOST_ROWS)
+    ends = [end for each in ranked for end in (each.share, each.high) if math.isfinite(end)]
+    longest = max(ends, default=0.0) or 1.0
+
+    def position(share: float) -> float | None:
+        return round(100 * share / longest, 2) if math.isfinite(share) else None
+
+    rows = [
+        {
+            "feature": each.feature,
+            "unit": summary.units[each.position],
+            "share": str(share_of(each)),
+            "share_value": f"{each.share:.6g}",
+            "position": position(each.share) or 0.0,
+            "low": position(each.low),
+            "high": position(each.high),
+            "highest": found[each.position].highest,
+            "lowest": found[each.position].lowest,
+        }
+        for each in ranked
+    ]
+    return percent(longest), rows
+
+
+def signed(value: float) -> str:
+    """A number with its sign and three digits."""
+    return f"{'+' if value > 0 else ''}{number(value, 3)}"
+
+
+def means_by_action(summary: Summary) -> dict[str, Any] | None:
+    """The mean of each feature's signed attributions by the action taken; None if no action has steps of its own.
+
+    Over all actions together it would mean nothing: a feature that is for one action is against another.
+    """
+    taken = {action: statistics for action, statistics in summary.by_action.items() if statistics.n}
+    if not taken or len(summary.labels) > 1:
+        return None
+    means = [statistics.standardized_mean or statistics.mean for statistics in taken.values()]
     rows = []
     for ranked in summary.top(MOST_ROWS):
-        position = ranked.position
-        mean = overall.standardized_mean or overall.mean
-        rows.append(
-            {
-                "feature": ranked.feature,
-                "unit": summary.units[position],
-                "share": interval(ranked.share, ranked.low, ranked.high, percent),
-                "bar": 0.0 if math.isnan(ranked.share) else round(ranked.share, 3),
-                "means": [
-                    interval(mean.value[label, position], mean.low[label, position], mean.high[label, position])
-                    for label in range(len(summary.labels))
-                ],
-            }
-        )
-    return rows
+        index = (0, ranked.position)
+        cells = [tuple(float(part[index]) for part in (mean.value, mean.low, mean.high)) for mean in means]
+        rows.append((ranked.feature, [(f"{value:.6g}", interval(value, low, high)) for value, low, high in cells]))
+    return {"actions": [(action, statistics.n) for action, statistics in taken.items()], "rows": rows}
 
 
 def write_csv(path: Path, summaries: Sequence[Summary]) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from rltools._util.text import plural
 from rltools.ablation.replacements import find_replacement
 from rltools.errors import RltoolsError
-from rltools.plots.drawing.colors import INK
+from rltools.plots.drawing.colors import theme_color
 from rltools.plots.drawing.labels import amount, inches, plain
 
 if TYPE_CHECKING:
@@ -95,4 +95,4 @@ def name_amounts(axes: Axes) -> None:
 
 def draw_zero(axes: Axes) -> None:
     """Draw a line at zero."""
-    axes.axvline(0, color=INK, linewidth=0.8, zorder=1.5)
+    axes.axvline(0, color=theme_color("ink"), linewidth=0.8, zorder=1.5)

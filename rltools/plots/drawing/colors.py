@@ -1,51 +1,60 @@
-"""Colors of features, actions, signed numbers, shares and values, the same in every plot."""
+"""Colors of actions, signed numbers, shares and values, the same in every plot; those of `_util/palette.css`."""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rltools._util.palette import palette
+
 if TYPE_CHECKING:
     from matplotlib.colors import Colormap
 
-INK, GRAY, PALE = "#222222", "#666666", "#dddddd"
-MEASURED, UNCERTAIN, OPPOSITE = "#5b7fa8", "#e6ecf3", "#2a9180"
-"""Measured returns: what is certainly above zero, what is not certain, and the other direction."""
-# Okabe and Ito (2008), distinguishable with any color vision; yellow last, because it is faint on white.
-_FEATURES = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#5D5D5D", "#E3D128")
+_DARK: ContextVar[bool] = ContextVar("dark", default=False)
+VALUE_LEVELS = 9
+"""Colors of the scale of values, which is not continuous so that a page can give them other colors in the dark."""
 
 
-def feature_color(position: int) -> tuple[float, float, float]:
-    """The color of the feature at this position; beyond the first eight darker, then lighter."""
-    from matplotlib.colors import to_rgb
+def is_dark() -> bool:
+    """Whether plots are drawn for a dark page."""
+    return _DARK.get()
 
-    color = np.array(to_rgb(_FEATURES[position % len(_FEATURES)]))
-    turn = position // len(_FEATURES) % 3
-    red, green, blue = (color, color * 0.6, 1 - (1 - color) * 0.5)[turn]
-    return float(red), float(green), float(blue)
+
+@contextmanager
+def dark_colors(dark: bool = True) -> Iterator[None]:
+    """A context in which the functions here give the colors of a dark page, or again those of a light one."""
+    token = _DARK.set(dark)
+    try:
+        yield
+    finally:
+        _DARK.reset(token)
+
+
+def theme_color(name: str) -> str:
+    """A color of the palette as `#rrggbb`, dark or light as the page: ink, muted, line, grid, paper, measured, ...
+
+    Example:
+        >>> from rltools.plots.drawing.colors import theme_color
+        >>> theme_color("raises")
+        '#c2500c'
+    """
+    return palette(dark=is_dark())[name]
 
 
 def action_color(position: int) -> str:
-    """The color of the action at this position, in plots and replays."""
-    colors = _action_colors()
-    return colors[position % len(colors)]
-
-
-@cache
-def _action_colors() -> tuple[str, ...]:
-    """The action colors in the style sheet of replays, so that both use the same colors."""
-    return tuple(
-        re.findall(r"--action-\d+: (#[0-9a-f]{6})", files("rltools._util").joinpath("palette.css").read_text("utf-8"))
-    )
+    """The color of the action at this position, in plots and replays; beyond the last they begin again."""
+    count = sum(name.startswith("action-") for name in palette())
+    return theme_color(f"action-{position % count}")
 
 
 def signed_colors() -> Colormap:
-    """Color map: purple below zero, white at zero, orange above; gray for steps without attributions."""
-    return _part_of("PuOr_r", 0.1, 0.9).with_extremes(bad="#c4c4c4")
+    """Color map: purple below zero, paper at zero, orange above; gray for steps without attributions."""
+    return _blended(("lowers", "paper", "raises"), is_dark())
 
 
 def color_limit(values: np.ndarray) -> float:
@@ -55,17 +64,23 @@ def color_limit(values: np.ndarray) -> float:
 
 
 def share_colors() -> Colormap:
-    """Color map from white (0) to blue (large); gray for steps without attributions."""
-    return _part_of("Blues", 0.0, 0.9).with_extremes(bad="#c4c4c4")
+    """Color map from paper (0) to steel blue (large); gray for steps without attributions."""
+    return _blended(("paper", "measured"), is_dark())
 
 
 def value_colors() -> Colormap:
-    """Color map from dark violet (low) to yellow (high)."""
-    return _part_of("viridis", 0.0, 0.93)
+    """Color map of `VALUE_LEVELS` colors from blue (low) to yellow-green (high), all of them clear of the paper."""
+    from matplotlib.colors import ListedColormap
+
+    return ListedColormap([theme_color(f"value-{level}") for level in range(VALUE_LEVELS)], "values")
 
 
-def _part_of(name: str, low: float, high: float) -> Colormap:
-    from matplotlib import colormaps
+@cache
+def _blended(names: Sequence[str], dark: bool) -> Colormap:
     from matplotlib.colors import LinearSegmentedColormap
 
-    return LinearSegmentedColormap.from_list(f"{name} {low}-{high}", colormaps[name](np.linspace(low, high, 256)))
+    colors = palette(dark=dark)
+    blended = LinearSegmentedColormap.from_list(
+        "-".join(names), [colors[name] for name in names], N=257
+    )  # with a color for zero
+    return blended.with_extremes(bad=colors["missing"])

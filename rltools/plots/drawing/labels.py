@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rltools._util.text import number as number_text
+from rltools._util.text import with_unit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,7 +49,7 @@ def feature_labels(names: Sequence[str], units: Sequence[str]) -> list[str]:
 
 
 def _label(name: str, unit: str, number: str = "") -> str:
-    unit_text = f"({_fitted(unit, LONGEST - 2)})" if unit else ""
+    unit_text = with_unit("", _fitted(unit, LONGEST - 5)).strip()
     suffix = f"{number} {unit_text}".rstrip()
     text = _fitted(name, 2 * LONGEST - len(suffix))
     if len(text + suffix) <= LONGEST:

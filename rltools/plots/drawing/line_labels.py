@@ -1,4 +1,4 @@
-"""Names of lines, written where there is room beside each."""
+"""Looks of lines that stand for features, and their names, written where there is room beside each."""
 
 from __future__ import annotations
 
@@ -6,11 +6,33 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from rltools.plots.drawing.colors import theme_color
+
 Point = tuple[float, float]
+Dashes = str | tuple[float, tuple[float, ...]]
 PAD = 0.05
 """The smallest gap between a name and a line, in inches."""
 _GRID = 32
 _UNCLEAR, _ON_OTHERS, _AMBIGUOUS = 100.0, 1.0, 2.0
+
+
+_LOOKS: tuple[tuple[str, Dashes], ...] = (
+    ("accent", "-"),
+    ("ink", "-"),
+    ("muted", "-"),
+    ("ink", (0, (4, 2))),
+    ("muted", (0, (4, 2))),
+    ("ink", (0, (1, 1.5))),
+)
+
+
+def line_look(index: int) -> tuple[str, Dashes]:
+    """Color and dashes of a line among several that are named at their ends; the first one stands out.
+
+    Lines stand for features, which have no colors of their own: hues mean signs and actions.
+    """
+    name, dashes = _LOOKS[min(index, len(_LOOKS) - 1)]
+    return theme_color(name), dashes
 
 
 Line = tuple[np.ndarray, np.ndarray]

@@ -16,13 +16,15 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.patches import Rectangle
 
-from rltools.plots.drawing.colors import GRAY, INK
+from rltools.plots.drawing.colors import theme_color
 from rltools.plots.drawing.style import keep_spines
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 agg: Any = backend_agg  # it has no types
+_TEETH, _TOOTH = 2.5, 6.0
+"""How many teeth the torn end of a bar has, and how deep they are in units."""
 LARGE, MEDIUM, SMALL, TINY = 14.0, 11.5, 9.4, 8.3
 """Font sizes in points."""
 
@@ -38,7 +40,7 @@ class Sheet:
         size = np.array([width + width % 2, 2 * round(width * 9 / 32)])
         self.scale, self.dpi = size / (1280, 720), float(size[0] / 12.8)
         # A hundredth of a pixel more, since rounding could lose a whole one.
-        self.figure = Figure(tuple((size + 0.01) / self.dpi), dpi=self.dpi, facecolor="white")
+        self.figure = Figure(tuple((size + 0.01) / self.dpi), dpi=self.dpi, facecolor=theme_color("paper"))
         self.canvas: Any = agg.FigureCanvasAgg(self.figure)
         self.pixels = np.asarray(self.canvas.get_renderer().buffer_rgba())
         self.moving: list[Callable[[int], object]] = []
@@ -58,7 +60,7 @@ class Sheet:
         """Axes without spines and ticks; x and y are the upper left corner, `choices` go to `add_axes`."""
         box = (x / 1280, 1 - (y + height) / 720, width / 1280, height / 720)
         axes = self.figure.add_axes(box, **{"facecolor": "none", "xticks": [], "yticks": []} | choices)
-        axes.tick_params(length=0, labelsize=7.9, labelcolor=GRAY)
+        axes.tick_params(length=0, labelsize=7.9, labelcolor=theme_color("muted"))
         keep_spines(axes)
         return axes
 
@@ -86,15 +88,26 @@ class Sheet:
 
     def text(self, x: float, y: float, text: str, points: float = SMALL, **look: Any) -> None:
         """Draw a static line of text; y is its baseline, `look` as for `Figure.text`."""
-        self.figure.text(x / 1280, 1 - y / 720, text, fontsize=points, parse_math=False, **{"color": INK} | look)
+        self.figure.text(
+            x / 1280, 1 - y / 720, text, fontsize=points, parse_math=False, **{"color": theme_color("ink")} | look
+        )
 
     def move(self, artist: Artist, change: Callable[[int], object]) -> None:
         """Draw an artist at each step, after `change` has updated it."""
         artist.set_animated(True)
         self.moving += [change, lambda step: artist.draw(self.canvas.get_renderer())]
 
-    def bar(self, zero: float, y: float, height: float, lengths: np.ndarray, colors: Sequence[Any]) -> None:
-        """Draw a horizontal bar at each step, which starts at `zero`.
+    def bar(
+        self,
+        zero: float,
+        y: float,
+        height: float,
+        lengths: np.ndarray,
+        colors: Sequence[Any],
+        *,
+        longest: float = np.inf,
+    ) -> None:
+        """Draw a horizontal bar at each step, which starts at `zero`; a bar that is cut at `longest` has a torn end.
 
         Args:
             zero: x of its start.
@@ -102,14 +115,24 @@ class Sheet:
             height: height of the bar.
             lengths: float `[step]`, to the right if positive; no bar for NaN.
             colors: the colors of negative and of positive bars.
+            longest: the length at which bars are cut.
         """
+        beyond = np.abs(np.nan_to_num(lengths)) > longest
+        lengths = np.clip(lengths, -longest, longest)
         top, bottom = np.rint((y + np.array([-height, height]) / 2) * self.scale[1]).astype(int)
         start, shades = round(zero * self.scale[0]), np.rint(255 * to_rgba_array(colors)[:, :3])
         ends = np.rint((zero + np.nan_to_num(lengths)) * self.scale[0]).astype(int)
+        teeth = np.abs(2 * (np.linspace(0, _TEETH, max(bottom - top, 0)) % 1) - 1)
+        tear = np.rint(_TOOTH * self.scale[0] * teeth).astype(int)
 
         def move(step: int) -> None:
             left, right = sorted((start, int(ends[step])))
-            self.pixels[top:bottom, left:right, :3] = shades[int(ends[step] > start)]
+            shade = shades[int(ends[step] > start)]
+            if not beyond[step]:
+                self.pixels[top:bottom, left:right, :3] = shade
+                return
+            for line, depth in zip(self.pixels[top:bottom], tear, strict=True):
+                line[slice(left, right - depth) if ends[step] > start else slice(left + depth, right), :3] = shade
 
         self.moving.append(move)
 
@@ -121,7 +144,7 @@ class Sheet:
         points: float = SMALL,
         bold: bool | np.ndarray = False,
         *,
-        color: str = INK,
+        color: str | None = None,
         right: bool = False,
     ) -> None:
         """Draw a text at each step, with its middle at y.
@@ -132,13 +155,14 @@ class Sheet:
             texts: text of each step.
             points: font size.
             bold: whether the text is bold and in ink color, bool `[step]` or for all steps.
-            color: color of text that is not bold.
+            color: color of text that is not bold; None for ink.
             right: whether the text is right-aligned.
         """
-        bold = np.broadcast_to(bold, len(texts))
+        bold, ink = np.broadcast_to(bold, len(texts)), theme_color("ink")
 
         def move(step: int) -> None:
-            lines, style = texts[step].split("\n"), (points, self.dpi, bool(bold[step]), INK if bold[step] else color)
+            lines = texts[step].split("\n")
+            style = points, self.dpi, bool(bold[step]), ink if bold[step] else color or ink
             for k, line in enumerate(lines):
                 if line:
                     stamp = _stamp(line, *style)

@@ -7,13 +7,29 @@ is a module of its own because its classes need matplotlib at import time, which
 from __future__ import annotations
 
 import io
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from rltools.plots.drawing.colors import dark_colors, is_dark
+from rltools.plots.drawing.theme import themed
+
 
 class NotebookFigure(Figure):
-    """A figure that is not registered with pyplot."""
+    """A figure that is not registered with pyplot, and that has the theme whenever it is drawn.
+
+    Matplotlib creates ticks when it draws, with the settings of that moment.
+    """
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self._dark = is_dark()
+
+    def draw(self, renderer: Any) -> None:
+        """Draw with the font and the colors that the figure was made with."""
+        with dark_colors(self._dark), themed():
+            super().draw(renderer)
 
     def _repr_png_(self) -> bytes:
         """The figure as a PNG, for a notebook."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from functools import cached_property, wraps
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from rltools.ablation import ablations
 from rltools.errors import ArgumentError, CorruptError
+from rltools.plots.drawing.theme import themed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -114,7 +116,9 @@ def plot(
     shown_when: Callable[[ReportData], bool] | None = None,
     arguments: Callable[[ReportData], Mapping[str, Any]] = main_attribution,
 ) -> Callable[[_PlotT], _PlotT]:
-    """Declare where and when a report shows a plot; see `PlotInfo` for the arguments. The function is unchanged.
+    """Declare where and when a report shows a plot; see `PlotInfo` for the arguments.
+
+    A new figure gets the theme: our font and colors. Axes of the caller keep matplotlib's settings.
 
     Raises:
         ArgumentError: the chapter or the caption is empty.
@@ -136,8 +140,13 @@ def plot(
     info = PlotInfo(chapter, caption, order, shown_when, arguments)
 
     def declare(function: _PlotT) -> _PlotT:
-        setattr(function, _ATTRIBUTE, info)
-        return function
+        @wraps(function)
+        def draw(*args: Any, axes: Axes | None = None, **choices: Any) -> Axes:
+            with themed() if axes is None else nullcontext():
+                return function(*args, axes=axes, **choices)
+
+        setattr(draw, _ATTRIBUTE, info)
+        return cast("_PlotT", draw)
 
     return declare
 

@@ -15,16 +15,20 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from rltools._util.glossary import TERMS
+from rltools._util.glossary import TERMS, method_title
 from rltools._util.text import plural
 from rltools.errors import ArgumentError
-from rltools.plots.drawing.colors import GRAY, INK, feature_color
+from rltools.plots.drawing.colors import dark_colors, theme_color
 from rltools.plots.drawing.labels import feature_labels, plain, wrapped
+from rltools.plots.drawing.theme import themed
+from rltools.summary import unit_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,8 +44,11 @@ DATA_FRACTION = 0.6
 CHARACTERS_PER_INCH = 15
 """How the small print of a figure is marked."""
 TITLE_CHARACTERS_PER_INCH = 13
-SMALL_PRINT = "small print: "
-"""Prefix of the (invisible) label of the text below a title, by which `alt_text` finds it."""
+PAGE_INCHES, LABEL_INCHES = 8.96, 2.29
+"""The width of every figure of a page, 860 pixels, and of the labels on its left, 220 pixels."""
+HEADING_GID = "heading"
+"""How the ids of title and small print begin, which a page writes itself."""
+_WITHIN_PAGE: ContextVar[bool] = ContextVar("within_page", default=False)
 
 
 @contextmanager
@@ -80,10 +87,37 @@ def printed(points: float = PRINT_POINTS) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def dark() -> Iterator[None]:
+    """A context in which plots are drawn for a dark page; their figures stay dark after it.
+
+    Example:
+        >>> import rltools
+        >>> from rltools.plots.drawing.style import dark
+        >>> policy = rltools.load_policy("cartpole-ppo")
+        >>> recording = rltools.explain(rltools.record(policy, episodes=3, max_steps=40), policy)
+        >>> with dark():
+        ...     figure = rltools.plots.importance(recording).figure
+        >>> figure.savefig("importance-dark.png")
+    """
+    with dark_colors(), themed():
+        yield
+
+
 def _text_scale() -> float:
     from matplotlib import rcParams
 
     return float(rcParams["font.size"]) / SCREEN_POINTS
+
+
+@contextmanager
+def within_page() -> Iterator[None]:
+    """A context in which plots are drawn for one page: of one width, and with their axes one below the other."""
+    token = _WITHIN_PAGE.set(True)
+    try:
+        yield
+    finally:
+        _WITHIN_PAGE.reset(token)
 
 
 def canvas(axes: Axes | None, height: float, side_inches: float) -> tuple[Axes, float]:
@@ -103,7 +137,44 @@ def canvas(axes: Axes | None, height: float, side_inches: float) -> tuple[Axes, 
         return axes, DATA_FRACTION * inches / scale
     from rltools.plots.drawing.notebook_figure import new_axes
 
-    return new_axes(((DATA_INCHES + side_inches) * scale, height * scale)), DATA_INCHES
+    width = DATA_INCHES + side_inches
+    if not _WITHIN_PAGE.get():
+        return new_axes((width * scale, height * scale)), DATA_INCHES
+    page = max(width, PAGE_INCHES)
+    axes = new_axes((page * scale, height * scale))
+    _reserve_left(axes, LABEL_INCHES * scale)
+    return axes, max(DATA_INCHES, page - max(side_inches, LABEL_INCHES + 0.5))
+
+
+def _reserve_left(axes: Axes, inches: float) -> None:
+    """Let the layout leave at least so much room on the left of the axes, with a line that is not drawn."""
+    from matplotlib.lines import Line2D
+    from matplotlib.transforms import ScaledTranslation
+
+    figure = axes.figure
+    shift = ScaledTranslation(-inches, 0, figure.dpi_scale_trans)
+    axes.add_artist(Line2D([0, 0], [0, 1], color="none", transform=axes.transAxes + shift, clip_on=False))
+
+
+@dataclass(frozen=True)
+class Heading:
+    """What stands above a plot.
+
+    Attributes:
+        title: the title.
+        notes: the small print below it.
+    """
+
+    title: str
+    notes: tuple[str, ...]
+
+
+_HEADINGS: WeakKeyDictionary[Any, Heading] = WeakKeyDictionary()
+
+
+def heading_of(axes: Axes) -> Heading:
+    """The heading of a plot; both parts are empty if it has none."""
+    return _HEADINGS.get(axes, Heading("", ()))
 
 
 def heading(axes: Axes, inches: float, title: str, *parts: str) -> None:
@@ -113,34 +184,30 @@ def heading(axes: Axes, inches: float, title: str, *parts: str) -> None:
     text = wrapped(parts, int(CHARACTERS_PER_INCH * inches))
     lines = text.count("\n") + 1 if text else 0
     size = FontProperties(size="small").get_size_in_points()
-    annotation = axes.annotate(
+    small_print = axes.annotate(
         text,
         (0, 1),
         xytext=(0, 5),
         xycoords="axes fraction",
         textcoords="offset points",
         fontsize="small",
-        color=GRAY,
+        color=theme_color("muted"),
         va="bottom",
         linespacing=1.25,
         parse_math=False,
     )
-    annotation.set_label(SMALL_PRINT + ", ".join(filter(None, parts)))
-    pad = 7 + lines * size * 1.3
+    pad = 7 + lines * size * 1.5
     wrapped_title = textwrap.fill(title, max(20, int(TITLE_CHARACTERS_PER_INCH * inches)))
     font = {"fontsize": "medium", "fontweight": "bold", "verticalalignment": "bottom"}
-    axes.set_title(wrapped_title, font, loc="left", color=INK, pad=pad, parse_math=False)
+    axes_title = axes.set_title(wrapped_title, font, loc="left", color=theme_color("ink"), pad=pad, parse_math=False)
+    small_print.set_gid(f"{HEADING_GID}-notes")
+    axes_title.set_gid(f"{HEADING_GID}-title")
+    _HEADINGS[axes] = Heading(title, tuple(filter(None, parts)))
 
 
 def set_x_label(axes: Axes, inches: float, text: str) -> None:
     """Set the label of the x axis, wrapped to the width of the data in inches."""
     axes.set_xlabel(textwrap.fill(text, max(20, int(12.5 * inches))), parse_math=False)
-
-
-def mark_feature(axes: Axes, row: float, position: int) -> None:
-    """Draw a square in the color of a feature beside its name on the y axis."""
-    color = feature_color(position)
-    axes.plot(0, row, "s", color=color, markersize=5, transform=axes.get_yaxis_transform(), clip_on=False)
 
 
 def keep_spines(axes: Axes, *visible: str) -> None:
@@ -153,7 +220,7 @@ def draw_no_steps(axes: Axes, missing: str = "steps") -> None:
     """Draw the text `no steps` in place of a plot, or of what else is missing."""
     axes.set_xticks([])
     axes.set_yticks([])
-    axes.text(0.5, 0.5, f"no {missing}", transform=axes.transAxes, ha="center", va="center", color=GRAY)
+    axes.text(0.5, 0.5, f"no {missing}", transform=axes.transAxes, ha="center", va="center", color=theme_color("muted"))
 
 
 def describe(summary: Summary) -> tuple[str, ...]:
@@ -170,7 +237,7 @@ class Measure:
 
     Attributes:
         name: the name of the quantity, for instance `gradient × std`.
-        unit: its unit, for instance `score`.
+        unit: its unit, to be read after "in", for instance `units of the score`.
         scale: float `[feature]`, factors of the attributions; None for 1.
     """
 
@@ -189,16 +256,15 @@ def measure(summary: Summary, standardized: bool | None) -> Measure:
     Raises:
         ArgumentError: `standardized` with a method whose values are in units of the score already.
     """
-    method = plain(summary.method.replace("_", " "), 40)
+    method = plain(method_title(summary.method), 40)
     if standardized and summary.std is None:
         raise ArgumentError(
             f"standardized=True with {summary.method}, whose values are in units of the {summary.unit} already: only "
             f'those of a method in "score per unit" are multiplied by a standard deviation; leave standardized out'
         )
     if summary.std is None or standardized is False:
-        unit = "score per unit of the feature" if summary.std is not None else summary.unit
-        return Measure(method, unit, None)
-    return Measure(f"{method} {TERMS['std'].name}", "score", summary.std)
+        return Measure(method, unit_words(summary.unit, summary.target), None)
+    return Measure(f"{method} {TERMS['std'].name}", unit_words("score", summary.target), summary.std)
 
 
 def strongest_label(summary: Summary, label: str | None) -> int:

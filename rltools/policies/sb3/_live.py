@@ -16,6 +16,7 @@ from rltools.policies._identity import fingerprint
 from rltools.policies.base import Source
 from rltools.policies.env_info import EnvInfo, elsewhere_note, inspect_env, place
 from rltools.policies.library import LoadOptions
+from rltools.policies.sb3._discounting import SETTINGS, discounting_of, scaled_rewards
 from rltools.policies.sb3._normalize import Statistics, given_statistics, live_statistics
 from rltools.policies.sb3._policy import make_policy
 from rltools.policies.sb3._preprocess import fits
@@ -44,23 +45,26 @@ def load_live(model: Any, options: LoadOptions) -> TorchPolicy:
         wrappers = [wrapper.name for wrapper in own.spec.additional_wrappers if wrapper.name != "FrozenStatistics"]
         notes = elsewhere_note(own.spec.id, own.spec.kwargs, environment, wrappers)
         options = dataclasses.replace(options, notes=(*options.notes, *notes))
-    if options.normalize is False:
-        statistics = FollowedStatistics(lambda: None)
-    elif options.normalize is not None:
-        statistics = FollowedStatistics(lambda: options.normalize)
-    else:
-        wrapper = model.get_vec_normalize_env() if network is not model else None
-        if not fresh and wrapper is not None and _has_learned_nothing(wrapper):
-            raise MismatchError(
-                f"the {type(model).__name__} is trained, and the VecNormalize of its environment has learned nothing "
-                f"yet, so it would act on other inputs than in its training; put VecNormalize.load(path, venv) "
-                f"around its environment, or give the statistics: load_policy(model, normalize=path)"
-            )
-        statistics = FollowedStatistics(lambda: model.get_vec_normalize_env() if network is not model else None)
+
+    def vec_normalize() -> Any:
+        """The wrapper with the statistics, or the path of a saved one; None without any."""
+        if options.normalize is not None:
+            return None if options.normalize is False else options.normalize
+        return model.get_vec_normalize_env() if network is not model else None
+
+    wrapper = vec_normalize()
+    if options.normalize is None and not fresh and wrapper is not None and _has_learned_nothing(wrapper):
+        raise MismatchError(
+            f"the {type(model).__name__} is trained, and the VecNormalize of its environment has learned nothing "
+            f"yet, so it would act on other inputs than in its training; put VecNormalize.load(path, venv) "
+            f"around its environment, or give the statistics: load_policy(model, normalize=path)"
+        )
+    statistics = FollowedStatistics(vec_normalize)
+    saved_rewards = scaled_rewards(wrapper) if isinstance(wrapper, str | Path) else None
     name = type(model).__name__
     source = Source(options.name or name, fingerprint(network), library="Stable-Baselines3")
     family = family_of(network)
-    settings = _Settings(model, getattr(family, "SETTINGS", ()))
+    settings = _Settings(model, (*getattr(family, "SETTINGS", ()), *SETTINGS))
 
     def current() -> Statistics | None:
         if getattr(model, "policy", model) is not network:
@@ -71,7 +75,14 @@ def load_live(model: Any, options: LoadOptions) -> TorchPolicy:
         return statistics()
 
     policy = make_policy(
-        network, family, settings, statistics(), source=source, options=options, statistics_now=current
+        network,
+        family,
+        settings,
+        statistics(),
+        source=source,
+        options=options,
+        discounting=lambda: discounting_of(settings, saved_rewards or scaled_rewards(vec_normalize())),
+        statistics_now=current,
     )
     place(policy, options.environment, "same")
     return policy

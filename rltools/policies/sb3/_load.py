@@ -17,6 +17,7 @@ from rltools.errors import ChecksumError, ModelError, RltoolsError, argument
 from rltools.policies.base import Source
 from rltools.policies.env_info import elsewhere_note
 from rltools.policies.library import LoadOptions
+from rltools.policies.sb3._discounting import Rewards, discounting_of, scaled_rewards
 from rltools.policies.sb3._network import build
 from rltools.policies.sb3._normalize import MAX_BYTES, given_statistics
 from rltools.policies.sb3._policy import make_policy
@@ -72,13 +73,31 @@ def load_file(path: Path, options: LoadOptions) -> TorchPolicy:
     if statistics_path is not None:
         options = _with_notes(options, later_statistics_note(statistics_path, path))
         live = trusted_statistics(statistics_path, trusted.get(statistics_path))
-        statistics = given_statistics(statistics_path if live is None else live)
+        saved = statistics_path if live is None else live
+        statistics, rewards = given_statistics(saved), scaled_rewards(saved)
     elif options.normalize is not None and options.normalize is not False:
-        statistics = given_statistics(options.normalize)
+        statistics, rewards = given_statistics(options.normalize), scaled_rewards(options.normalize)
     else:
         statistics, options = None, _with_notes(options, _without_statistics(path, loaded, options))
+        rewards = _rewards_scaled_alone(path, record, options)
     source = Source(_encodable(options.name or path.stem), loaded.sha256, library=LIBRARY)
-    return make_policy(loaded.network, loaded.family, loaded.settings, statistics, source=source, options=options)
+    return make_policy(
+        loaded.network,
+        loaded.family,
+        loaded.settings,
+        statistics,
+        source=source,
+        options=options,
+        discounting=discounting_of(loaded.settings, rewards),
+    )
+
+
+def _rewards_scaled_alone(path: Path, record: ZooRecord | None, options: LoadOptions) -> Rewards | None:
+    """How rewards were scaled in a zoo's training that did not normalize observations; None if they were not."""
+    if record is None or record.normalized or options.normalize is not None:
+        return None
+    statistics = find_statistics(path, record)
+    return None if statistics is None else scaled_rewards(statistics)
 
 
 def _with_notes(options: LoadOptions, notes: Iterable[str]) -> LoadOptions:

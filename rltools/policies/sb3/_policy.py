@@ -17,7 +17,7 @@ from rltools.errors import ArgumentError
 from rltools.policies._encoding import check_dtype
 from rltools.policies._identity import first_tensor
 from rltools.policies._normalization import Normalization
-from rltools.policies.base import RecurrentState, Source
+from rltools.policies.base import Discounting, RecurrentState, Source
 from rltools.policies.bounds import with_bounds_of
 from rltools.policies.env_info import EnvInfo, check_match
 from rltools.policies.library import LoadOptions
@@ -41,6 +41,7 @@ def make_policy(
     *,
     source: Source,
     options: LoadOptions,
+    discounting: Discounting | Callable[[], Discounting],
     statistics_now: Callable[[], Statistics | None] | None = None,
 ) -> TorchPolicy:
     """The policy around a network, whose `x` is in the environment's layout and units.
@@ -52,6 +53,7 @@ def make_policy(
         statistics: of observations; None if they are not normalized.
         source: where it comes from; the environment, the statistics and the notes are filled in.
         options: see `LoadOptions`.
+        discounting: see `TorchPolicy`.
         statistics_now: the current statistics of a live model; None for a file, whose statistics do not change.
 
     Raises:
@@ -81,19 +83,27 @@ def make_policy(
         memory=_recurrent_state_at_dtype(network, dtype, prepare, network_heads.recurrent_state),
         normalization=_normalization(statistics, statistics_now, features),
         masked=network_heads.masked,
+        discounting=discounting,
         source=_complete(source, statistics, options, () if statistics is None else statistics.notes(features)),
         sha256_of=None if statistics_now is None else lambda sha256: _with_statistics(sha256, statistics_now()),
     )
     read = statistics_now or (lambda: statistics)
-    policy._again = lambda: partial(_copied, network, dict(settings), read(), source, replace(options, normalize=None))
+    alone = replace(options, normalize=None)
+    policy._again = lambda: partial(_copied, network, dict(settings), read(), source, alone, policy.discounting)
     return policy
 
 
 def _copied(
-    network: Any, settings: Mapping[str, Any], statistics: Statistics | None, source: Source, options: LoadOptions
+    network: Any,
+    settings: Mapping[str, Any],
+    statistics: Statistics | None,
+    source: Source,
+    options: LoadOptions,
+    discounting: Discounting,
 ) -> TorchPolicy:
     """A policy around a copy of a network, with the statistics of the time of copying."""
-    return make_policy(network, family_of(network), settings, statistics, source=source, options=options)
+    family = family_of(network)
+    return make_policy(network, family, settings, statistics, source=source, options=options, discounting=discounting)
 
 
 def _normalization(
@@ -200,9 +210,9 @@ class _AtDtype(Planned):
         as_dtype = {name: value.to(self._dtype) for name, value in _floats(call)}
         return torch.func.functional_call(call, as_dtype, (self._function, *inputs), tie_weights=False)
 
-    def plan(self) -> Plan | None:
+    def plan(self, *, gradients: bool = True) -> Plan | None:
         """See `Planned`; None if parameters must be cast."""
-        plan = self._function.plan() if isinstance(self._function, Planned) else None
+        plan = self._function.plan(gradients=gradients) if isinstance(self._function, Planned) else None
         weight = None if plan is None else plan.first_weight
         return plan if weight is None or weight.dtype is self._dtype else None
 

@@ -16,7 +16,7 @@ from rltools.policies._identity import source_of
 from rltools.policies._modes import evaluating
 from rltools.policies._normalization import Normalization
 from rltools.policies.actions import branches, clipping, count_actions, default_names, gaussian, in_branches
-from rltools.policies.base import ActResult, Context, RecurrentState, Source, decide
+from rltools.policies.base import ActResult, Context, Discounting, RecurrentState, Source, decide
 from rltools.policies.env_info import names_in
 from rltools.policies.library import LoadOptions
 from rltools.policies.torch_policy._network import Head, Network
@@ -62,6 +62,8 @@ class TorchPolicy(Network):
             function returns the current one at each call.
         masked: whether it chooses among the allowed actions only.
         source: replaces name and environment if more is known.
+        discounting: of the returns that "value" or "q_value" estimate; unknown by default. A function returns the
+            current one at each call.
         sha256_of: from the network's current fingerprint to the source's sha256. None keeps the sha256 of the source
             until the network changes, and then derives another one from it.
 
@@ -101,6 +103,7 @@ class TorchPolicy(Network):
         normalization: Normalization | Callable[[], Normalization | None] | None = None,
         masked: bool = False,
         source: Source | None = None,
+        discounting: Discounting | Callable[[], Discounting] | None = None,
         sha256_of: Callable[[str], str] | None = None,
     ) -> None:
         check_given(module, heads, features, environment, action_names)
@@ -127,6 +130,7 @@ class TorchPolicy(Network):
             sha256_of=str if source is None else sha256_of,
         )
         self._choose, self._std = choose, std
+        self._discounting_or_function = discounting or Discounting()
         self.masked = masked
         self.observation_space = observation_space
         self.action_space = action_space
@@ -136,6 +140,12 @@ class TorchPolicy(Network):
             np.dtype(action_space.dtype or np.float32),
             tuple(action_space.shape or ()),
         )
+
+    @property
+    def discounting(self) -> Discounting:
+        """See `HasDiscounting`."""
+        current = self._discounting_or_function
+        return current() if callable(current) else current
 
     def __repr__(self) -> str:
         """Its name, and what goes in and comes out."""
@@ -180,7 +190,7 @@ class TorchPolicy(Network):
         """See `Policy.act`."""
         first, state = self.heads[0], None
         with torch.no_grad():
-            plan = self._plan(first)
+            plan = self._plan(first, gradients=False)
             weight = None if plan is None else plan.first_weight
             inputs, shape = self._observed(observations, weight)
             if plan is not None:

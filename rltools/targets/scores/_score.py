@@ -45,7 +45,8 @@ class Score:
             `[batch, ..., 1]`, the score of the state; differentiable, and row by row.
         meaning: its meaning in plain words, with `{}` for the action: "the probability of {}". "" for a head of the
             policy's own.
-        noun: what a sentence calls it: "makes up 40 % of what moves the {noun}".
+        title: its name in sentences, with `{}` for the action: "the probability of {}"; "" for a policy's own head.
+        noun: its name in a word: "in units of the {noun}".
         head: the name of the head it is read from; "" for the head of its own name, None for the one that decides.
         available: whether a policy that has this head has the score.
         missing: why a policy does not have it, with `{deciding}` for its deciding head; "" for no reason.
@@ -67,6 +68,7 @@ class Score:
     name: str
     read: Callable[[Tensor, Rows], Tensor]
     meaning: str = ""
+    title: str = ""
     noun: str = "score"
     head: str | None = ""
     available: Callable[[Policy], bool] = lambda policy: True
@@ -88,6 +90,7 @@ class Score:
 def score(
     *,
     meaning: str,
+    title: str = "",
     noun: str = "score",
     head: str | None = "",
     available: Callable[[Policy], bool] = lambda policy: True,
@@ -114,6 +117,7 @@ def score(
             read.__name__,
             read,
             meaning=meaning,
+            title=title,
             noun=noun,
             head=head,
             available=available,

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-@score(meaning="{}, as it is sent to the environment", noun="action", linear=lambda outputs: 0.0)
+@score(meaning="{}, as it is sent to the environment", title="{}", noun="action", linear=lambda outputs: 0.0)
 def action(outputs: Tensor, rows: Rows) -> Tensor:
     """The outputs of the head "action", one for each dimension, squashed or clipped."""
     return outputs

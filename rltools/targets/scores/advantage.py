@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 @score(
     meaning="how much better than the state's value the network expects {} to be",
+    title="the advantage of {}",
+    noun="advantage",
     missing="only dueling networks with an 'advantage' head have one",
     linear=lambda outputs: 0.0,
 )

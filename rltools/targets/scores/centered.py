@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 @score(
     meaning="the raw score of {}, less the mean over the allowed actions, because what they share decides nothing",
+    title="the score of {} (centered)",
     head=None,
     available=lambda policy: bool(policy.branches),
     linear=lambda outputs: -1 / outputs,

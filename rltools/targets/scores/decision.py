@@ -17,7 +17,13 @@ DECISION = "decision"
 """The name of the score, which is also the whole text of its target."""
 
 
-@score(meaning="what the policy does", head=None, available=lambda policy: not unbounded_action(policy), alone=True)
+@score(
+    meaning="what the policy does",
+    title="the decision",
+    head=None,
+    available=lambda policy: not unbounded_action(policy),
+    alone=True,
+)
 def decision(outputs: Tensor, rows: Rows) -> Tensor:
     """Outputs `[batch, ..., k]` of the deciding head -> `[batch, ..., choice or dimension]`, without a gradient.
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 @score(
     meaning="how undecided the policy is",
+    title="the policy's entropy",
     noun="entropy",
     head="logit",
     missing="entropy is about the probabilities of actions, and it has none, because no head gives logits",

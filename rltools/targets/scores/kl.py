@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 @score(
     meaning="how far the policy's distribution is from the one at the recorded state",
+    title="the divergence from the recorded distribution",
     noun="divergence",
     head="logit",
     available=lambda policy: policy.heads[0] == "logit",  # a step is recorded with the outputs of the deciding head

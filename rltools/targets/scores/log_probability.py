@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 @score(
     meaning="the logarithm of the probability of {}",
+    title="the log-probability of {}",
+    noun="log-probability",
     head="logit",
     missing="log_probability is about the probabilities of actions, and it has none, because no head gives logits",
     forbidden_is_missing=True,

@@ -10,7 +10,12 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-@score(meaning="the raw score of {}, before scores become probabilities", linear=lambda outputs: 0.0)
+@score(
+    meaning="the raw score of {}, before scores become probabilities",
+    title="the logit of {}",
+    noun="logit",
+    linear=lambda outputs: 0.0,
+)
 def logit(outputs: Tensor, rows: Rows) -> Tensor:
     """The outputs of the head "logit"."""
     return outputs

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-@score(meaning="the mean that {} is drawn around", noun="action", linear=lambda outputs: 0.0)
+@score(meaning="the mean that {} is drawn around", title="the mean of {}", noun="action", linear=lambda outputs: 0.0)
 def mean(outputs: Tensor, rows: Rows) -> Tensor:
     """The outputs of the head "mean", one for each dimension of the action."""
     return outputs

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 @score(
     meaning="the probability of {}",
+    title="the probability of {}",
+    noun="probability",
     head="logit",
     missing="probability is about the probabilities of actions, and it has none, because no head gives logits",
 )

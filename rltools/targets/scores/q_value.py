@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 @score(
     meaning="the return that the network expects of {}",
+    title="the Q-value of {}",
+    noun="Q-value",
     of_state=lambda policy: not policy.branches,
     linear=lambda outputs: 0.0,
 )

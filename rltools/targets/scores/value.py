@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 @score(
     meaning="the return that the network expects from a state on",
+    title="the value of the state",
     noun="value",
     of_state=True,
     linear=lambda outputs: 0.0,

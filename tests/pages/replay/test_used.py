@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 import rltools
+from rltools.plots.drawing.colors import action_color
 
 Made = tuple[rltools.Recording, rltools.Policy]
-DARK = "getComputedStyle(document.documentElement).getPropertyValue('--paper') === '#141518'"
+DARK = "document.documentElement.dataset.theme === 'dark'"
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +39,9 @@ def test_scrubbing_shows_the_step(used: Any) -> None:
         "(() => { const s = document.getElementById('scrubber'); s.value = 7; s.dispatchEvent(new Event('input')); })()"
     )
     assert used.text("#clock").startswith("step 7 /")
-    assert used.run("document.getElementById('link').hash") == "#step=7"
+    used.press("c")
+    assert used.run("location.hash") == "#step=7"
+    used.wait_for("document.getElementById('copied').textContent !== ''")
 
 
 def test_playing_goes_on_until_it_is_paused(used: Any) -> None:
@@ -56,8 +59,8 @@ def test_playing_goes_on_until_it_is_paused(used: Any) -> None:
 def test_moments_are_buttons_marks_and_keys(used: Any, data_of: Callable[[Path], Any], page: Path) -> None:
     highlights = data_of(page)["highlights"]
     steps = [moment["step"] for moment in highlights]
-    assert {"gap", "entropy", "attribution"} <= {moment["kind"] for moment in highlights}
-    text = used.run("[...document.querySelectorAll('.highlight-list button')].map((x) => x.textContent)")
+    assert {"margin", "entropy", "attribution"} <= {kind for moment in highlights for kind in moment["kinds"]}
+    text = used.run("[...document.querySelectorAll('#highlight-list a')].map((x) => x.textContent)")
     assert text == [f"step {moment['step']}{moment['text']}" for moment in highlights]
     assert used.run("document.querySelectorAll('#highlight-marks .highlight-mark').length") == len(highlights)
     used.press("Home")
@@ -65,14 +68,14 @@ def test_moments_are_buttons_marks_and_keys(used: Any, data_of: Callable[[Path],
         used.press("]")
         assert step(used) == expected
         assert (
-            used.run("document.querySelector('.highlight-list [aria-current=true] .step').textContent")
+            used.run("document.querySelector('#highlight-list [aria-current=true] .step').textContent")
             == f"step {expected}"
         )
     used.press("End")
     used.press("[")
     last = int(used.run("document.getElementById('scrubber').max"))
     assert step(used) == max(index for index in steps if index < last)
-    used.run("document.querySelector('.highlight-list button').click()")
+    used.run("document.querySelector('#highlight-list a').click()")
     assert step(used) == steps[0]
 
 
@@ -81,17 +84,18 @@ def test_the_probabilities_are_ribbons(used: Any, explained_cartpole: Made) -> N
     scores = explained_cartpole[0].episode(0).scores.astype(float)
     share = (np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True))[4, 0]
     painted = used.run(
-        "(() => { const canvas = document.querySelectorAll('.track canvas')[4];"
-        "const over = document.querySelectorAll('.u-over')[4].getBoundingClientRect();"
+        "(() => { const canvas = document.querySelector('.scores canvas');"
+        "const over = document.querySelector('.scores .u-over').getBoundingClientRect();"
         "const box = canvas.getBoundingClientRect();"
         f"const x = Math.round(over.x - box.x + over.width * 4.3 / {len(scores)});"
         "const y = Math.round(over.y - box.y);"
         "const pixels = canvas.getContext('2d').getImageData(x, y, 1, Math.floor(over.height)).data;"
         "return Array.from({ length: pixels.length / 4 }, (_, k) => [...pixels.slice(4 * k, 4 * k + 3)].join()); })()"
     )
-    assert painted.count("119,170,221") / len(painted) == pytest.approx(share, abs=0.03)
-    assert painted.count("238,136,102") / len(painted) == pytest.approx(1 - share, abs=0.03)
-    assert painted[1] == "119,170,221"  # the first action is at the top
+    first, second = (",".join(str(int(action_color(k)[i : i + 2], 16)) for i in (1, 3, 5)) for k in range(2))
+    assert painted.count(first) / len(painted) == pytest.approx(share, abs=0.03)
+    assert painted.count(second) / len(painted) == pytest.approx(1 - share, abs=0.03)
+    assert painted[1] == first  # the first action is at the top
 
 
 def test_zoom_keeps_the_step_in_sight_and_turns_the_page(
@@ -99,7 +103,7 @@ def test_zoom_keeps_the_step_in_sight_and_turns_the_page(
 ) -> None:
     browser.open(rltools.replay(scripted(200)[0], 0, tmp_path / "page.html"), "#step=120")
     mark = "parseFloat(document.querySelector('.mark').style.left)"
-    complete = "document.querySelector('.whole').disabled"
+    complete = "document.getElementById('whole').disabled"
     assert (browser.run(mark), browser.run(complete)) == (pytest.approx(100 * 120.5 / 200), True)
     browser.press("+")
     browser.press("+")
@@ -123,17 +127,18 @@ def test_pointing_says_values_with_their_units(used: Any, explained_cartpole: Ma
     )
     middle = len(explained_cartpole[0].episode(0)) // 2
     heat = used.run(point.format(selector=".u-over", index=0, down=0.6)).split("\n")
-    assert heat[:3] == ["step", str(middle), "pole angle"]
-    assert heat[3].endswith(" score")
-    assert heat[5].endswith(" rad")
+    assert heat[:4] == ["step", str(middle), "pole angle", "attribution"]
+    assert heat[4].endswith(" score")
+    assert heat[6].endswith(" rad")
     assert used.run("document.querySelector('.ghost').dataset.step") == str(middle)
-    probabilities = used.run(point.format(selector=".u-over", index=4, down=0.5)).split("\n")
+    probabilities = used.run(point.format(selector=".scores .u-over", index=0, down=0.5)).split("\n")
     assert "probability" in probabilities
     assert {"left", "right"} <= set(probabilities)
-    bar = used.run(point.format(selector=".row", index=1, down=0.5))
+    bar = used.run(point.format(selector=".bars .row:not(.headers)", index=1, down=0.5))
     assert "cart velocity" in bar
     assert " m/s" in bar
-    used.run("document.querySelectorAll('.row')[1].dispatchEvent(new PointerEvent('pointerleave'))")
+    leave = "document.querySelectorAll('.bars .row:not(.headers)')[1].dispatchEvent(new PointerEvent('pointerleave'))"
+    used.run(leave)
     assert used.run("document.getElementById('tip').hidden") is True
 
 

@@ -34,7 +34,7 @@ def by_hand(without: tuple[tuple[float, ...], ...], baseline: tuple[float, ...])
         purpose=np.full(count, "loss", object),
         part=np.full(count, np.nan),
     )
-    spec = AblationSpec("resample", "", "summary", PLAYERS, 0, 10, 1, "tiny", "", "", "")
+    spec = AblationSpec("resample", "", "variables", PLAYERS, 0, 10, 1, "tiny", "", "", "")
     return Ablation(spec, tuple(np.array([player]) for player in range(3)), rollouts)
 
 

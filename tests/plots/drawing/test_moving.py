@@ -69,7 +69,7 @@ def test_bold_text_is_ink_and_other_text_has_its_color() -> None:
     sheet = Sheet(1280)
     sheet.moving_text(100, 100, ["MMM", "MMM"], 14.0, np.array([True, False]), color="#ff0000")
     bold, plain = (sheet.draw(step)[..., :3].copy() for step in range(2))
-    assert (bold == [34, 34, 34]).all(axis=-1).sum() > 50
+    assert (bold == [28, 28, 32]).all(axis=-1).sum() > 50
     assert (plain == [255, 0, 0]).all(axis=-1).sum() > 20
 
 

@@ -22,7 +22,10 @@ def _rescale(wrapper: Any, inner: NamedLeaves) -> NamedLeaves:
 
 def _normalize(wrapper: Any, inner: NamedLeaves) -> NamedLeaves:
     """Units become standard deviations of the observations so far."""
-    return {path: dataclasses.replace(named, units=("deviations",) * named.leaf.size) for path, named in inner.items()}
+    return {
+        path: dataclasses.replace(named, units=("deviations",) * named.leaf.size, objects=None)
+        for path, named in inner.items()
+    }
 
 
 def _transform(wrapper: Any, inner: NamedLeaves) -> NamedLeaves:

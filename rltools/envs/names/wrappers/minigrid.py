@@ -22,7 +22,9 @@ def _cells(channels: Callable[[], tuple[str, ...]]) -> Rule:
     def rule(wrapper: Any, inner: NamedLeaves) -> NamedLeaves:
         shape = wrapper.observation_space["image"].shape
         leaf = Leaf(IMAGE, "number", shape, "uint8")
-        return inner | {IMAGE: NamedLeaf(leaf, dims=("x", "y", "channel"), channels=channels())}
+        named, objects = channels(), inner[IMAGE].objects if IMAGE in inner else None
+        objects = objects if objects is not None and objects.channel in named else None
+        return inner | {IMAGE: NamedLeaf(leaf, dims=("x", "y", "channel"), channels=named, objects=objects)}
 
     return rule
 

@@ -1,36 +1,30 @@
-// The attributions of one step as signed bars: one row per feature, in the order of the features.
+// The attributions of one step as bars: one row per feature, in the order of the features. Knows nothing of the page.
 
-import { ALL_VISIBLE, CROWD, LARGEST, crowded, isLong } from "./crowd.js";
+import { isLong } from "./crowd.js";
 import { element } from "./document.js";
-import { signed } from "./numbers.js";
 import { hideTip, showTip } from "./tip.js";
-import { attributionText, featureLabel, valueLines, valueText } from "./words.js";
+import { attributionText, featureLabel, sizeText, valueLines, valueText } from "./words.js";
 
-export function makeBars(side) {
-  const { $, data, state, commands } = side;
+const HEADERS = ["feature", "value", "attribution as a bar", "attribution"];
+
+// `host` becomes a table. `select(f)` is called when a row is clicked, `point(f)` when the pointer is over it, with -1
+// when it leaves.
+export function makeBars(host, data, { select, point }) {
   const { count, names, units, kinds, valueAt } = data;
   const rows = [];
-  if (count > ALL_VISIBLE) $("bars").tabIndex = 0;
-  $("bars").classList.toggle("long", names.some(isLong));
-  if (count > CROWD) {
-    $("all-rows-label").hidden = false;
-    $("all-rows-label").append(` all ${count} ${data.noun}`);
-    $("bars").style.minHeight = "300px"; // the elements below keep their place while rows come and go
+  const current = { view: null, step: 0 };
+  host.setAttribute("role", "table");
+  host.classList.toggle("long", names.some(isLong));
+  const header = element("div", "row headers");
+  header.setAttribute("role", "row");
+  const longest = Math.max(0, ...data.options.flat().map((option) => option.length));
+  host.style.setProperty("--value", `${Math.max(5.2, Math.min(18, 0.6 * longest))}em`);
+  for (const text of HEADERS) {
+    const cell = element("span", "", text);
+    cell.setAttribute("role", "columnheader");
+    header.append(cell);
   }
-
-  // The features that have a row. Of a crowd: the selected feature, choices that are 1, and the largest that are not 0.
-  function visibleFeatures(view, step) {
-    const every = names.map((_, f) => f);
-    if (!crowded(side)) return every;
-    const sizes = every.map((f) => Math.abs(view ? view.values[step * count + f] : valueAt(step, f)) || 0);
-    const top = every.filter((f) => sizes[f] > 0).sort((a, b) => sizes[b] - sizes[a]).slice(0, LARGEST);
-    const made = every.filter((f) => isChosen(step, f)).slice(0, LARGEST);
-    return [...new Set([...top, ...made, state.feature])].sort((a, b) => a - b);
-  }
-
-  function isChosen(step, f) {
-    return kinds[f] === "choice" && valueAt(step, f) === 1;
-  }
+  host.replaceChildren(header);
 
   function addRow() {
     const box = element("div", "row");
@@ -41,60 +35,76 @@ export function makeBars(side) {
     const number = element("span", "number");
     box.setAttribute("role", "row");
     name.setAttribute("role", "rowheader");
-    for (const cell of [value, number]) cell.setAttribute("role", "cell");
-    bar.setAttribute("aria-hidden", "true");
+    for (const cell of [value, bar, number]) cell.setAttribute("role", "cell");
     bar.append(fill);
     box.append(name, value, bar, number);
     const row = { box, name, value, fill, number, feature: -1 };
-    box.addEventListener("click", () => commands.select(names[row.feature]));
-    box.addEventListener("pointermove", (event) => showTip(event.clientX, event.clientY, tipOf(row.feature)));
-    box.addEventListener("pointerleave", hideTip);
-    $("bars").append(box);
+    box.addEventListener("click", () => select(row.feature));
+    box.addEventListener("pointermove", (event) => {
+      point(row.feature);
+      showTip(event.clientX, event.clientY, tipOf(row.feature));
+    });
+    box.addEventListener("pointerleave", () => {
+      point(-1);
+      hideTip();
+    });
+    host.append(box);
     rows.push(row);
   }
 
   function tipOf(f) {
-    const { view, step } = state;
+    const { view, step } = current;
     const attribution = view ? [["attribution", attributionText(data, view, step, f)]] : [];
     return [[names[f], ""], ...valueLines(data, step, f), ...attribution];
   }
 
-  function nameRow(row, f) {
-    if (row.feature === f) return;
-    row.feature = f;
-    row.name.title = featureLabel(data, f);
-    row.name.replaceChildren(element("span", "", names[f]), element("span", "unit", units[f] ?? ""));
-  }
-
-  function showRow({ box, value, fill, number }, view, step, f) {
-    box.classList.toggle("selected", f === state.feature);
-    value.textContent = valueText(data, step, f);
-    value.classList.toggle("chosen", isChosen(step, f));
-    if (!view) return;
-    const size = view.values[step * count + f];
-    const explained = Number.isFinite(size);
-    const share = explained && view.robust > 0 ? Math.min(1, Math.abs(size) / view.robust) : 0;
-    fill.style.width = `${share * 50}%`;
-    fill.className = size < 0 ? "fill negative" : "fill positive";
-    number.textContent = explained ? signed(size, view.robust) : "";
-    box.classList.toggle("unexplained", !explained);
-  }
-
-  return function showBars(view, step) {
-    const features = visibleFeatures(view, step);
+  // Which features have a row; rows keep their places until this is called again.
+  function setFeatures(features) {
     while (rows.length < features.length) addRow();
     rows.forEach((row, k) => {
       row.box.hidden = k >= features.length;
-      if (row.box.hidden) return;
-      nameRow(row, features[k]);
-      showRow(row, view, step, features[k]);
+      if (row.box.hidden || row.feature === features[k]) return;
+      row.feature = features[k];
+      row.name.title = featureLabel(data, row.feature);
+      row.name.replaceChildren(element("span", "", names[row.feature]), element("span", "unit", units[row.feature]));
     });
-    $("row-count").hidden = !crowded(side);
-    const choices = kinds.includes("choice") ? "the observed choices, and " : "";
-    const shares = `the largest ${view ? "attributions" : "values"} at this step.`;
-    $("row-count").textContent = `${features.length} of ${count} ${data.noun}: ${choices}${shares}`;
-    const missing = Boolean(view) && !features.some((f) => Number.isFinite(view.values[step * count + f]));
-    $("missing").hidden = !missing;
-    if (missing) $("missing").textContent = "This step is not explained.";
-  };
+  }
+
+  // `weak` draws the bars weaker, for a step that stands for others.
+  function show(view, step, weak = false) {
+    const source = view ? view.held[step] : -1;
+    Object.assign(current, { view, step });
+    host.classList.toggle("held", weak);
+    host.classList.toggle("one-sided", Boolean(view?.share));
+    host.classList.toggle("without-attribution", !view);
+    host.classList.toggle("unexplained", Boolean(view) && source < 0);
+    for (const row of rows) if (!row.box.hidden) showRow(row, view, step, source);
+  }
+
+  function showRow({ value, fill, number, feature }, view, step, source) {
+    const text = valueText(data, step, feature);
+    if (value.textContent !== text) value.textContent = text;
+    value.classList.toggle("option", kinds[feature] === "options");
+    value.classList.toggle("chosen", kinds[feature] === "choice" && valueAt(step, feature) === 1);
+    if (!view) return;
+    const size = source < 0 ? NaN : view.values[source * count + feature];
+    const share = view.robust > 0 ? Math.abs(size) / view.robust : 0;
+    const known = Number.isFinite(size);
+    fill.style.width = `${known ? Math.min(1, share) * (view.share ? 100 : 50) : 0}%`;
+    const sign = view.share ? "plain" : size < 0 ? "negative" : "positive";
+    const look = `fill ${sign}${known && share > 1 ? " cut" : ""}`;
+    if (fill.className !== look) fill.className = look;
+    number.textContent = known ? sizeText(view, size) : "–";
+  }
+
+  // Marks the row of the selected feature, and of the one that is pointed at; -1 for none.
+  function mark(selected, pointed) {
+    for (const { box, feature } of rows) {
+      box.classList.toggle("selected", feature === selected);
+      box.classList.toggle("pointed", feature === pointed);
+      box.setAttribute("aria-selected", String(feature === selected));
+    }
+  }
+
+  return { setFeatures, show, mark };
 }

@@ -2,30 +2,48 @@
 
 import { brief, fixed } from "./numbers.js";
 import { termName } from "./terms.js";
+import { actionText } from "./words.js";
 
 export function captionText({ data }, view, step) {
-  const value = view.explained[step];
-  const composition = Number.isFinite(value) ? compositionText(view, step, value) : "";
-  return `${view.attribution.method} of ${view.label}; unit: ${view.unit}.${composition}${regionText(data)}`;
+  const source = view.held[step];
+  if (source < 0) return `${view.label} is not explained near this step.`;
+  return view.share ? decisionText(data, view, source) : `${scoreText(data, view, source)}${compositionText(view, source)}`;
 }
 
-function compositionText(view, step, value) {
+// A share says how often a replaced value changes the decision, or how far it moves the action.
+function decisionText(data, view, step) {
+  const { references } = view.attribution;
+  const replaced = references ? `in how many of ${references} replacements` : "how often";
+  if (data.singleChoice) return `The action is ${actionText(data, step)}. Bars: ${replaced} of a feature another action follows.`;
+  const drawn = references ? `one of ${references} visited states` : "another visited state";
+  return `Bars: how far the action moves when a feature has its value of ${drawn}, as a share of the action's range.`;
+}
+
+function scoreText(data, view, step) {
+  const action = view.moving && data.singleChoice ? ` (${actionText(data, step)})` : "";
+  const value = view.explained[step];
+  return Number.isFinite(value) ? `${view.label}${action} is ${brief(value)}` : `${view.label}${action}`;
+}
+
+function compositionText(view, step) {
+  const value = view.explained[step];
+  if (!Number.isFinite(value)) return "";
   const residual = view.residual ? view.residual[step] : NaN;
-  const rest = Number.isFinite(residual) ? ` ${sentenceCase(termName("residual"))}: ${brief(residual)}.` : "";
-  const start = ` ${view.label} is ${brief(value)} at step ${step}`;
-  if (view.start === null || !Number.isFinite(view.start[step])) return `${start}.${rest}`;
-  const text = (part) => fixed(part, Math.max(Math.abs(value), Math.abs(part), view.robust), 3);
+  const scale = Math.max(Math.abs(value), view.robust);
+  const rest = Math.abs(residual) > 0.0005 * scale ? ` ${sentenceCase(termName("residual"))}: ${brief(residual)}.` : "";
+  if (view.start === null || !Number.isFinite(view.start[step])) return `, in units of ${view.unit}.${rest}`;
+  const text = (part) => fixed(part, Math.max(scale, Math.abs(part)), 3);
   const [mean, added] = [text(view.start[step]), text(view.sum[step])];
-  return `${start}: it starts from ${mean}, the mean score of the ${termName("references")}, and the bars add ${added}.${rest}`;
+  return `: it starts from ${mean}, the mean score of the ${termName("references")}, and the bars add ${added}.${rest}`;
 }
 
 function sentenceCase(text) {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
-function regionText({ images, noun }) {
-  if (!images.length) return "";
-  const steps = images.some(({ stacked }) => stacked) ? " and moments" : "";
-  const [row, area] = noun === "regions" ? ["Each row", "a region"] : ["The row of a region", "it"];
-  return ` ${row} is the sum over ${area}, all channels${steps} together.`;
+// Which step the bars are of, where that is not the step that is shown.
+export function sourceText(view, step) {
+  const source = view.held[step];
+  if (source < 0) return "not explained";
+  return view.sampled ? `explained at step ${source}` : "";
 }

@@ -3,18 +3,15 @@
 import { byId, choice } from "./document.js";
 
 const PACES = [0.25, 0.5, 1, 2, 4];
-export const clock = { step: 0, steps: 0 };
-const playback = { playing: false, speed: 1, pace: 1, time: 0, owed: 0, show: () => {} };
+export const clock = { step: 0, steps: 0, playing: false };
+const playback = { speed: 1, pace: 1, time: 0, owed: 0, show: () => {} };
 
-// `speed` is in steps per second at pace 1; `show(step)` is called whenever the step changes.
+// `speed` is in steps per second at pace 1; `show(step)` is called whenever the step changes, or playing does.
 export function startClock(speed, show) {
   playback.speed = speed;
   playback.show = show;
   byId("scrubber").addEventListener("input", () => seek(Number(byId("scrubber").value)));
-  byId("play").addEventListener("click", (event) => {
-    toggle();
-    if (event.detail > 0) byId("play").blur();
-  });
+  byId("play").addEventListener("click", toggle);
   const names = PACES.map((pace) => (pace < 1 ? `1/${1 / pace}` : `${pace}×`));
   choice(byId("speed"), names, (k) => { playback.pace = PACES[k]; }, PACES.indexOf(1));
 }
@@ -37,37 +34,38 @@ export function go(step) {
 }
 
 export function seek(step) {
-  pause();
+  setPlaying(false);
   go(step);
 }
 
 export function toggle() {
-  if (playback.playing) pause();
+  if (clock.playing) pause();
   else if (clock.steps) play();
 }
 
 function play() {
-  if (clock.step >= clock.steps - 1) go(0);
-  playback.playing = true;
+  if (clock.step >= clock.steps - 1) clock.step = 0;
+  setPlaying(true);
   playback.owed = 0;
   playback.time = performance.now();
-  showButton("Pause");
+  go(clock.step);
   requestAnimationFrame(tick);
 }
 
 export function pause() {
-  if (!playback.playing) return;
-  playback.playing = false;
-  showButton("Play");
+  if (!clock.playing) return;
+  setPlaying(false);
+  go(clock.step);
 }
 
-function showButton(text) {
-  byId("play").setAttribute("aria-label", text);
-  byId("play").classList.toggle("playing", playback.playing);
+function setPlaying(playing) {
+  clock.playing = playing;
+  byId("play").setAttribute("aria-label", playing ? "Pause" : "Play");
+  byId("play").classList.toggle("playing", playing);
 }
 
 function tick(time) {
-  if (!playback.playing) return;
+  if (!clock.playing) return;
   // A tab that was in the background does not catch up.
   const seconds = Math.min(Math.max(time - playback.time, 0), 250) / 1000;
   playback.owed += seconds * playback.speed * playback.pace;

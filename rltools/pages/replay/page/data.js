@@ -3,57 +3,116 @@
 import { largest } from "./numbers.js";
 import { unpack } from "./packing.js";
 
-export function unpackEpisode({ outcome, features, actions, rewards: packedRewards, deviations }) {
-  const { steps } = outcome;
-  const { names, units, kinds, images } = features;
+// `level` is "variables", where a choice and an image are one feature each, or "elements".
+export function unpackEpisode(episode, level) {
+  const { outcome: { steps }, features, actions, rewards: packedRewards, deviations } = episode;
   const observed = unpack(features.values);
   const rewards = unpack(packedRewards);
   const taken = unpack(actions.taken);
   const scores = unpack(actions.scores);
+  const allowed = unpack(actions.allowed);
   const takenWidth = steps ? taken.length / steps : 0;
   const scoresWidth = steps ? scores.length / steps : 0;
   const hasLogits = actions.discrete && actions.score === "logit";
-  const withValue = kinds.filter((kind) => kind !== "region").length;
-
-  // The column of each feature in `observed`. A region has none: it has no value of its own.
-  let next = 0;
-  const columns = kinds.map((kind) => (kind === "region" ? -1 : next++));
-  const valueAt = (step, f) => (columns[f] < 0 ? NaN : observed[step * withValue + columns[f]]);
-
+  const singleChoice = actions.discrete && takenWidth === 1;
+  const table = featureTable(features, observed, level);
   const scales = [];
-  const scaleOf = (f) => (scales[f] ??= largest(Array.from({ length: steps }, (_, step) => valueAt(step, f))));
+  const scaleOf = (f) => (scales[f] ??= largest(Array.from({ length: steps }, (_, step) => table.valueAt(step, f))));
 
   return {
+    ...table,
+    level,
     steps,
-    names,
-    units,
-    kinds,
-    images,
-    count: names.length,
-    noun: nounFor(kinds),
-    observed,
-    observedWidth: withValue,
-    columns,
-    valueAt,
     scaleOf,
+    images: imagesOf(features),
     deviations: unpack(deviations),
     rewards,
     returnSoFar: runningSum(rewards, steps),
+    stateValues: judged(episode.values, steps),
+    advantages: judged(episode.advantages, steps),
     taken,
     takenWidth,
     scores,
     scoresWidth,
     actionNames: actions.names,
     discrete: actions.discrete,
-    singleChoice: actions.discrete && takenWidth === 1,
+    singleChoice,
     scoreName: actions.score,
-    probabilities: hasLogits ? softmax(scores, scoresWidth, unpack(actions.allowed)) : null,
+    allowed,
+    probabilities: hasLogits ? softmax(scores, scoresWidth, allowed) : null,
+    margins: judged(episode.margins, steps),
+  };
+}
+
+// Each image with the position of its first region among the rows, and the numbers of its cells if it is a grid.
+function imagesOf({ images, variables }) {
+  const starts = variables.filter(({ kind }) => kind === "image").map(({ start }) => start);
+  const cellsOf = (cells) => cells && { values: unpack(cells), depth: cells.shape[3] };
+  return images.map((entry, k) => ({ ...entry, firstRow: starts[k], cells: cellsOf(entry.cells) }));
+}
+
+// The features at a level: their names, kinds and values, and the rows of the page's data that each is the sum of.
+function featureTable({ names, units, kinds, variables }, observed, level) {
+  const withValue = kinds.filter((kind) => kind !== "region").length;
+  let next = 0; // the column of each row in `observed`; a region has no value of its own
+  const columns = kinds.map((kind) => (kind === "region" ? -1 : next++));
+  const single = (start) => ({ name: names[start], unit: units[start], kind: kinds[start], start, stop: start + 1 });
+  const features = level === "elements"
+    ? names.map((_, start) => single(start))
+    : variables.map((each) => (each.stop - each.start > 1 ? { unit: "", ...each } : single(each.start)));
+  const valueAt = (step, f) => {
+    const { start, stop } = features[f];
+    const row = step * withValue;
+    if (columns[start] < 0) return NaN;
+    if (stop - start === 1) return observed[row + columns[start]];
+    for (let k = start; k < stop; k++) if (observed[row + columns[k]] === 1) return k - start;
+    return NaN;
+  };
+  return {
+    names: features.map(({ name }) => name),
+    units: features.map(({ unit }) => unit),
+    kinds: features.map(({ kind, options }) => (options?.length ? "options" : kind)),
+    options: features.map(({ options }) => options ?? []),
+    spans: features.map(({ start, stop }) => [start, stop]),
+    count: features.length,
+    rows: names.length,
+    rowNames: names,
+    hasLevels: variables.length < names.length,
+    noun: nounFor(features.map(({ kind }) => kind)),
+    valueAt,
   };
 }
 
 function nounFor(kinds) {
   if (!kinds.includes("region")) return "features";
   return kinds.every((kind) => kind === "region") ? "regions" : "features and regions";
+}
+
+// Sums over the rows of each feature: `[step, row]` -> `[step, feature]`.
+export function summedRows(values, { rows, spans, count }) {
+  if (rows === count) return values;
+  const steps = values.length / rows;
+  const sums = new Float32Array(steps * count);
+  for (let step = 0; step < steps; step++) {
+    spans.forEach(([start, stop], f) => {
+      let sum = 0;
+      for (let k = start; k < stop; k++) sum += values[step * rows + k];
+      sums[step * count + f] = sum;
+    });
+  }
+  return sums;
+}
+
+// What holds for a step and not between steps: choices, and flags, which are 0 or 1.
+export function holdsForStep({ kinds, steps, valueAt }, f) {
+  if (kinds[f] === "choice" || kinds[f] === "options") return true;
+  for (let step = 0; step < steps; step++) if (![0, 1].includes(valueAt(step, f))) return false;
+  return steps > 0;
+}
+
+// What the policy or its rewards say about each step: the numbers with their unit, or null where there are none.
+function judged(entry, steps) {
+  return entry ? { ...entry, numbers: unpack(entry.numbers).subarray(0, steps) } : null;
 }
 
 function runningSum(values, steps) {

@@ -37,10 +37,9 @@ export function choice(host, options, change, first = 0) {
   const buttons = options.map((option, k) => {
     const button = element("button", "", option);
     button.type = "button";
-    button.addEventListener("click", (event) => {
+    button.addEventListener("click", () => {
       press(k);
       change(k);
-      if (event.detail > 0) button.blur(); // after a mouse click, the space bar goes back to play and pause
     });
     return button;
   });

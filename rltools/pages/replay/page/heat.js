@@ -1,45 +1,62 @@
-// The heatmap: the attributions of all features over the whole episode, as colors.
+// The heatmap: the attributions of all features over the whole episode, as colors. Two agents have paired rows.
 
-import { attributionColor, css } from "./colors.js";
-import { ALL_VISIBLE, CROWD, LARGEST, isLong, largestFeatures } from "./crowd.js";
+import { attributionColor, css, missingPattern } from "./colors.js";
+import { isLong, largestFeatures } from "./crowd.js";
 import { clipped, element, named } from "./document.js";
 import { magnitudes } from "./views.js";
 import { attributionText, valueLines } from "./words.js";
 
-const DENSE = 13; // pixels of a row
-const TWO_LINES = 28;
+export const LEAST_ROW = 11; // pixels of a row whose name can be read
 
-export function makeHeat(side, span, tracks) {
-  const { data, commands } = side;
-  const { count, names, noun, steps } = data;
+// `sides` have the same features; `select(f)` and `point(f)` as for bars.
+export function makeHeat(sides, span, tracks, { select, point }) {
+  const [{ data }] = sides;
+  const { count, names, noun } = data;
   const canvas = document.createElement("canvas"); // one pixel for each cell, drawn large
-  const rowHeight = count > ALL_VISIBLE && count <= CROWD ? DENSE : names.some(isLong) ? TWO_LINES : 20;
-  const trackHeight = Math.max(24, rowHeight * (count > CROWD ? LARGEST : count));
-  let view = null;
-  let features = [];
-
-  const track = tracks.add({ title: "", height: trackHeight, axis: true, paint, tip });
-  track.box.classList.add("heat");
-  track.host.setAttribute("role", "img");
+  const track = tracks.add({ key: "heat", title: "", label: "Attributions", paint, tip });
   const labels = element("div", "labels");
-  labels.classList.toggle("long", rowHeight === TWO_LINES);
-  labels.classList.toggle("dense", rowHeight === DENSE);
   labels.setAttribute("aria-hidden", "true"); // the bars and the list of features have the same names
-  labels.style.height = `${trackHeight - 6}px`;
+  labels.classList.toggle("long", names.some(isLong));
   track.host.append(labels);
+  track.head.hidden = true;
+  track.plot.over.addEventListener("pointermove", (event) => point(featureAt(event)));
+  track.plot.over.addEventListener("pointerleave", () => point(-1));
+  let views = [];
+  let features = [];
+  let sizes = new Float64Array(count);
+  let marked = [-1, -1];
 
-  // Of a crowd, only the largest features have rows; if the reader wants all, their rows are too thin for names.
-  function show(newView) {
-    view = newView;
-    features = largestFeatures(side, magnitudes(view, count));
-    const some = features.length < count;
-    const readable = some || count <= CROWD;
-    track.name.textContent = some ? `The ${features.length} of ${count} ${noun} that matter most` : `All ${noun}`;
-    track.detail.textContent = `${view.attribution.method} of ${view.label}; unit: ${view.unit}`;
+  // The views of the sides; null for a side on which nothing is explained.
+  function show(newViews) {
+    views = newViews;
+    sizes = new Float64Array(count);
+    views.forEach((view, k) => {
+      if (!view) return;
+      const of = magnitudes(view, count);
+      const largest = Math.max(...of) || 1;
+      of.forEach((size, f) => { sizes[f] = Math.max(sizes[f], sides.length > 1 ? size / largest : size); });
+    });
+    const explained = views.filter(Boolean);
+    const unit = [...new Set(explained.map((view) => view.unit))].join(" and ");
+    const leading = largestFeatures(sizes, 3).sort((a, b) => sizes[b] - sizes[a]).map((f) => names[f]);
+    track.describe(`Attribution of ${count} ${noun} over the episode, ${unit}; largest: ${leading.join(", ")}`);
+  }
+
+  // As many rows as are readable in a height, or all in rows that may be thin; returns how many there are.
+  function setRows(most, kept) {
+    features = largestFeatures(sizes, most, kept);
+    const readable = features.length <= most;
     labels.replaceChildren(...(readable ? features.map(labelOf) : []));
-    const text = `Attribution of ${features.length} ${noun} over ${steps} steps, ${view.unit}`;
-    track.host.setAttribute("aria-label", text);
-    track.plot.redraw(false, false);
+    mark(...marked);
+    return features.length;
+  }
+
+  function setHeight(height) {
+    const row = height / Math.max(1, features.length);
+    labels.style.height = `${height}px`;
+    labels.classList.toggle("unreadable", row < LEAST_ROW - 1);
+    labels.classList.toggle("dense", row < 15);
+    labels.classList.toggle("two-lines", row >= 28);
   }
 
   function labelOf(f) {
@@ -47,53 +64,98 @@ export function makeHeat(side, span, tracks) {
     label.title = names[f];
     label.dataset.feature = f;
     label.append(element("span", "", clipped(names[f])));
-    label.addEventListener("click", () => commands.select(names[f]));
+    label.addEventListener("click", () => select(f));
+    label.addEventListener("pointerenter", () => point(f));
+    label.addEventListener("pointerleave", () => point(-1));
     return label;
   }
 
-  function mark(f) {
-    for (const label of labels.children) label.classList.toggle("selected", Number(label.dataset.feature) === f);
+  function mark(selected, pointed) {
+    marked = [selected, pointed];
+    for (const label of labels.children) {
+      label.classList.toggle("selected", Number(label.dataset.feature) === selected);
+      label.classList.toggle("pointed", Number(label.dataset.feature) === pointed);
+    }
+  }
+
+  function rowAt(y) {
+    return Math.max(0, Math.min(features.length - 1, Math.floor(y * features.length)));
+  }
+
+  function featureAt(event) {
+    const box = track.plot.over.getBoundingClientRect();
+    return features[rowAt((event.clientY - box.top) / box.height)] ?? -1;
   }
 
   function tip(step, y) {
-    const f = features[Math.max(0, Math.min(features.length - 1, Math.floor(y * features.length)))];
-    return [[names[f], attributionText(data, view, step, f)], ...valueLines(data, step, f)];
+    const f = features[rowAt(y)];
+    if (f === undefined) return [];
+    return [[names[f], ""], ...sides.flatMap((side, k) => {
+      const own = side.data;
+      if (step >= own.steps) return [[side.short, "over"]];
+      const text = views[k] ? attributionText(own, views[k], step, f) : "nothing is explained";
+      return [[sides.length > 1 ? side.short : "attribution", text], ...valueLines(own, step, f)];
+    })];
   }
 
   function paint(plot) {
-    if (!view) return;
+    if (!features.length) return;
     const { left, top, width, height } = plot.bbox;
+    const lanes = features.length * sides.length;
     canvas.width = Math.max(1, Math.min(Math.round(width), 4000));
-    canvas.height = features.length;
+    canvas.height = lanes;
     const context = canvas.getContext("2d");
-    const pixels = context.createImageData(canvas.width, features.length);
-    for (let x = 0; x < canvas.width; x++) {
-      const [first, end] = span.stepsBehind(x, canvas.width);
-      if (first >= steps) break;
-      features.forEach((f, row) => {
-        const color = attributionColor(strongest(f, first, end), view.robust);
-        pixels.data.set([...color, 255], (row * canvas.width + x) * 4);
+    const pixels = context.createImageData(canvas.width, lanes);
+    const { ctx } = plot;
+    ctx.save();
+    ctx.fillStyle = missingPattern(ctx);
+    sides.forEach((side, k) => {
+      const [, end] = [0, Math.max(0, Math.min(1, (side.data.steps - span.start) / (span.end - span.start)))];
+      features.forEach((_, row) => {
+        const lane = row * sides.length + k;
+        ctx.fillRect(left, top + (lane / lanes) * height, width * end, height / lanes);
       });
-    }
+      if (views[k]) fillCells(pixels, side, views[k], k);
+    });
     context.putImageData(pixels, 0, 0);
-    plot.ctx.save();
-    plot.ctx.imageSmoothingEnabled = false;
-    plot.ctx.drawImage(canvas, left, top, width, height);
-    plot.ctx.fillStyle = css("--paper");
-    const rows = labels.childElementCount;
-    for (let row = 1; row < rows; row++) plot.ctx.fillRect(left, Math.round(top + (row / rows) * height), width, 1);
-    plot.ctx.restore();
+    ctx.imageSmoothingEnabled = false;
+    ctx.drawImage(canvas, left, top, width, height);
+    ctx.fillStyle = css("--paper");
+    if (height / features.length >= 5) {
+      for (let row = 1; row < features.length; row++) {
+        ctx.fillRect(left, Math.round(top + (row / features.length) * height) - (sides.length > 1), width, sides.length > 1 ? 3 : 1);
+      }
+    }
+    ctx.restore();
   }
 
-  // The largest value among several steps that share a column of pixels.
-  function strongest(f, first, end) {
-    let top = view.values[first * count + f];
-    for (let step = first + 1; step < end; step++) {
-      const value = view.values[step * count + f];
+  function fillCells(pixels, { data: { steps } }, view, k) {
+    const columns = pixels.width;
+    for (let x = 0; x < columns; x++) {
+      const [first, end] = span.stepsBehind(x, columns, steps);
+      if (first >= steps) break;
+      features.forEach((f, row) => {
+        const value = strongest(view, f, first, end);
+        if (!Number.isFinite(value)) return; // what is beneath says that it is not explained
+        const start = ((row * sides.length + k) * columns + x) * 4;
+        const color = attributionColor(value, view.shared ?? view.robust, view.share);
+        for (let channel = 0; channel < 3; channel++) pixels.data[start + channel] = color[channel];
+        pixels.data[start + 3] = 255;
+      });
+    }
+  }
+
+  // The largest value among several steps that share a column of pixels; a step that is not explained is held.
+  function strongest(view, f, first, end) {
+    let top = NaN;
+    for (let step = first; step < end; step++) {
+      const source = view.held[step];
+      if (source < 0) continue;
+      const value = view.values[source * count + f];
       if (Number.isFinite(value) && !(Math.abs(value) <= Math.abs(top))) top = value;
     }
     return top;
   }
 
-  return { show, mark };
+  return { show, setRows, setHeight, mark, track, sizes: () => sizes, rows: () => features.length };
 }

@@ -4,28 +4,40 @@ import { LEVELS, levelColor } from "./colors.js";
 import { element, named } from "./document.js";
 import { brief } from "./numbers.js";
 
-export function showLegend(host, view) {
-  const beyond = view.robust < view.scale; // some values are larger than the fullest color
+// `short` leaves out what is raised, which stands above the bars.
+export function showLegend(host, view, short = false) {
+  const beyond = !view.share && view.robust < view.scale; // some values are larger than the fullest color
   const limit = brief(Number(view.robust.toPrecision(2)));
-  const parts = [
+  const parts = view.share ? [
+    element("span", "figure", "0 %"),
+    colorStrip(view),
+    element("span", "figure", "100 %"),
+  ] : [
     element("span", "", view.perUnit ? "a higher value lowers" : "lowers"),
     element("span", "figure", `${beyond ? "≤ " : ""}\u2212${limit}`),
-    colorStrip(),
+    colorStrip(view),
     element("span", "figure", `${beyond ? "≥ " : ""}${limit}`),
-    named("span", "", `${view.perUnit ? "a higher value raises" : "raises"} ${view.label}`),
+    named("span", "", `${view.perUnit ? "a higher value raises" : "raises"}${short ? "" : ` ${view.label}`}`),
   ];
-  if (!view.values.every(Number.isFinite)) parts.push(element("span", "gap", "not explained"));
+  if (beyond) {
+    const torn = element("span", "torn", "beyond");
+    torn.title = `A bar with a torn end is longer than it is drawn; its number is whole.`;
+    parts.push(torn);
+  }
+  if (view.gaps) parts.push(element("span", "gap", "not explained"));
+  if (view.sampled) parts.push(element("span", "sampled", `1 step in ${view.attribution.every} is explained`));
   host.replaceChildren(...parts);
 }
 
-function colorStrip() {
-  const strip = element("canvas", "strip");
-  strip.width = 2 * LEVELS + 1;
+function colorStrip(view) {
+  const first = view.share ? 0 : -LEVELS;
+  const strip = element("canvas", "ramp");
+  strip.width = LEVELS - first + 1;
   strip.height = 1;
   strip.setAttribute("aria-hidden", "true");
   const context = strip.getContext("2d");
   const pixels = context.createImageData(strip.width, 1);
-  for (let x = 0; x < strip.width; x++) pixels.data.set([...levelColor(x - LEVELS), 255], x * 4);
+  for (let x = 0; x < strip.width; x++) pixels.data.set([...levelColor(first + x, view.share), 255], x * 4);
   context.putImageData(pixels, 0, 0);
   return strip;
 }

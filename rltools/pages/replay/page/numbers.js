@@ -21,6 +21,23 @@ export function signed(x, scale) {
   return x > 0 && /[1-9]/.test(text) ? `+${text}` : text;
 }
 
+// A share from 0 to 1.
+export function percent(share) {
+  if (!Number.isFinite(share)) return "–";
+  return `${minus((100 * share).toFixed(0))} %`;
+}
+
+// The digits after the point that tell the two nearest of some different numbers apart, as a scale for `fixed`.
+export function nearestGap(values) {
+  const sorted = Array.from(values).filter(Number.isFinite).sort((a, b) => a - b);
+  let gap = Infinity;
+  for (let k = 1; k < sorted.length; k++) {
+    const difference = sorted[k] - sorted[k - 1];
+    if (difference > 0 && difference < gap) gap = difference;
+  }
+  return gap;
+}
+
 // Four digits at most, without trailing zeros.
 export function brief(x) {
   if (x === null || !Number.isFinite(x)) return "–";

@@ -2,11 +2,13 @@
 
 import { readAddress } from "./address.js";
 import { seek, startClock } from "./clock.js";
-import { byId, element, fact } from "./document.js";
+import { byId, fact } from "./document.js";
 import { makeKeys } from "./keys.js";
 import { brief } from "./numbers.js";
-import { index, openEpisode, openNumber, recolorAll, showStep } from "./sides.js";
+import { makePrint } from "./print.js";
+import { index, makeRoots, openEpisode, openNumber, recolorAll, showStep, watchSizes } from "./sides.js";
 import { makeTheme } from "./theme.js";
+import { makeTools } from "./tools.js";
 
 function episodeLabel({ number, steps, total_reward: total }) {
   return `${number}: return ${brief(total)}, ${steps} steps`;
@@ -20,9 +22,7 @@ function followAddress() {
 
 byId("title").textContent = byId("title").title = index.title;
 fact(byId("made"), "make again", index.again);
-byId("sides").append(...index.sides.map(() => element("article", "side")));
-byId("main").classList.toggle("pair", index.sides.length > 1);
-document.body.classList.toggle("wide", index.sides.length > 1);
+makeRoots();
 byId("episode").append(...index.sides[0].map((outcome, k) => new Option(episodeLabel(outcome), k)));
 byId("episode-label").hidden = index.sides[0].length === 1;
 byId("episode").addEventListener("change", () => openEpisode(Number(byId("episode").value)));
@@ -31,6 +31,10 @@ byId("speed").title = `${speed}; < and > change it`;
 makeTheme(recolorAll);
 startClock(index.speed, showStep);
 makeKeys();
+makeTools();
+makePrint();
 openEpisode(0);
 followAddress();
+watchSizes();
 addEventListener("hashchange", followAddress);
+document.fonts.load("11px rltools").then(recolorAll); // what a canvas says is drawn before its font is there

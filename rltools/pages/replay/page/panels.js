@@ -1,131 +1,206 @@
-// The tracks of an episode: attributions, the selected feature, what the policy computed and did, and the reward.
+// The tracks below the heatmap: what the policy did and computed, the selected feature, and the reward.
 
-import { seriesColor } from "./colors.js";
-import { CROWD, isLong } from "./crowd.js";
+import { SERIES, css, seriesColor } from "./colors.js";
+import { holdsForStep } from "./data.js";
 import { choice } from "./document.js";
-import { makeHeat } from "./heat.js";
-import { brief, column, signed } from "./numbers.js";
-import { makePolicyTrack } from "./policy.js";
+import { brief, column, fixed, largest, signed } from "./numbers.js";
+import { policyModes } from "./policy.js";
+import { paintRibbons } from "./ribbons.js";
+import { paintTrace, traceRange } from "./trace.js";
 import { line, padded } from "./tracks.js";
-import { actionText, attributionText, valueLines, valueText } from "./words.js";
+import { actionName, actionText, attributionText, sizeText, valueLines, valueText } from "./words.js";
 
-// `changed` is called after the numbers of a track changed.
-export function makePanels(side, span, tracks, explained, changed) {
-  const { data } = side;
-  const heat = explained ? makeHeat(side, span, tracks) : null;
-  const trace = explained ? makeTrace(side, tracks) : null;
-  const value = data.observedWidth ? makeValue(side, tracks) : null;
-  const strip = data.singleChoice ? makeStrip(side, span, tracks) : null;
-  makePolicyTrack(side, span, tracks, changed);
-  const reward = makeReward(side, tracks, changed);
+const TIP_LENGTH = 8;
+const DASHES = [undefined, [5, 4]]; // of the first agent and of the second
 
-  function showView(view) {
-    heat.show(view);
-  }
-
-  function showFeature(view, f) {
-    heat?.mark(f);
-    trace?.show(view, f);
-    value?.show(f);
-  }
-
-  function showStep(view, f, step) {
-    trace?.showStep(view, f, step);
-    value?.showStep(f, step);
-    strip?.showStep(step);
-    reward.showStep(step);
-  }
-
-  return { showView, showFeature, showStep };
+// The values of one column as uPlot expects them, up to the end of the longer side.
+function padTo(numbers, extent) {
+  return numbers.length >= extent ? numbers : [...numbers, ...new Array(extent - numbers.length).fill(null)];
 }
 
-function nameTrack({ name }, text) {
-  name.textContent = name.title = text;
-  name.classList.toggle("long", isLong(text));
+function listOf(values) {
+  return column(values, 1, 0);
 }
 
-// The attribution of the selected feature, in front of the others unless they are a crowd.
-function makeTrace({ data, state }, tracks) {
-  const { count, names } = data;
-  const others = count <= CROWD ? names.map(() => line("--faint", 1)) : [];
-  const range = (_, low, high) => padded(Math.min(low ?? 0, 0), Math.max(high ?? 0, 0)); // with zero in sight
-  const tip = (step) => [[names[state.feature], attributionText(data, state.view, step, state.feature)]];
-  const track = tracks.add({ title: "", height: 96, lines: [...others, line("--accent", 1.75)], range, tip });
-
-  function show(view, f) {
-    nameTrack(track, names[f]);
-    track.detail.textContent = `attribution, ${view.unit}`;
-    track.setLines([...others.map((_, k) => column(view.values, count, k)), column(view.values, count, f)]);
-  }
-
-  function showStep(view, f, step) {
-    const value = view.values[step * count + f];
-    track.now.textContent = Number.isFinite(value) ? signed(value, view.robust) : "not explained";
-  }
-
-  return { show, showStep };
-}
-
-// The observed values of the selected feature.
-function makeValue({ data, state }, tracks) {
-  const { names, units, kinds } = data;
-  const tip = (step) => valueLines(data, step, state.feature);
-  const track = tracks.add({ title: "", height: 84, lines: [line("--ink", 1.25)], tip });
-
-  function show(f) {
-    track.box.hidden = kinds[f] === "region";
-    if (track.box.hidden) return;
-    tracks.fit(); // a hidden track has no width
-    nameTrack(track, names[f]);
-    track.detail.textContent = units[f] ? `value, ${units[f]}` : "value";
-    track.detail.title = units[f] ?? "";
-    track.setLines([column(data.observed, data.observedWidth, data.columns[f])]);
-  }
-
-  function showStep(f, step) {
-    track.now.textContent = valueText(data, step, f);
-  }
-
-  return { show, showStep };
-}
-
-// The action of each step as a strip of its color.
-function makeStrip({ data }, span, tracks) {
-  const tip = (step) => [["action", actionText(data, step), seriesColor(data.taken[step])]];
-  const track = tracks.add({ title: "Action", height: 26, paint, tip });
-  track.box.classList.add("strip-track");
+// The action of each step as a strip of its color, one for each side.
+export function makeStrip(sides, span, tracks) {
+  const lanes = sides.filter(({ data }) => data.singleChoice);
+  if (!lanes.length) return null;
+  const differ = sides.length > 1 && lanes.length === 2;
+  const tip = (step) => lanes.filter(({ data }) => step < data.steps)
+    .map(({ data, short }) => [short || "action", actionText(data, step), data.taken[step]]);
+  const track = tracks.add({ key: "strip", title: "action", label: "Actions taken", paint, tip });
+  if (differ) track.detail.textContent = "below: where they differ";
 
   function paint({ ctx, bbox }) {
     const width = bbox.width / (span.end - span.start);
-    for (let step = span.start; step < Math.min(span.end, data.steps); step++) {
+    const count = lanes.length + (differ ? 0.5 : 0);
+    const lane = bbox.height / count;
+    const cell = (step) => {
       const left = bbox.left + (step - span.start) * width;
-      ctx.fillStyle = seriesColor(data.taken[step]);
-      ctx.fillRect(Math.floor(left), bbox.top, Math.ceil(left + width) - Math.floor(left), bbox.height);
+      return [Math.floor(left), Math.ceil(left + width) - Math.floor(left)];
+    };
+    lanes.forEach(({ data }, k) => {
+      for (let step = span.start; step < Math.min(span.end, data.steps); step++) {
+        const [left, size] = cell(step);
+        ctx.fillStyle = seriesColor(data.taken[step]);
+        ctx.fillRect(left, Math.round(bbox.top + k * lane), size, Math.round(lane) - (lanes.length > 1 ? 1 : 0));
+      }
+    });
+    if (!differ) return;
+    ctx.fillStyle = css("--ink");
+    const [first, second] = lanes.map(({ data }) => data);
+    for (let step = span.start; step < Math.min(span.end, first.steps, second.steps); step++) {
+      const [left, size] = cell(step);
+      if (first.taken[step] !== second.taken[step]) ctx.fillRect(left, bbox.top + 2 * lane, size, lane / 2);
     }
   }
 
   function showStep(step) {
-    track.now.textContent = actionText(data, step);
+    if (lanes.length === 1) track.now.textContent = actionText(lanes[0].data, step); // two agents say theirs above
   }
 
-  return { showStep };
+  return { track, showStep, lanes: lanes.length + (differ ? 0.5 : 0) };
 }
 
-function makeReward({ data: { rewards, returnSoFar } }, tracks, changed) {
-  const tip = (step) => [["reward", brief(rewards[step])], ["return so far", brief(returnSoFar[step])]];
-  const track = tracks.add({ title: "Reward", height: 84, lines: [line("--ink", 1.25)], axis: true, tip });
-  let values = returnSoFar;
+// What the policy computed for each action of one side: ribbons of probabilities, or lines.
+export function makeScores({ data, short }, span, tracks, changed) {
+  const modes = policyModes(data);
+  const width = Math.max(...modes.map((each) => each.width));
+  const lines = Array.from({ length: width }, (_, k) => ({
+    ...line("", 1.5, { dash: k < SERIES ? undefined : [6, 4] }), // where colors repeat
+    stroke: () => seriesColor(k),
+  }));
+  let mode = modes[0];
+  const track = tracks.add({
+    key: "scores",
+    plain: modes[0].stacked,
+    title: short || (data.discrete ? mode.name : "action"),
+    label: data.discrete ? "Scores of the actions" : "Actions",
+    lines,
+    range: (_, low, high) => (mode.stacked ? [0, 1] : padded(low, high)),
+    paint: (plot) => { if (mode.stacked) paintRibbons(plot, span, data.steps, mode.values, mode.width); },
+    tip: (step) => (step < data.steps ? tipOf(data, mode, step) : []),
+  });
 
-  function show(newValues) {
-    values = newValues;
-    track.setLines([column(values, 1, 0)]);
+  function show(newMode) {
+    mode = newMode;
+    if (!short && data.discrete) track.name.textContent = mode.name;
+    const hasLine = (k) => k < mode.width && !mode.stacked;
+    const empty = new Array(span.extent).fill(null);
+    track.setLines(lines.map((_, k) => (hasLine(k) ? padTo(column(mode.values, mode.width, k), span.extent) : empty)));
+  }
+
+  track.name.classList.toggle("unseen", !short && modes.length > 1); // the pressed button names it
+  if (modes.length > 1) choice(track.extra, modes.map(({ name }) => name), (k) => { show(modes[k]); changed(); });
+  show(modes[0]);
+  return { track };
+}
+
+// The largest numbers first.
+function tipOf(data, { name, values, width }, step) {
+  const row = Array.from(values.subarray(step * width, (step + 1) * width));
+  const order = row.map((_, k) => k).sort((a, b) => row[b] - row[a]).slice(0, TIP_LENGTH);
+  return [[name, ""], ...order.map((k) => [actionName(data, k), fixed(row[k], largest(row), 2), k])];
+}
+
+// The attribution of the selected feature of one side.
+export function makeTrace(side, span, tracks) {
+  const { data, state, short } = side;
+  let [view, f] = [null, 0];
+  const track = tracks.add({
+    key: "trace",
+    title: "attribution",
+    label: "Attribution of the selected feature",
+    lines: [{ show: false }],
+    range: () => (view ? padded(...traceRange(side, view, f)) : [0, 1]),
+    paint: (plot) => { if (view) paintTrace(plot, span, side, view, f); },
+    tip: (step) => (view && step < data.steps ? [[data.names[f], attributionText(data, view, step, f)]] : []),
+  });
+
+  function show() {
+    ({ view, feature: f } = state);
+    const lines = view?.moving && data.singleChoice ? ", a line for each action" : "";
+    track.detail.textContent = `${short ? `${short}, ` : ""}${data.names[f]}${lines}`;
+    track.name.title = track.detail.textContent;
+    track.detail.title = view?.unit ?? "";
+    track.describe(`Attribution of ${data.names[f]} over the episode`);
+    track.setLines([new Array(span.extent).fill(0)]);
   }
 
   function showStep(step) {
-    track.now.textContent = brief(values[step]);
+    const source = view && step < data.steps ? view.held[step] : -1;
+    track.now.textContent = source < 0 ? "–" : sizeText(view, view.values[source * data.count + f]) || "–";
   }
 
-  choice(track.extra, ["return so far", "each step"], (k) => { show([returnSoFar, rewards][k]); changed(); });
-  show(returnSoFar);
-  return { showStep };
+  return { track, show, showStep };
+}
+
+// The observed values of the selected feature, of all sides.
+export function makeObserved(sides, span, tracks) {
+  const steps = (f) => sides.every(({ data }) => holdsForStep(data, f));
+  const series = [false, true].flatMap((held) => sides.map((_, k) => line("--ink", 1.25, { dash: DASHES[k], steps: held })));
+  const track = tracks.add({
+    key: "observed",
+    title: "observed",
+    label: "Observed value of the selected feature",
+    lines: series,
+    tip: (step) => sides.filter(({ data }) => step < data.steps)
+      .flatMap(({ data, state, short }) => valueLines(data, step, state.feature).map(([term, text]) => [short || term, text])),
+  });
+  const numbers = sides.map(() => new Map()); // of each feature, made when it is first selected
+
+  function show() {
+    const f = sides[0].state.feature;
+    const { names, units } = sides[0].data;
+    const held = steps(f);
+    track.detail.textContent = track.name.title = units[f] ? `${names[f]}, ${units[f]}` : names[f];
+    const columns = sides.map(({ data }, k) => {
+      if (!numbers[k].has(f)) {
+        const values = Array.from({ length: data.steps }, (_, step) => data.valueAt(step, f));
+        numbers[k].set(f, padTo(values.map((value) => (Number.isFinite(value) ? value : null)), span.extent));
+      }
+      return numbers[k].get(f);
+    });
+    const empty = columns.map(() => new Array(span.extent).fill(null));
+    track.describe(`Value of ${names[f]} over the episode`);
+    track.setLines(held ? [...empty, ...columns] : [...columns, ...empty]);
+  }
+
+  function showStep(step) {
+    track.now.textContent = sides.map(({ data, state }) => valueText(data, Math.min(step, data.steps - 1), state.feature)).join(" / ");
+  }
+
+  return { track, show, showStep };
+}
+
+// A number for each step, of all sides: `numbersOf(data)` has them, or null where there are none.
+export function makeNumbers(sides, span, tracks, { key, title, detail = "", numbersOf, steps = false, sign = false }) {
+  const having = sides.map((side, k) => ({ ...side, k, numbers: numbersOf(side.data) })).filter(({ numbers }) => numbers);
+  if (!having.length) return null;
+  const track = tracks.add({
+    key,
+    title,
+    label: title,
+    lines: having.map(({ k }) => line("--ink", 1.25, { dash: DASHES[k], steps })),
+    range: sign ? (_, low, high) => padded(Math.min(low ?? 0, 0), Math.max(high ?? 0, 0)) : null,
+    tip: (step) => having.map(({ numbers, short }) => [sides.length > 1 ? short : title, brief(numbers[step] ?? NaN)]),
+  });
+  track.detail.textContent = track.detail.title = detail;
+  track.setLines(having.map(({ numbers }) => padTo(listOf(numbers), span.extent)));
+
+  function showStep(step) {
+    track.now.textContent = having
+      .map(({ numbers }) => (sign ? signed(numbers[Math.min(step, numbers.length - 1)], largestOf(numbers)) : brief(numbers[Math.min(step, numbers.length - 1)])))
+      .join(" / ");
+  }
+
+  return { track, showStep };
+}
+
+const sizes = new WeakMap();
+
+function largestOf(numbers) {
+  if (!sizes.has(numbers)) sizes.set(numbers, largest(numbers));
+  return sizes.get(numbers);
 }

@@ -5,7 +5,7 @@ import { seriesColor } from "./colors.js";
 export function paintRibbons({ ctx, bbox }, span, steps, values, width) {
   const columns = Math.min(Math.round(bbox.width), span.end - span.start);
   for (let x = 0; x < columns; x++) {
-    const [first, end] = span.stepsBehind(x, columns);
+    const [first, end] = span.stepsBehind(x, columns, steps);
     if (first >= steps) return;
     const left = Math.round(bbox.left + (x / columns) * bbox.width);
     const right = Math.round(bbox.left + ((x + 1) / columns) * bbox.width);

@@ -1,107 +1,123 @@
-// A side of the page: one agent in one episode, and how its parts follow the reader's choices.
+// A side of the page: one agent at one step of one episode, and how its parts follow the reader's choices.
 
 import { makeBars } from "./bars.js";
-import { captionText } from "./caption.js";
+import { captionText, sourceText } from "./caption.js";
+import { clock } from "./clock.js";
+import { largestFeatures } from "./crowd.js";
 import { unpackEpisode } from "./data.js";
 import { clipped } from "./document.js";
 import { showFacts } from "./facts.js";
-import { makeHighlights } from "./highlights.js";
 import { makeFrame, makeObservations } from "./images.js";
 import { showLegend } from "./legend.js";
 import { makeNow } from "./now.js";
-import { makePanels } from "./panels.js";
-import { makeSpan } from "./span.js";
-import { makeTracks } from "./tracks.js";
 import { canBeScaled, drawView, magnitudes, makeViews } from "./views.js";
-import { actionText, featureLabel } from "./words.js";
+import { actionText } from "./words.js";
 
-// `extent` is the number of steps of the longer side, `facts` the element for the facts if there is only one side.
-// `commands` act on all sides: `seek(step)`, `choose(view name)`, `select(feature name)`, `zoom(factor)`.
-export function makeSide(root, episode, { extent, facts, commands }) {
+const oneScreen = matchMedia("(min-width: 900px) and (min-height: 560px)"); // the same as in the style sheet
+const ROW = [17, 36]; // heights of a row of bars
+const ROOM = 0.38; // of the width at most for the frame
+
+// `alone` is whether there is only one side, `short` the name of the agent where there are two. `commands` act on all
+// sides: `choose(view name)`, `select(feature name)`, `point(feature name)`.
+export function makeSide(root, episode, { alone, short, level, commands }) {
   const parts = {};
   const $ = (name) => (parts[name] ??= root.querySelector(`.${name}`));
-  const data = unpackEpisode(episode);
+  const data = unpackEpisode(episode, level);
   const state = { step: 0, view: null, feature: 0, allRows: false };
-  const side = { $, episode, data, state, commands };
-  showFacts(side, facts);
-  return data.steps ? fillSide(side, root, extent) : emptySide(side, root);
+  const side = { $, root, episode, data, state, commands, short: alone ? "" : short, views: [], highlights: episode.highlights };
+  showFacts(side, alone);
+  return data.steps ? fillSide(side, alone) : emptySide(side);
 }
 
-function emptySide({ $, episode }, root) {
+function emptySide(side) {
+  const { $, root } = side;
   $("empty").textContent = "This episode has no steps.";
   $("empty").hidden = false;
   const nothing = () => {};
-  return {
-    highlights: episode.highlights,
-    describe: () => "over",
-    show: nothing,
-    choose: nothing,
-    select: nothing,
-    viewAfter: nothing,
-    zoom: nothing,
-    recolor: nothing,
-    end: () => root.replaceChildren(),
-  };
+  const parts = { show: nothing, choose: nothing, select: nothing, mark: nothing, viewAfter: nothing, fit: nothing };
+  return { ...side, ...parts, describe: () => "over", setAllRows: nothing, recolor: nothing, share: nothing, end: () => root.replaceChildren() };
 }
 
-function fillSide(side, root, extent) {
-  const { $, episode, data, state, commands } = side;
-  const { names, noun, steps } = data;
+function fillSide(side, alone) {
+  const { $, root, episode, data, state, commands } = side;
+  const { names, kinds, steps } = data;
   const views = makeViews(episode.attributions, data);
-  for (const name of ["moment", "timeline"]) $(name).hidden = false;
-  const showFrame = makeFrame(side);
-  const showObservations = makeObservations(side);
-  const showBars = makeBars(side);
+  side.views = views;
+  for (const name of ["explained", "decided"]) $(name).hidden = false;
+  $("frame").hidden = !episode.frames;
+  const showFrame = makeFrame($("frame-image"), episode.frames);
+  const handlers = {
+    select: (f) => commands.select(names[f]),
+    point: (f) => commands.point(f < 0 ? null : names[f]),
+  };
+  // With images alone, regions are seen on them, and have bars only if the reader wants them.
+  const onImages = data.images.length > 0 && kinds.every((kind) => kind === "region" || kind === "image");
+  const featureOfRow = new Map(data.spans.flatMap(([start, stop], f) => Array.from({ length: stop - start }, (_, k) => [start + k, f])));
+  const regionOf = (k, box) => featureOfRow.get(data.images[k].firstRow + box) ?? -1;
+  const observations = makeObservations($("observations"), data, { ...handlers, regionOf });
+  const bars = makeBars($("bars"), data, handlers);
+  $("bars").tabIndex = 0;
+  root.classList.toggle("pictured", data.images.length > 0);
+  $("bars").addEventListener("keydown", (event) => {
+    const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (!by) return;
+    commands.next(by);
+    event.preventDefault();
+    event.stopPropagation();
+  });
   const showNow = makeNow(side);
-  const span = makeSpan(side, extent);
-  const tracks = makeTracks(side, span);
-  const panels = makePanels(side, span, tracks, views.length > 0, () => show(state.step));
-  const markHighlight = makeHighlights(side, span, root.querySelector(".u-over"));
-  span.onChange(() => tracks.markStep(state.step));
+  let rows = [];
   makeChoices();
   if (views.length) choose(0);
   else withoutViews();
-  select(mostImportant());
-  const fitting = new ResizeObserver(tracks.fit);
-  fitting.observe($("tracks"));
 
   function makeChoices() {
     views.forEach((view, k) => $("views").append(new Option(clipped(view.name), k)));
     $("views").addEventListener("change", () => commands.choose(views[Number($("views").value)].name));
-    $("standardized").addEventListener("change", () => choose(Number($("views").value)));
-    $("overlay-label").hidden = !data.images.length || !views.length;
-    $("overlay").addEventListener("change", () => show(state.step));
-    $("all-rows").addEventListener("change", () => {
-      state.allRows = $("all-rows").checked;
-      if (state.view) panels.showView(state.view);
-      select(state.feature);
+    $("standardized").addEventListener("change", () => {
+      choose(Number($("views").value));
+      commands.changed();
     });
-    if (noun === "regions") $("feature-term").textContent = "region";
-    names.forEach((_, f) => $("chosen-feature").append(new Option(clipped(featureLabel(data, f)), f)));
-    $("chosen-feature").addEventListener("change", () => commands.select(names[Number($("chosen-feature").value)]));
+    $("bars").classList.toggle("collapsed", onImages);
+    $("region-bars-label").hidden = !onImages || !views.length;
+    $("region-bars").addEventListener("change", () => {
+      $("bars").classList.toggle("collapsed", !$("region-bars").checked);
+      fit();
+    });
   }
 
   function withoutViews() {
     $("caption").textContent = "Nothing was explained in this recording yet.";
-    $("views-label").hidden = true;
-    $("explained-title").textContent = "Observation at this step";
-    $("bars").classList.add("without-attribution");
+    $("views").hidden = true;
+    $("explained-title").textContent = "What the agent observes";
+    bars.show(null, 0);
   }
 
   function choose(k) {
     $("views").value = k;
     state.view = drawView(views[k], data, $("standardized").checked);
     $("standardized-label").hidden = !state.view.perUnit || !canBeScaled(views[k], data);
-    showLegend($("legend"), state.view);
-    panels.showView(state.view);
-    select(state.feature);
+    $("caption").title = state.view.attribution.meaning;
+    showLegend($("legend"), state.view, !alone);
+    setRows();
+  }
+
+  // A scale that both sides share, or null for each its own.
+  function share(robust) {
+    if (!state.view) return;
+    state.view.robust = robust ?? state.view.robust;
+    showLegend($("legend"), state.view, !alone);
   }
 
   function select(f) {
     state.feature = f;
-    $("chosen-feature").value = f;
-    panels.showFeature(state.view, f);
-    show(state.step);
+    setRows();
+    mark(-1);
+  }
+
+  function mark(pointed) {
+    bars.mark(state.feature, pointed);
+    observations.mark(state.feature, pointed);
   }
 
   function mostImportant() {
@@ -110,39 +126,80 @@ function fillSide(side, root, extent) {
     return sums.indexOf(Math.max(...sums));
   }
 
+  // As many rows as there is room for, those that matter most over the whole episode; all of them may scroll.
+  function setRows() {
+    const sizes = state.view ? magnitudes(state.view, data.count) : new Float64Array(data.count);
+    const room = $("bars").clientHeight || 16 * ROW[0];
+    const fitting = data.images.length ? Math.max(2, Math.floor((0.4 * root.clientHeight) / 22)) : Math.max(4, Math.floor(room / ROW[0]));
+    const most = state.allRows ? data.count : Math.min(data.count, oneScreen.matches ? fitting : 24);
+    rows = largestFeatures(sizes, most, state.feature);
+    const height = data.images.length || !oneScreen.matches || state.allRows ? 22 : Math.max(ROW[0], Math.min(kinds.includes("options") ? 2 * ROW[1] : ROW[1], Math.floor(room / rows.length)));
+    $("bars").style.setProperty("--row", `${height}px`);
+    bars.setFeatures(rows);
+    bars.mark(state.feature, -1);
+    $("row-count").hidden = onImages && !$("region-bars").checked;
+    $("row-count").textContent = rows.length < data.count ? `${rows.length} of ${data.count} ${data.noun}, those that matter most` : "";
+    bars.show(state.view, state.step, weak(state.step));
+  }
+
+  // While a sample of the steps is played, all steps look alike: bars that change their strength would flicker.
+  function weak(step) {
+    const { view } = state;
+    return Boolean(view) && view.sampled && (clock.playing || view.held[step] !== step);
+  }
+
   function show(step) {
-    const { view, feature } = state;
+    const { view } = state;
     state.step = step;
     showFrame(step);
     showNow(step);
-    showObservations(view, step, $("overlay").checked);
-    showBars(view, step);
-    if (view) {
-      $("caption").textContent = captionText(side, view, step);
-      $("caption").title = view.attribution.meaning;
-    }
-    panels.showStep(view, feature, step);
-    span.follow(step);
-    tracks.markStep(step);
-    markHighlight(step);
+    observations.show(view, step);
+    bars.show(view, step, weak(step));
+    if (!view) return;
+    $("caption").textContent = captionText(side, view, step);
+    $("source").textContent = sourceText(view, step);
   }
 
   // The episode of this side may be over before the other one.
   function showUntilEnd(step) {
-    $("over").hidden = step < steps;
+    $("over").hidden = alone || step < steps;
     if (step >= steps) $("over").textContent = `over: ${episode.outcome.ended} after ${steps} steps`;
     show(Math.min(step, steps - 1));
   }
 
-  function recolor() {
-    if (state.view) showLegend($("legend"), state.view);
-    tracks.repaint();
+  // Gives the frame and the images the sizes that the side has room for.
+  function fit() {
+    const [width, height] = [root.clientWidth, root.clientHeight];
+    const wide = oneScreen.matches;
+    if (episode.frames) {
+      const [x, y] = episode.frames.size;
+      const most = alone ? Math.min(ROOM * width, (height * x) / y) : Math.min(0.42 * width, (height * 0.38 * x) / y);
+      root.style.setProperty("--frame", wide ? `${Math.floor(most)}px` : "100%");
+    }
+    fitImages(wide);
+    setRows();
   }
 
-  function end() {
-    fitting.disconnect();
-    tracks.destroy();
-    root.replaceChildren();
+  function fitImages(wide) {
+    const host = $("observations");
+    if (host.hidden) return;
+    const shapes = data.images.map(({ size: [y, x] }) => x / y);
+    const count = (state.view ? 2 : 1) * shapes.reduce((sum, shape) => sum + shape, 0);
+    const gaps = 8 * 2 * shapes.length;
+    const across = (host.clientWidth - gaps) / count;
+    const captions = 20;
+    const size = wide ? Math.min(across, host.clientHeight - captions) : Math.min(320, (host.clientWidth - gaps) / (2 * Math.max(...shapes)));
+    observations.figures.forEach(({ canvases }, k) => {
+      for (const canvas of canvases) {
+        canvas.style.height = `${Math.max(72, Math.floor(size))}px`;
+        canvas.style.width = `${Math.max(72, Math.floor(size * shapes[k]))}px`;
+      }
+    });
+  }
+
+  function recolor() {
+    if (state.view) showLegend($("legend"), state.view, !alone);
+    observations.redraw();
   }
 
   // This side may not have the view or feature that was chosen on the other.
@@ -151,14 +208,18 @@ function fillSide(side, root, extent) {
   }
 
   return {
-    highlights: episode.highlights,
+    ...side,
     describe: (step) => (step < steps ? actionText(data, step) : "over"),
     show: showUntilEnd,
     choose: (name) => ifPresent(views.findIndex((view) => view.name === name), choose),
     select: (name) => ifPresent(names.indexOf(name), select),
+    mark: (name) => mark(name === null ? -1 : names.indexOf(name)),
     viewAfter: (by) => views[($("views").selectedIndex + by + views.length) % views.length]?.name,
-    zoom: span.zoom,
+    setAllRows: (all) => { state.allRows = all; setRows(); },
+    mostImportant,
+    share,
+    fit,
     recolor,
-    end,
+    end: () => root.replaceChildren(),
   };
 }

@@ -1,11 +1,14 @@
 // The span of the episode that the plots show: all of it, or the part that was zoomed into.
 
+import { byId } from "./document.js";
+
 const SHORTEST = 8; // steps
 
 // `extent` is the length of the longer side, so that a step stands at the same place on both.
-export function makeSpan({ $, data, state, commands }, extent) {
+export function makeSpan(extent) {
   const listeners = [];
-  const span = { start: 0, end: extent, place, stepAt, stepsBehind, show, zoom, follow, onChange };
+  const span = { start: 0, end: extent, extent, place, stepAt, stepsBehind, show, zoom, follow, onChange };
+  let current = 0;
 
   // Where the middle of a step is, in percent of a plot's width; below 0 or above 100 if it is out of sight.
   function place(step) {
@@ -14,24 +17,29 @@ export function makeSpan({ $, data, state, commands }, extent) {
 
   // The step at a share of a plot's width, from 0 at the left to 1.
   function stepAt(share) {
-    return Math.max(0, Math.min(data.steps - 1, Math.floor(span.start + share * (span.end - span.start))));
+    return Math.max(0, Math.min(extent - 1, Math.floor(span.start + share * (span.end - span.start))));
   }
 
-  // The steps `[first, end)` behind column `x` of `columns` pixels; at least one, unless the episode is over.
-  function stepsBehind(x, columns) {
+  // The steps `[first, end)` of `steps` behind column `x` of `columns` pixels; at least one, unless they are over.
+  function stepsBehind(x, columns, steps) {
     const width = span.end - span.start;
     const first = span.start + Math.floor((x / columns) * width);
     const end = span.start + Math.floor(((x + 1) / columns) * width);
-    return [first, Math.min(data.steps, Math.max(first + 1, end))];
+    return [first, Math.min(steps, Math.max(first + 1, end))];
   }
 
   function show(start, end) {
     const width = Math.min(extent, Math.max(SHORTEST, Math.round(end - start)));
     span.start = Math.max(0, Math.min(extent - width, Math.round(start)));
     span.end = span.start + width;
-    $("whole").disabled = $("farther").disabled = width === extent;
-    $("closer").disabled = width <= SHORTEST;
+    showButtons();
     for (const listener of listeners) listener();
+  }
+
+  function showButtons() {
+    const width = span.end - span.start;
+    byId("whole").disabled = byId("farther").disabled = width === extent;
+    byId("closer").disabled = width <= SHORTEST;
   }
 
   function onChange(listener) {
@@ -39,7 +47,7 @@ export function makeSpan({ $, data, state, commands }, extent) {
   }
 
   // A factor above 1 zooms in around a step, which keeps its place; below 1 zooms out; 0 shows the whole episode.
-  function zoom(factor, center = state.step) {
+  function zoom(factor, center = current) {
     if (factor === 0) return show(0, extent);
     const width = Math.min(extent, Math.max(SHORTEST, (span.end - span.start) / factor));
     const share = Math.max(0, Math.min(1, place(center) / 100));
@@ -48,16 +56,13 @@ export function makeSpan({ $, data, state, commands }, extent) {
 
   // Brings a step back into sight: a little before it when going forward, a little after it when going back.
   function follow(step) {
+    current = step;
     if (step >= span.start && step < span.end) return;
     const width = span.end - span.start;
     const start = step < span.start ? step - width * 0.9 : step - width * 0.1;
     show(start, start + width);
   }
 
-  $("closer").addEventListener("click", () => commands.zoom(2));
-  $("farther").addEventListener("click", () => commands.zoom(0.5));
-  $("whole").addEventListener("click", () => commands.zoom(0));
-  $("whole").disabled = $("farther").disabled = true;
-  $("closer").disabled = extent <= SHORTEST;
+  showButtons();
   return span;
 }

@@ -6,11 +6,12 @@ import { byId, element } from "./document.js";
 const MARGIN = 8; // pixels to the edge of the window
 const OFFSET = 14; // pixels to the pointer
 
+// Each line is a term and its value, and the position of an action whose color it has.
 export function showTip(x, y, lines) {
   const tip = byId("tip");
-  tip.replaceChildren(...lines.map(([term, value, color]) => {
+  tip.replaceChildren(...lines.map(([term, value, action]) => {
     const line = element("div", "tip-line");
-    if (color) line.append(swatch(color));
+    if (action !== undefined) line.append(swatch(action));
     line.append(element("span", "name", term), element("span", "figure", value));
     return line;
   }));

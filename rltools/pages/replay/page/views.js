@@ -1,5 +1,6 @@
 // Views: each is one explained scalar by one method. Values are `[step, feature]`, maps over an image `[step, y, x]`.
 
+import { summedRows } from "./data.js";
 import { largest, quantile } from "./numbers.js";
 import { unpack } from "./packing.js";
 import { termName } from "./terms.js";
@@ -15,9 +16,11 @@ export function makeViews(attributions, data) {
     return attribution.labels.map((label, k) => withStart({
       attribution,
       label,
+      moving: attribution.moving[k], // the explained action changes from step to step
+      share: attribution.unit === "share", // from 0 to 1 and without a sign
       name: viewName(attribution, label),
       forms: forms.map((form) => form && {
-        values: ofTarget(form.values, k, data.count),
+        values: ofTarget(form.values, k, data.rows),
         maps: form.maps.map((map) => ofTarget(map, k, map.length / (data.steps * targets))),
       }),
       mapShapes: attribution.plain.maps.map((map) => map.shape.slice(2)),
@@ -41,46 +44,74 @@ function slice(values, targets, k, width) {
 
 // The bars of a method that compares with references start from the mean score of the references: the score less the
 // bars and the residual.
-function withStart(view, { steps, count }) {
+function withStart(view, { steps, rows }) {
   const compares = view.residual !== null && "reference" in view.attribution.parameters;
   if (!compares) return { ...view, start: null, sum: null };
   const { values } = view.forms[0];
-  const sumAt = (_, step) => values.subarray(step * count, (step + 1) * count).reduce((a, b) => a + b, 0);
+  const sumAt = (_, step) => values.subarray(step * rows, (step + 1) * rows).reduce((a, b) => a + b, 0);
   const sum = Float64Array.from({ length: steps }, sumAt);
   return { ...view, sum, start: sum.map((total, step) => view.explained[step] - total - view.residual[step]) };
 }
 
 function viewName({ method, distinction }, label) {
-  return `${label} by ${method}${distinction ? ` (${distinction})` : ""}`;
+  return `${label} by ${method.replaceAll("_", " ")}${distinction ? ` (${distinction})` : ""}`;
 }
 
 // The view with the numbers that are drawn, and the scales that hold over the whole episode.
 export function drawView(view, data, standardized) {
   const perUnit = view.attribution.unit === "score per unit";
   const scaled = perUnit && standardized && canBeScaled(view, data);
-  const { values, maps } = scaled ? scaledForm(view, data) : view.forms[0];
-  const scale = largest(values);
+  const { values: rows, maps } = scaled ? scaledForm(view, data) : view.forms[0];
+  const values = summedRows(rows, data);
+  const scale = view.share ? 1 : largest(values);
+  const every = view.attribution.every;
+  const held = holdExplained(values, data.count, data.steps, every);
   return {
     ...view,
     values,
     maps,
-    mapScales: maps.map((map) => quantile(map, 0.999) || 1),
+    held,
+    sampled: every > 1,
+    gaps: held.some((step) => step < 0),
+    mapScales: maps.map((map) => quantile(map, 0.99) || 1),
     unit: unitText(view, data, perUnit, scaled),
     scale,
     // Without zeros: most choices of a long list have no attribution at any step.
-    robust: quantile(values.filter((value) => value !== 0), 0.99) || scale,
+    robust: view.share ? 1 : quantile(values.filter((value) => value !== 0), 0.99) || scale,
     perUnit,
   };
 }
 
-function unitText({ attribution }, { images }, perUnit, scaled) {
+// For each step the nearest explained step, less than a stride away; -1 where there is none.
+function holdExplained(values, count, steps, every) {
+  const held = new Int32Array(steps).fill(-1);
+  const explained = (step) => {
+    for (let f = 0; f < count; f++) if (Number.isFinite(values[step * count + f])) return true;
+    return false;
+  };
+  let last = -1;
+  for (let step = 0; step < steps; step++) {
+    if (explained(step)) last = step;
+    if (last >= 0 && step - last < every) held[step] = last;
+  }
+  let next = -1;
+  for (let step = steps - 1; step >= 0; step--) {
+    if (held[step] === step) next = step;
+    if (next < 0 || next - step >= every) continue;
+    if (held[step] < 0 || next - step < step - held[step]) held[step] = next;
+  }
+  return held;
+}
+
+function unitText({ attribution, share }, { images }, perUnit, scaled) {
   if (scaled) return termName("per_std");
+  if (share) return "share";
   return perUnit ? `score per unit of the ${images.length ? "observation" : "feature"}` : attribution.unit;
 }
 
 // Values of single features are scaled here; values of regions are sums over scaled values, which the page carries.
-function scaledForm({ forms: [plain, scaled] }, { deviations, count }) {
-  return scaled ?? { values: plain.values.map((value, k) => value * deviations[k % count]), maps: [] };
+function scaledForm({ forms: [plain, scaled] }, { deviations, rows }) {
+  return scaled ?? { values: plain.values.map((value, k) => value * deviations[k % rows]), maps: [] };
 }
 
 export function canBeScaled(view, { deviations }) {

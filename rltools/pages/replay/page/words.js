@@ -1,6 +1,6 @@
 // What the page says in words about actions, features and their attributions.
 
-import { brief, fixed, signed } from "./numbers.js";
+import { brief, fixed, percent, signed } from "./numbers.js";
 
 export function actionName({ actionNames }, k) {
   return actionNames[k] ?? `action ${k}`;
@@ -16,22 +16,39 @@ export function featureLabel({ names, units }, f) {
   return units[f] ? `${names[f]} (${units[f]})` : names[f];
 }
 
-// The observed value of a feature; empty for a region, which has none of its own.
-export function valueText({ kinds, valueAt, scaleOf }, step, f) {
-  if (kinds[f] === "region") return "";
-  const value = valueAt(step, f);
-  return kinds[f] === "choice" && Number.isInteger(value) ? String(value) : fixed(value, scaleOf(f), 3);
+function hasValue({ kinds }, f) {
+  return kinds[f] !== "region" && kinds[f] !== "image";
+}
+
+// The observed value of a feature; empty for a region or an image, which have none of their own.
+export function valueText(data, step, f) {
+  if (!hasValue(data, f)) return "";
+  const value = data.valueAt(step, f);
+  if (data.kinds[f] === "options") return data.options[f][value] ?? "–";
+  return data.kinds[f] === "choice" && Number.isInteger(value) ? String(value) : fixed(value, data.scaleOf(f), 3);
 }
 
 export function valueLines(data, step, f) {
-  return data.kinds[f] === "region" ? [] : [["value", `${valueText(data, step, f)} ${data.units[f] ?? ""}`.trim()]];
+  return hasValue(data, f) ? [["value", `${valueText(data, step, f)} ${data.units[f] ?? ""}`.trim()]] : [];
+}
+
+// An attribution in the digits of its view.
+export function sizeText({ share, robust }, value) {
+  if (!Number.isFinite(value)) return "";
+  return share ? percent(value) : signed(value, robust);
 }
 
 export function attributionText({ count }, view, step, f) {
-  const value = view.values[step * count + f];
-  return Number.isFinite(value) ? `${signed(value, view.robust)} ${view.unit}` : "not explained";
+  const source = view.held[step];
+  if (source < 0) return "not explained";
+  const value = view.values[source * count + f];
+  if (!Number.isFinite(value)) return "not explained";
+  return `${sizeText(view, value)}${view.share ? "" : ` ${view.unit}`}${source === step ? "" : ` (step ${source})`}`;
 }
 
+// How a method was used: what it compares with, and the parameters that it was given.
 export function parametersText({ parameters }) {
-  return Object.entries(parameters).map(([name, value]) => `${name} ${value}`).join(", ") || "defaults";
+  const { reference, ...others } = parameters;
+  const compared = reference === undefined ? [] : [`compared with ${reference}`];
+  return [...compared, ...Object.entries(others).map(([name, value]) => `${name} ${value}`)].join(", ");
 }
