@@ -137,11 +137,11 @@ def episode_grid(
         for outcome in outcomes_drawn
     ]
     largest = color_limit(np.concatenate([steps.attributions[:, order] for steps in every]))
-    shown = [_last_event(uneventful, outcome) for outcome in outcomes_drawn]
-    longest = max(shown)
+    lengths = [_last_event(uneventful, outcome) for outcome in outcomes_drawn]
+    longest = max(lengths)
     columns_extent = _cells(columns, _GAP / max(room, _GAP * columns + 1))
     rows_extent = _cells(rows, _TITLE / (_TITLE + map_inches) / rows)
-    for position, (outcome, steps, last, title) in enumerate(zip(outcomes_drawn, every, shown, titles, strict=True)):
+    for position, (outcome, steps, last, title) in enumerate(zip(outcomes_drawn, every, lengths, titles, strict=True)):
         (left, part_x), (below, part_y) = columns_extent[position % columns], rows_extent[position // columns]
         cell = axes.inset_axes((left, 1 - below - part_y, part_x, part_y))
         _draw_cell(cell, steps.attributions[:last, order], outcome, longest, largest)
