@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rltools._util.text import is_multiple
+from rltools._util.text import is_multiple, number
+from rltools.plots.drawing.alt import rows_text, tell
 from rltools.plots.drawing.colors import theme_color, value_colors
 from rltools.plots.drawing.labels import fixed, inches, plain, set_y_labels
 from rltools.plots.drawing.plot_info import Chapter, plot
@@ -127,6 +128,11 @@ def beeswarm(
     axes.set_ylim(len(order) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0, pad=6)
     _draw_ranges(axes, ranges, low_inches)
+    ends = [np.percentile(sample.attributions[:, position], [5, 95]) for position in order]
+    tell(
+        axes,
+        rows_text(labels, [f"{number(low, 2)} to {number(high, 2)}" for low, high in ends]) + " at nine of ten steps",
+    )
     link_rows(axes, [summary.features[position] for position in order])
     return axes
 

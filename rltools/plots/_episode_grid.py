@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rltools._util.text import plural
+from rltools.plots.drawing.alt import largest_text, tell
 from rltools.plots.drawing.colors import color_limit, theme_color
 from rltools.plots.drawing.labels import inches, number
 from rltools.plots.drawing.legends import MAX_ACTIONS, below_legend, signed_bar
@@ -31,6 +32,8 @@ from rltools.plots.drawing.style import (
 from rltools.summary import episode_steps, spread_outcomes, summarize, uneventful_steps
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from matplotlib.axes import Axes
 
     from rltools.recording import Outcome, Recording
@@ -127,8 +130,14 @@ def episode_grid(
         label_note(summary, label),
         *_ending_notes(uneventful, outcomes_drawn),
     )
-    colors = effect_words(quantity, summary.labels[label_index])
-    heading(axes, width, "What mattered when, episode by episode", *describe(summary), colors, *notes)
+    heading(
+        axes,
+        width,
+        "What mattered when, episode by episode",
+        *describe(summary),
+        effect_words(quantity, summary.labels[label_index]),
+        *notes,
+    )
     if not outcomes_drawn or not summary.n:
         draw_no_steps(axes)
         return axes
@@ -136,15 +145,16 @@ def episode_grid(
         episode_steps(recording, summary.key, outcome.number, label=label_index, scale=quantity.scale)
         for outcome in outcomes_drawn
     ]
-    largest = color_limit(np.concatenate([steps.attributions[:, order] for steps in every]))
+    attributions = [steps.attributions[:, order] for steps in every]
+    largest = color_limit(np.concatenate(attributions))
+    tell(axes, largest_text(np.concatenate(attributions).T, labels, _steps_of(outcomes_drawn), "attribution"))
     lengths = [_last_event(uneventful, outcome) for outcome in outcomes_drawn]
-    longest = max(lengths)
     columns_extent = _cells(columns, _GAP / max(room, _GAP * columns + 1))
     rows_extent = _cells(rows, _TITLE / (_TITLE + map_inches) / rows)
     for position, (outcome, steps, last, title) in enumerate(zip(outcomes_drawn, every, lengths, titles, strict=True)):
         (left, part_x), (below, part_y) = columns_extent[position % columns], rows_extent[position // columns]
         cell = axes.inset_axes((left, 1 - below - part_y, part_x, part_y))
-        _draw_cell(cell, steps.attributions[:last, order], outcome, longest, largest)
+        _draw_cell(cell, steps.attributions[:last, order], outcome, max(lengths), largest)
         if discrete:
             draw_runs(
                 cell, steps.actions[:last] - int(recording.header.action_start or 0), (len(order) - 0.4, _ACTIONS)
@@ -155,12 +165,16 @@ def episode_grid(
         link_span(cell, outcome.number, last)
     tops = [1 - below - part_y for below, part_y in rows_extent]
     _name_rows(axes, tops, rows_extent[0][1], [*labels, *(["action"] if discrete else [])])
-    _name_steps(axes, columns_extent, longest)
+    _name_steps(axes, columns_extent, max(lengths))
     if discrete:
         taken = np.concatenate([steps.actions for steps in every]) - int(recording.header.action_start or 0)
         action_legend(axes, taken, recording.header.action_names)
     signed_bar(axes, (0.0, 0.9 * (_below_actions(axes, every) if discrete else 1.0)), largest, quantity)
     return axes
+
+
+def _steps_of(outcomes: Sequence[Outcome]) -> list[str]:
+    return [f"at step {step} of episode {outcome.number}" for outcome in outcomes for step in range(outcome.steps)]
 
 
 def _last_event(uneventful: Uneventful, outcome: Outcome) -> int:

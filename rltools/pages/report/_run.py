@@ -22,7 +22,6 @@ from rltools.pages.report._parts import (
     drawn,
     macros,
     part,
-    picture_links,
 )
 from rltools.pages.report._player import player
 from rltools.pages.report._script import episode_scripts, first_step, json_markup, page_script, script_markup
@@ -122,7 +121,6 @@ def write_report(
             first_step=first_step((bars[section.key] for section in answer.sections if section.key in bars), shown),
             player_index=json_markup(shown.index if shown else {}),
             player_episodes=episode_scripts(shown),
-            picture_links=json_markup(picture_links(figure for _, figure in pictures)),
             script=script_markup(),
             closing=closing(answer.caveats, commands, recording.header, policy=True),
         )
