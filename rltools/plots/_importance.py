@@ -73,7 +73,7 @@ def importance(
     top: int | None = TOP,
     level: float = 0.95,
 ) -> Axes:
-    """Share of each feature in the total importance, sorted, with intervals.
+    r"""Share of each feature in the total importance, sorted, with intervals.
 
     With fewer than five episodes, dots for the episodes stand in place of an interval.
 
@@ -104,7 +104,7 @@ def importance(
         ...     recording = rltools.explain(recording, policy, method=method)
         >>> axes = rltools.plots.importance(recording, method=methods)
         >>> axes.get_xlabel()
-        'share of mean |attribution| (%)'
+        'share of mean |attribution|\xa0(%)'
     """
     from matplotlib.ticker import MaxNLocator
 
