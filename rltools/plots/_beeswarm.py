@@ -87,7 +87,7 @@ def beeswarm(
         >>> recording = rltools.record(policy, episodes=8)
         >>> recording = rltools.explain(recording, policy, method="integrated_gradients")
         >>> axes = rltools.plots.beeswarm(recording)
-        >>> axes.get_xlabel()
+        >>> " ".join(axes.get_xlabel().split())
         'integrated gradients of the score of the action taken (centered)'
     """
     summary = summarize(recording, method=method, target=target)

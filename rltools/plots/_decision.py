@@ -86,7 +86,7 @@ def decision(
         >>> target = "logit:chosen - runner_up"
         >>> recording = rltools.explain(recording, policy, method="shapley", references=32, target=target, every=5)
         >>> axes = rltools.plots.decision(recording, episode=1, step=148)
-        >>> axes.get_xlabel()
+        >>> " ".join(axes.get_xlabel().split())
         'the logit of the action taken less that of the runner-up'
     """
     summary = summarize(recording, method=contrast_key(recording, method, target))
