@@ -219,13 +219,13 @@ def analyze(
     analysis = Analysis(recording, summary, folder / "index.html", decisions, ablation, unmeasured)
 
     def write() -> Path:
-        shown = recording if frames else recording.without_frames()
+        source_of_page = recording if frames else recording.without_frames()
         with stage(f"write the page of {policy.source.name}", show=progress):
-            return write_report(shown, commands=(command,), unmeasured=unmeasured, answer=analysis.answer)
+            return write_report(source_of_page, commands=(command,), unmeasured=unmeasured, answer=analysis.answer)
 
     try:
         with stage("write the replays", show=progress):
-            replay_episodes(recording, numbers, env, frames=frames, modules=modules, progress=progress)
+            replay_episodes(recording, numbers, env, frames=frames, modules=modules, progress=progress, report=True)
     except Exception:  # rendering can fail, and the numbers are complete; an interrupt, though, writes no page
         write()
         raise

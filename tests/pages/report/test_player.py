@@ -115,9 +115,7 @@ def test_in_a_single_file_the_replay_opens_inside_at_the_step(browser: Any, page
 def test_without_script_everything_is_there_but_the_player(browser: Any, page: Any) -> None:
     _, path = page
     browser.open(path)
-    texts = (
-        "[...document.querySelectorAll('.headline, .findings li, .bar-name, td, dd')].map((each) => each.textContent)"
-    )
+    texts = "[...document.querySelectorAll('.headline, .findings li, .bar-name, td, dd')].map((each) => each.innerText)"
     with_script = browser.run(texts)
     browser.call("Emulation.setScriptExecutionDisabled", value=True)
     try:
