@@ -166,7 +166,7 @@ class _SingleFile(_Rewriter):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         attributes = dict(attrs)
-        if self._omitted or attributes.get("data-single-file") == "omit":
+        if self._omitted or attributes.get("data-single-file") == "omit" or tag == "iframe":
             if tag not in _VOID:
                 self._omitted.append(tag)
         elif tag == "template" and attributes.get("data-single-file") == "replay":

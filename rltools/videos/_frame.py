@@ -33,7 +33,7 @@ def frame(
     """A function that draws the frame of a step, uint8 `[y, x, 4]`, over the last one; raises as `video` does."""
     header, episode, sheet = recording.header, shown_episode(recording, number, method, target), Sheet(width)
     rows, outcome, actions = rows_of(episode.features), episode.outcome, actions_of(header, episode)
-    explained = explained_of(recording, episode, rows, method, target)
+    explained = explained_of(recording, number, rows, method, target)
     table, taken, right = drawn_rows(episode, rows, explained), actions.taken.tolist(), RIGHT
     facts = [plain(header.environment_id), f"episode {number}", f"seed {outcome.seed}"]
     facts += [f"return {number_text(outcome.total_reward, 5)}", ENDINGS[outcome.ended].meaning, pace]
@@ -104,8 +104,11 @@ def _draw_rows(
         notes, title = explained.notes, f"{explained.target} by {explained.method}"
         sheet.block(zero - 0.5, top, 1, high * count, theme_color("line"))
         higher = "a higher value " * (" per " in notes[0])
-        sheet.text(column + 16, TOP + 52, f"{higher}lowers  {fixed(-scale, scale, 1)}", TINY, color=lowers)
-        sheet.text(column + 16 + wide, TOP + 52, f"{fixed(scale, scale, 1)}  raises", TINY, color=raises, ha="right")
+        below, above = ("≤ ", "≥ ") if np.nanmax(np.abs(values), initial=0) > scale else ("", "")
+        sheet.text(column + 16, TOP + 52, f"{higher}lowers  {below}{fixed(-scale, scale, 1)}", TINY, color=lowers)
+        sheet.text(
+            column + 16 + wide, TOP + 52, f"{above}{fixed(scale, scale, 1)}  raises", TINY, color=raises, ha="right"
+        )
         scores = [f"score at this step  {fixed(score, scale)}" for score in explained.scores]
         sheet.moving_text(RIGHT, TOP + 7, scores, MEDIUM, True, right=True)
     if count < len(rows):
@@ -119,7 +122,8 @@ def _draw_rows(
         texts = ["" if np.isnan(value) else f"{value:.0f}" if choice else fixed(value, size, 3) for value in seen]
         sheet.moving_text(column, y, texts, bold=choice & (seen == 1), color=theme_color("muted"), right=True)
         if explained:
-            sheet.bar(zero, y, 0.58 * high, wide / 2 * np.clip(values[:, row] / scale, -1, 1), (lowers, raises))
+            lengths = wide / 2 * values[:, row] / scale
+            sheet.bar(zero, y, 0.58 * high, lengths, (lowers, raises), longest=wide / 2)
             sheet.moving_text(RIGHT, y, [fixed(value, scale, sign="+") for value in values[:, row]], right=True)
 
 

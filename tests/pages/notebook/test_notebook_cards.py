@@ -64,7 +64,7 @@ def check(page: str) -> str:
     observed = Seen(page)
     assert not observed.open
     assert observed.tags <= OURS
-    assert observed.attributes <= {"class", "style", "aria-hidden"}
+    assert observed.attributes <= {"class", "style", "scope", "aria-hidden"}
     page.encode("utf-8")
     return " ".join(" ".join(observed.texts).split())
 

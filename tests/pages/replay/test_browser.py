@@ -85,7 +85,21 @@ def test_the_keyboard_is_enough(browser: Any, page: Path, explained_cartpole: Ma
         reached.add(browser.run(kind))
         observed = "document.activeElement === document.body || getComputedStyle(document.activeElement).outlineStyle"
         assert browser.run(observed) != "none", sorted(reached)
-    every = {"fullscreen", "show-about", "theme", "show-keys", "play", "scrubber", "1/2", "copy", "views", "closer", "chosen-feature", "logit", "bars"}
+    every = {
+        "fullscreen",
+        "show-about",
+        "theme",
+        "show-keys",
+        "play",
+        "scrubber",
+        "1/2",
+        "copy",
+        "views",
+        "closer",
+        "chosen-feature",
+        "logit",
+        "bars",
+    }
     assert every <= reached
     assert any("largest change of attribution" in name for name in reached)
 
@@ -183,8 +197,6 @@ def test_no_name_becomes_markup(browser: Any, tmp_path: Path) -> None:
     names = browser.run("[...document.querySelectorAll('.feature')].map((name) => name.firstChild.textContent)")
     assert names == list(HOSTILE)
     assert browser.run("document.documentElement.scrollWidth") <= 400
-
-
 
 
 def test_an_episode_without_steps_says_so(browser: Any, scripted: Callable[[int], Made], tmp_path: Path) -> None:

@@ -63,7 +63,9 @@ def test_an_action_has_the_color_that_it_has_in_the_plots(browser: Any, page: Pa
     from rltools.plots.drawing.colors import action_color
 
     opened(browser, page)
-    displayed = browser.run("[...document.querySelectorAll('.actions .swatch')].map((mark) => getComputedStyle(mark).backgroundColor)")
+    displayed = browser.run(
+        "[...document.querySelectorAll('.actions .swatch')].map((mark) => getComputedStyle(mark).backgroundColor)"
+    )
     expected = [
         f"rgb({', '.join(str(int(action_color(index)[i : i + 2], 16)) for i in (1, 3, 5))})" for index in range(2)
     ]
