@@ -17,10 +17,10 @@ import rltools
 
 DOCS = Path(__file__).parents[1] / "docs"
 PRINTED = {
-    "convolutional": {"of what moves the score": 4, "(3, 1, 42, 42, 3)": 1, "(2, 1, 42, 42, 3)": 1},
-    "decisions": {"of replacements (decision_change).": 1},
-    "gradients": {"of what moves the score": 3, "left unexplained": 1},
-    "perturbation": {"of what moves the score": 3, "typical error": 1},
+    "convolutional": {"Of what moves the ": 4, "(3, 1, 42, 42, 3)": 1, "(2, 1, 42, 42, 3)": 1},
+    "decisions": {"of replacements (decision change).": 1},
+    "gradients": {"Of what moves the ": 3, "left unexplained": 1},
+    "perturbation": {"Of what moves the ": 3, "typical error": 1},
     "shapley": {"pole angle'": 4, "left unexplained": 2},
 }
 """What the code of each page of methods prints, and how often."""

@@ -59,7 +59,6 @@ def run(
         threads=threads,
         progress=True,
     )
-    first, *others = experiment_run.findings
-    say_as_it_is(*bold(wrapped(first)))
-    say_wrapped(*others)
+    say_as_it_is(*(line for finding in experiment_run.findings[:1] for line in bold(wrapped(finding))))
+    say_wrapped(*experiment_run.findings[1:])
     say(f"Open {experiment_run.page}")
