@@ -117,8 +117,9 @@ def episode_grid(
     discrete = recording.header.action_start is not None
     map_inches = _ROW * (max(len(order), 2) + _ACTIONS * discrete)
     beside = _BAR + 0.21 * min(len(recording.header.action_names), MAX_ACTIONS + 1) * discrete
-    height = 1.3 + max(rows * (_TITLE + map_inches), beside)
-    axes, width = canvas(axes, height, 1.0 + inches(labels, points=8.3) + (data - DATA_INCHES))
+    axes, width = canvas(
+        axes, 1.3 + max(rows * (_TITLE + map_inches), beside), 1.0 + inches(labels, points=8.3) + (data - DATA_INCHES)
+    )
     width = data if own_figure else width
     axes.set_xlabel("step")
     keep_spines(axes)
@@ -145,9 +146,9 @@ def episode_grid(
         episode_steps(recording, summary.key, outcome.number, label=label_index, scale=quantity.scale)
         for outcome in outcomes_drawn
     ]
-    attributions = [steps.attributions[:, order] for steps in every]
-    largest = color_limit(np.concatenate(attributions))
-    tell(axes, largest_text(np.concatenate(attributions).T, labels, _steps_of(outcomes_drawn), "attribution"))
+    attributions = np.concatenate([steps.attributions[:, order] for steps in every])
+    largest = color_limit(attributions)
+    tell(axes, largest_text(attributions.T, labels, _steps_of(outcomes_drawn), "attribution"))
     lengths = [_last_event(uneventful, outcome) for outcome in outcomes_drawn]
     columns_extent = _cells(columns, _GAP / max(room, _GAP * columns + 1))
     rows_extent = _cells(rows, _TITLE / (_TITLE + map_inches) / rows)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from rltools._util.text import interval, plural
@@ -37,6 +37,7 @@ class Bar:
         low: the lower end of the interval; None without one.
         high: the upper end of the interval; None without one.
         second: where the loss with the second replacement is; None without one.
+        each: where the numbers of few episodes or seeds are, which stand in place of an interval.
         kind: "measured" if it is certainly not zero, "uncertain" if it may be, "share" for what is no loss.
         note: the verdict; "" for none.
         number: where its number stands.
@@ -51,6 +52,7 @@ class Bar:
     low: float | None
     high: float | None
     second: float | None
+    each: tuple[float, ...]
     kind: Kind
     note: str
     number: float
@@ -104,7 +106,7 @@ def loss_bars(measured: Measured, examples: Mapping[str, StepLink]) -> Bars | No
         verdict = verdicts[each.feature]
         kind: Kind = "measured" if each.low > 0 or each.high < 0 else "uncertain"
         note = verdict_text(verdict.kind, verdict.partner)
-        numbers.append(Numbered(each, loss_text(each), kind, note, other, examples.get(each.feature)))
+        numbers.append(Numbered(each, loss_text(replace(each, each=())), kind, note, other, examples.get(each.feature)))
     rows, zero = _rows(numbers)
     value, low, high = (float(end) for end in (losses.baseline.value, losses.baseline.low, losses.baseline.high))
     notes = [f"return with everything seen: {interval(value, low, high)}"]
@@ -124,10 +126,14 @@ def share_bars(summary: Summary, found: Sequence[Extremes], title: str) -> Bars 
         return None
     steps = [found[each.position].example if each.position < len(found) else None for each in ranked]
     rows, zero = _rows(
-        [Numbered(each, str(share_of(each)), "share", step=step) for each, step in zip(ranked, steps, strict=True)]
+        [
+            Numbered(each, str(share_of(replace(each, each=()))), "share", step=step)
+            for each, step in zip(ranked, steps, strict=True)
+        ]
     )
     more = len(summary.features) - len(ranked)
-    notes = (f"{plural(more, 'more feature')} below",) if more else ()
+    few = (f"dots: {plural(len(ranked[0].each), 'episode')}",) if len(ranked[0].each) > 1 else ()
+    notes = (*few, *((f"{plural(more, 'more feature')} below",) if more else ()))
     name = "" if summary.target == DECISION else "importance"
     return Bars(title, rows, zero, notes, name)
 
@@ -147,20 +153,27 @@ class _Scale:
         each = number.ranked
         start, end = sorted((self.position(0.0), self.position(each.share)))
         low, high = (self.position(part) if math.isfinite(part) else None for part in (each.low, each.high))
-        clear = min(end, end if low is None else low) - start
+        values = (
+            tuple(self.position(value) for value in each.each if math.isfinite(value)) if len(each.each) > 1 else ()
+        )
+        clear = min(end, end if low is None else low, *values) - start
         inside = number.kind != "uncertain" and each.share > 0 and clear >= _CHARACTER * (len(number.text) + 1)
-        place = start if inside else max(end, high or 0.0)
+        place = start if inside else max(end, high or 0.0, *values)
         second = self.position(number.second) if math.isfinite(number.second) else None
         width = round(end - start, 2)
         return Bar(
-            each.feature, number.text, start, width, low, high, second, number.kind, number.note, place, inside,
+            each.feature, number.text, start, width, low, high, second, values, number.kind, number.note, place, inside,
             number.step,
         )  # fmt: skip
 
 
 def _rows(numbers: Sequence[Numbered]) -> tuple[tuple[Bar, ...], float]:
     """The bars, drawn so that every number fits, and where zero is."""
-    every = [end for each in numbers for end in (each.ranked.share, each.ranked.low, each.ranked.high, each.second)]
+    every = [
+        end
+        for each in numbers
+        for end in (each.ranked.share, each.ranked.low, each.ranked.high, each.second, *each.ranked.each)
+    ]
     for margin in _MARGINS:
         scale = _Scale(every, margin)
         rows = tuple(scale.bar(each) for each in numbers)

@@ -179,3 +179,25 @@ def test_where_two_agents_first_disagree_is_a_moment(browser: Any, explained_car
     names = ("left", "right")
     assert f"tiny {names[1 - other]}, stubborn {names[other]}" in moment
     assert all("tiny: " in text or "stubborn: " in text or "disagree" in text for text in moments)
+
+
+def test_an_agent_that_does_not_observe_a_feature_has_no_values_of_it(browser: Any, tmp_path: Path) -> None:
+    sides = []
+    for agent in ("cartpole-ppo", "cartpole-recurrent-ppo"):  # the latter sees no velocities
+        policy = rltools.load_policy(agent)
+        recording = rltools.record(policy, episodes=1, max_steps=8, directory=tmp_path / agent)
+        sides.append(rltools.explain(recording, policy, method="gradient"))
+    opened(browser, rltools.replay(sides[0], 0, tmp_path / "page.html", beside=sides[1]))
+    tips = {}
+    for name in ("cart position", "cart velocity"):
+        x, y = browser.run(
+            f"(([label, plot]) => [plot.x + plot.width / 2, label.y + label.height / 2])([document.querySelector("
+            f"'.heat .label[title=\"{name}\"]'), document.querySelector('.heat .u-over')]"
+            ".map((each) => each.getBoundingClientRect()))"
+        )
+        browser.call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
+        tips[name] = browser.text("#tip")
+    assert "does not observe it" not in tips["cart position"]
+    assert "cartpole-recurrent-ppo" in tips["cart velocity"]
+    assert "does not observe it" in tips["cart velocity"]
+    assert browser.complaints() == []
