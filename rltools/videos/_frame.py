@@ -18,6 +18,7 @@ from rltools.plots.drawing.colors import action_color, color_limit, signed_color
 from rltools.plots.drawing.labels import feature_labels, fixed, inches, plain
 from rltools.plots.drawing.moving import LARGE, MEDIUM, SMALL, TINY, Sheet
 from rltools.plots.drawing.panels import draw_attributions, draw_line, two_ticks
+from rltools.plots.drawing.theme import themed
 from rltools.recording import Episode, Recording
 from rltools.spaces.image import visible
 from rltools.spaces.leaves import pick
@@ -31,6 +32,13 @@ def frame(
     recording: Recording, number: int, method: str | None, target: str | None, width: int, pace: str
 ) -> Callable[[int], np.ndarray]:
     """A function that draws the frame of a step, uint8 `[y, x, 4]`, over the last one; raises as `video` does."""
+    with themed():
+        return _frame(recording, number, method, target, width, pace)
+
+
+def _frame(
+    recording: Recording, number: int, method: str | None, target: str | None, width: int, pace: str
+) -> Callable[[int], np.ndarray]:
     header, episode, sheet = recording.header, shown_episode(recording, number, method, target), Sheet(width)
     rows, outcome, actions = rows_of(episode.features), episode.outcome, actions_of(header, episode)
     explained = explained_of(recording, episode, rows, method, target)
@@ -164,7 +172,9 @@ def _draw_episode(
         y += high + 9
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, steps=[1, 2, 5, 10]))
     sheet.text(END + 14, y + 5, "step", TINY, color=theme_color("muted"))
-    cursor = sheet.axes(left, top - 5, END - left, y - top, xlim=span).axvline(0, color="#0072b2", clip_on=False)
+    cursor = sheet.axes(left, top - 5, END - left, y - top, xlim=span).axvline(
+        0, color=theme_color("accent"), clip_on=False
+    )
     sheet.move(cursor, lambda step: cursor.set_xdata([step, step]))
 
 
