@@ -29,6 +29,7 @@ from rltools.plots.drawing.style import (
     top_note,
 )
 from rltools.summary import explained_points, stride_for, summarize
+from rltools.targets.scores import target_noun
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from rltools.summary import Points
 
 TOP = 10
-MAX_DOTS = 400
+MAX_DOTS = 300
 """The most dots per feature."""
 _BINS = 120
 _GRADIENT_INCHES = 0.3
@@ -105,7 +106,8 @@ def beeswarm(
     keep_spines(axes, "bottom")
     sampled_note = f"{len(sample.values):,} evenly spread steps drawn" if stride > 1 else ""
     notes = (label_note(summary, label), top_note(len(order), len(summary.features)), sampled_note)
-    heading(axes, width, "How each feature moves the score", *describe(summary), *notes)
+    title = f"How each feature moves the {target_noun(summary.labels[label_index])}"
+    heading(axes, width, title, *describe(summary), *notes)
     if len(sample.values) == 0:
         draw_no_steps(axes)
         return axes
