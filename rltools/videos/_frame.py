@@ -12,6 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
 from rltools._util.glossary import ENDINGS
+from rltools._util.text import capitalized
 from rltools._util.text import number as number_text
 from rltools.pages.replay.rows import Row, rows_of
 from rltools.plots.drawing.colors import action_color, color_limit, signed_colors, theme_color
@@ -109,9 +110,9 @@ def _draw_rows(
     zero = column + 16 + wide / 2
     notes, title = ["nothing was explained"], "observation at this step"
     if explained:
-        notes, title = explained.notes, f"{explained.target} by {explained.method}"
+        notes, title = [explained.target, *explained.notes], capitalized(explained.method)
         sheet.block(zero - 0.5, top, 1, high * count, theme_color("line"))
-        higher = "a higher value " * (" per " in notes[0])
+        higher = "a higher value " * (" per " in explained.notes[0])
         below, above = ("≤ ", "≥ ") if np.nanmax(np.abs(values), initial=0) > scale else ("", "")
         sheet.text(column + 16, TOP + 52, f"{higher}lowers  {below}{fixed(-scale, scale, 1)}", TINY, color=lowers)
         sheet.text(
@@ -144,7 +145,7 @@ def _draw_episode(
         lines = {actions.what: (actions.values[:, actions.drawn], [action_color(k) for k in actions.drawn])} | lines
     left, y, span = 228.0, top, (-0.5, len(actions.returns) - 0.5)
     if explained:
-        lines = {explained.target: (explained.scores[:, None], [theme_color("ink")])} | lines
+        lines = {"explained score": (explained.scores[:, None], [theme_color("ink")])} | lines
         still = drawn[0, (drawn == drawn[0]).all(axis=0)]
         names, values = [plain(rows[k].name, 44) for k in still], explained.values[:, still]
         left, high = max(left, LEFT + 16 + 100 * inches(names, points=TINY)), min(142.0, 22 * len(names))
