@@ -288,8 +288,8 @@ def _link(bars: Sequence[Rectangle], series: _Series, names: list[str]) -> None:
     if not summary.n or is_control(summary.unit):
         return
     numbers, steps = extreme_steps(series.recording, summary.key, label=strongest_label(summary, None))
-    known = np.flatnonzero(columns >= 0)
-    link_dots([bars[row] for row in known.tolist()], numbers[columns[known]], steps[columns[known]])
+    present = np.flatnonzero(columns >= 0)
+    link_dots([bars[row] for row in present.tolist()], numbers[columns[present]], steps[columns[present]])
 
 
 def _name_lanes(axes: Axes, lanes: np.ndarray, labels: list[str], rows: int) -> None:

@@ -68,9 +68,9 @@ def draw_runs(panel: Axes, positions: np.ndarray, y: tuple[float, float]) -> Non
     named, _ = most_taken(positions)
     starts = np.flatnonzero(np.diff(positions, prepend=positions[:1] - 1))
     ends = np.append(starts[1:], len(positions))
-    shown = np.where(np.isin(positions[starts], named), positions[starts], -1)
-    for position in np.unique(shown).tolist():
-        of_action = shown == position
+    colored = np.where(np.isin(positions[starts], named), positions[starts], -1)
+    for position in np.unique(colored).tolist():
+        of_action = colored == position
         runs = [(start - 0.5, end - start) for start, end in zip(starts[of_action], ends[of_action], strict=True)]
         color = theme_color("muted") if position < 0 else action_color(position)
         panel.broken_barh(runs, y, facecolors=color, linewidth=0, antialiased=False)
