@@ -135,7 +135,7 @@ def terms(rows: Sequence[tuple[str, str]]) -> list[str]:
     return [line for term, value in rows for line in wrapped(value, f"{term:<{width}}  ", " " * (width + 2))]
 
 
-def bars(shown: Sequence[Bar], width: int | None = None) -> list[str]:
+def bars(drawn: Sequence[Bar], width: int | None = None) -> list[str]:
     """A line for each bar: its label, blocks, and its number.
 
     >>> from rltools.pages.answer import Bar
@@ -143,13 +143,13 @@ def bars(shown: Sequence[Bar], width: int | None = None) -> list[str]:
     ['  angle       ████████████████████████  441 ± 71', '  x velocity  ████████▉                 161 ± 60']
     """
     width = width or columns()
-    numbers = max((len(bar.text) for bar in shown), default=0)
+    numbers = max((len(bar.text) for bar in drawn), default=0)
     room = width - 2 - 2 - 2 - BAR_CELLS - numbers
-    labels = [_shortened(as_text(bar.label), max(8, room)) for bar in shown]
+    labels = [_shortened(as_text(bar.label), max(8, room)) for bar in drawn]
     longest = max(map(len, labels), default=0)
     lines = [
         f"  {label:<{longest}}  {_blocks(bar.length):<{BAR_CELLS}}  {bar.text}"
-        for label, bar in zip(labels, shown, strict=True)
+        for label, bar in zip(labels, drawn, strict=True)
     ]
     return [line.rstrip() for line in lines]
 

@@ -68,15 +68,15 @@ def test_page_terminal_and_notebook_say_the_same_in_the_same_order(
     from rltools.cli import screen
 
     answer = answer_of(measured)
-    said = [str(each) for section in answer.sections for each in section.findings if isinstance(each, Finding)]
-    assert len(said) > 6
+    sentences = [str(each) for section in answer.sections for each in section.findings if isinstance(each, Finding)]
+    assert len(sentences) > 6
     monkeypatch.setattr(screen, "MOST_FINDINGS", 100)
     screen.show_answer(answer, measured.directory / "index.html")
     terminal = " ".join(capsys.readouterr().out.split())
     notebook = " ".join(analysis_html(answer, measured.directory / "index.html").split())
     for text in (terminal, notebook):
         plain = text.replace("&#39;", "'")
-        places = [plain.index(sentence.replace("  ", " ")) for sentence in said]
+        places = [plain.index(sentence.replace("  ", " ")) for sentence in sentences]
         assert places == sorted(places)
     page = write_report(measured, answer=answer).read_text("utf-8")
     assert str(answer.trust).removeprefix("Trust: ").replace("'", "&#39;") in page

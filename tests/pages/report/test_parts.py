@@ -12,7 +12,7 @@ from rltools.pages.report._statement import sentence_html, statement
 from rltools.plots import report_plots
 from rltools.spaces import Features
 from rltools.spaces.leaves import Leaf
-from rltools.summary import Ranked, finding, part_shares, run_caveats, summarize
+from rltools.summary import Ranked, finding, run_caveats, summarize
 from rltools.summary import caveats as caveat_words
 from rltools.summary.finding import Finding
 from rltools.summary.sentence import source, span
@@ -53,26 +53,6 @@ def test_a_summary_of_no_steps_has_only_that_to_say(run):
     assert str(top.headline).startswith("There are no explained steps")
     assert (top.deck, top.findings) == (None, ())
     assert report_plots(recording, main, [main]) == ()
-
-
-def test_of_a_dict_each_array_has_its_share(run):
-    numbers = (Leaf(("a",), "number", (2,), "float32"), Leaf(("b",), "number", (1,), "float32"))
-    features = Features((3,), ("feature",), leaves=numbers)
-    parts = [np.tile(np.array(size, float), (4, 1, 1)) for size in ((1, 1, 2), (1, 1, 6))]
-    recording = run(*parts, features=features, observations=[{"a": np.ones((4, 2)), "b": np.ones((4, 1))}] * 2)
-    summary = summarize(recording)
-    first, second = part_shares(recording, summary)
-    assert (first.feature, second.feature) == ("b", "a")
-    assert first.share == pytest.approx(8 / 12)
-    assert np.isnan(first.low), "two episodes have no interval"
-    sentences = map(str, statement(arrange(recording, [summary], None).section("score")).findings)
-    start = "Shares of the arrays in an observation: b 67 %"
-    assert any(sentence.startswith(start) for sentence in sentences)
-
-
-def test_an_observation_of_one_array_has_no_parts(run):
-    recording = run(np.ones((4, 1, 3)))
-    assert part_shares(recording, summarize(recording)) == ()
 
 
 def test_percentages_are_set_off_and_names_escaped():
