@@ -55,7 +55,7 @@ def shown_episode(recording: Recording, number: int, method: str | None, target:
 
 
 def explained_of(
-    recording: Recording, episode: Episode, rows: list[Row], method: str | None, target: str | None
+    recording: Recording, number: int, rows: list[Row], method: str | None, target: str | None
 ) -> Explained | None:
     """The explained scalar with the largest attributions (gradients times std), or None if nothing was explained.
 
@@ -65,7 +65,8 @@ def explained_of(
     if method is target is None and all(spec.window for spec in recording.specs.values()):
         return None
     key = every_step_first(recording, method, target)
-    attribution = at_chosen(recording.attribution_of(key, episodes=[episode.outcome.number]), episode)
+    episode = shown_episode(recording, number, method, target)
+    attribution = at_chosen(recording.attribution_of(key, episodes=[number]), episode)
     spec, values = attribution.spec, attribution.values.reshape(*attribution.values.shape[:2], -1)
     labels, stride = spec.labels, spec.every
     unit = unit_words(spec.unit, spec.target, recording.header.action_names, standardized=True)

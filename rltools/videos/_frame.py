@@ -33,7 +33,7 @@ def frame(
     """A function that draws the frame of a step, uint8 `[y, x, 4]`, over the last one; raises as `video` does."""
     header, episode, sheet = recording.header, shown_episode(recording, number, method, target), Sheet(width)
     rows, outcome, actions = rows_of(episode.features), episode.outcome, actions_of(header, episode)
-    explained = explained_of(recording, episode, rows, method, target)
+    explained = explained_of(recording, number, rows, method, target)
     table, taken, right = drawn_rows(episode, rows, explained), actions.taken.tolist(), RIGHT
     facts = [plain(header.environment_id), f"episode {number}", f"seed {outcome.seed}"]
     facts += [f"return {number_text(outcome.total_reward, 5)}", ENDINGS[outcome.ended].meaning, pace]

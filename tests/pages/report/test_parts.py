@@ -55,6 +55,20 @@ def test_a_summary_of_no_steps_has_only_that_to_say(run):
     assert report_plots(recording, main, [main]) == ()
 
 
+def test_of_a_dict_each_array_has_its_share(run):
+    numbers = (Leaf(("a",), "number", (2,), "float32"), Leaf(("b",), "number", (1,), "float32"))
+    features = Features((3,), ("feature",), leaves=numbers)
+    parts = [np.tile(np.array(size, float), (4, 1, 1)) for size in ((1, 1, 2), (1, 1, 6))]
+    recording = run(*parts, features=features, observations=[{"a": np.ones((4, 2)), "b": np.ones((4, 1))}] * 2)
+    summary = summarize(recording)
+    first, second = summary.top()
+    assert (first.feature, second.feature) == ("b", "a")
+    assert first.share == pytest.approx(8 / 12)
+    assert np.isnan(first.low)
+    (within,) = (finding for finding in summary.findings if finding.kind == "inside")
+    assert (within.part, [each.share for each in within.subjects]) == ("a", [0.5, 0.5])
+
+
 def test_percentages_are_set_off_and_names_escaped():
     lead = Finding("lead", (Ranked("<b>", 0, 0.095, 0.08, 0.11),), method="a", target="b")
     assert sentence_html(lead.sentence) == (
@@ -128,7 +142,7 @@ def test_a_feature_behind_a_choice_that_counts_as_one_is_no_choice(run):
         features=features,
         observations=[{"a": np.zeros(4, np.int64), "b": np.ones((4, 1), np.float32)}] * 2,
     )
-    main = summarize(recording, merged=True)
+    main = summarize(recording)
     assert main.top(1)[0].position == 1
     assert "dependence" in [plot.name for plot in report_plots(recording, main, [main])]
 
