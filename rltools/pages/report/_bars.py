@@ -120,12 +120,12 @@ def loss_bars(measured: Measured, examples: Mapping[str, StepLink]) -> Bars | No
     return Bars("Return lost without each feature", rows, zero, tuple(notes), "losses")
 
 
-def share_bars(summary: Summary, found: Sequence[Extremes], title: str) -> Bars | None:
+def share_bars(summary: Summary, extreme_steps: Sequence[Extremes], title: str) -> Bars | None:
     """The shares of the features, or for changes of the decision how much each of them changes; None without steps."""
     ranked = [each for each in ranked_features(summary) if math.isfinite(each.share)][:TOP]
     if not summary.n or not ranked:
         return None
-    steps = [found[each.position].example if each.position < len(found) else None for each in ranked]
+    steps = [extreme_steps[each.position].example if each.position < len(extreme_steps) else None for each in ranked]
     rows, zero = _rows(
         [
             Numbered(each, str(share_of(replace(each, each=()))), "share", step=step)

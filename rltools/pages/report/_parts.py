@@ -97,7 +97,7 @@ class Figure:
     height: int
 
 
-def drawn(plot: Callable[[], Axes], name: str, caption: str, folder: Path, known: Collection[str] = ()) -> Figure:
+def drawn(plot: Callable[[], Axes], name: str, caption: str, folder: Path, repeated: Collection[str] = ()) -> Figure:
     """Draw a plot for a page, and into `folder` as `name.png`, `name.svg` and `name-dark.svg`.
 
     Args:
@@ -105,7 +105,7 @@ def drawn(plot: Callable[[], Axes], name: str, caption: str, folder: Path, known
         name: the name of its files, and the beginning of its ids.
         caption: how to read it.
         folder: the folder of its files.
-        known: small print that the page says already.
+        repeated: small print that the page says already.
     """
     with within_page():
         axes = plot()
@@ -136,7 +136,7 @@ def drawn(plot: Callable[[], Axes], name: str, caption: str, folder: Path, known
     return Figure(
         name,
         above.title,
-        " · ".join(part for part in above.notes if part not in known),
+        " · ".join(part for part in above.notes if part not in repeated),
         caption,
         Markup(markup),  # noqa: S704 - its texts are escaped
         links,
