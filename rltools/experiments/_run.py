@@ -141,7 +141,7 @@ def run_experiment(
             recording = _explain_all(plan, recording, policy, threads, progress=progress)
             if plan.reports:
                 median = [outcome.number for outcome in notable(recording.readable_outcomes())[:1]]
-                replay_episodes(recording, median, env, modules=modules, progress=progress)
+                replay_episodes(recording, median, env, modules=modules, progress=progress, report=True)
             recordings[label, seed] = recording
             if plan.ablate is not None or plan.assess:
                 measured[label, seed] = measure(plan, (label, seed), recording, policy, env, folder, progress=progress)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rltools._util.text import percent
+from rltools.plots.drawing.alt import largest_text, tell
 from rltools.plots.drawing.bars import draw_arrows
 from rltools.plots.drawing.colors import color_limit, signed_colors, theme_color
 from rltools.plots.drawing.labels import inches, number, plain
@@ -152,7 +153,19 @@ def images(
             target_noun(summary.labels[label_index]),
             letters=int(13 * width / grid.columns),
         )
+        tell(axes, _largest(image_steps, summary.features, quantity.name))
     return axes
+
+
+def _largest(image_steps: ImageSteps, features: Sequence[str], quantity: str) -> str:
+    """The largest attribution of a pixel, or of a feature, at the steps that are drawn."""
+    when = [f"at step {step}" for step in image_steps.steps]
+    if image_steps.maps is None:
+        return largest_text(image_steps.attributions.T, features, when, quantity)
+    columns = image_steps.maps.shape[2]
+    pixels = image_steps.maps.reshape(len(when), -1).T
+    places = [f"pixel y {index // columns}, x {index % columns}" for index in range(len(pixels))]
+    return largest_text(pixels, places, when, quantity)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from rltools.plots.drawing.ablations import (
     seeds_note,
     set_value_limits,
 )
+from rltools.plots.drawing.alt import interval_texts, rows_text, tell
 from rltools.plots.drawing.bars import write_in_bars
 from rltools.plots.drawing.colors import theme_color
 from rltools.plots.drawing.labels import amount, feature_labels, inches, plain, set_y_labels
@@ -156,6 +157,7 @@ def losses(
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
     name_amounts(axes)
+    tell(axes, rows_text(labels, interval_texts(lost, low, high, amount)))
     return axes
 
 

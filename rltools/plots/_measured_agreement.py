@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rltools._util.glossary import SAME_ORDER, TERMS, method_title
-from rltools._util.text import plural, two_decimals
+from rltools._util.text import interval, plural, two_decimals
 from rltools.attributions import is_control
 from rltools.errors import RecordingError
 from rltools.metrics import Assessment, assess_recorded
 from rltools.plots.drawing.ablations import describe_ablation, replaced, seeds_note
+from rltools.plots.drawing.alt import rows_text, tell
 from rltools.plots.drawing.colors import theme_color
 from rltools.plots.drawing.labels import inches, plain
 from rltools.plots.drawing.plot_info import Chapter, ReportData, plot
@@ -103,6 +104,9 @@ def measured_agreement(
     _draw_controls(axes, [*rows.values()], float(heights[-1]) + 0.6)
     for key, height in zip(order, heights, strict=True):
         _draw_row(axes, rows.get(key), float(height))
+    measured_keys = [key for key in order if key in rows]
+    texts = [interval(rows[key].value, rows[key].low, rows[key].high, two_decimals) for key in measured_keys]
+    tell(axes, rows_text([names[order.index(key)] for key in measured_keys], texts))
     return axes
 
 

@@ -104,8 +104,11 @@ def _draw_rows(
         notes, title = explained.notes, f"{explained.target} by {explained.method}"
         sheet.block(zero - 0.5, top, 1, high * count, theme_color("line"))
         higher = "a higher value " * (" per " in notes[0])
-        sheet.text(column + 16, TOP + 52, f"{higher}lowers  {fixed(-scale, scale, 1)}", TINY, color=lowers)
-        sheet.text(column + 16 + wide, TOP + 52, f"{fixed(scale, scale, 1)}  raises", TINY, color=raises, ha="right")
+        below, above = ("≤ ", "≥ ") if np.nanmax(np.abs(values), initial=0) > scale else ("", "")
+        sheet.text(column + 16, TOP + 52, f"{higher}lowers  {below}{fixed(-scale, scale, 1)}", TINY, color=lowers)
+        sheet.text(
+            column + 16 + wide, TOP + 52, f"{above}{fixed(scale, scale, 1)}  raises", TINY, color=raises, ha="right"
+        )
         scores = [f"score at this step  {fixed(score, scale)}" for score in explained.scores]
         sheet.moving_text(RIGHT, TOP + 7, scores, MEDIUM, True, right=True)
     if count < len(rows):
@@ -119,7 +122,8 @@ def _draw_rows(
         texts = ["" if np.isnan(value) else f"{value:.0f}" if choice else fixed(value, size, 3) for value in seen]
         sheet.moving_text(column, y, texts, bold=choice & (seen == 1), color=theme_color("muted"), right=True)
         if explained:
-            sheet.bar(zero, y, 0.58 * high, wide / 2 * np.clip(values[:, row] / scale, -1, 1), (lowers, raises))
+            lengths = wide / 2 * values[:, row] / scale
+            sheet.bar(zero, y, 0.58 * high, lengths, (lowers, raises), longest=wide / 2)
             sheet.moving_text(RIGHT, y, [fixed(value, scale, sign="+") for value in values[:, row]], right=True)
 
 

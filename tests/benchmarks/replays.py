@@ -90,7 +90,7 @@ def _long(folder: Path) -> Path:
 
 def _browser(program: str, profile: Path) -> Any:
     """The tests' own."""
-    spec = spec_from_file_location("browser", Path(__file__).parents[1] / "replays" / "conftest.py")
+    spec = spec_from_file_location("browser", Path(__file__).parents[1] / "pages" / "conftest.py")
     assert spec is not None
     assert spec.loader is not None
     module = module_from_spec(spec)

@@ -117,7 +117,7 @@ def _swarms(axes):
     return [dots for dots in axes.collections if len(dots.get_offsets()) > 2 and dots.get_gid()]
 
 
-def test_beeswarm_draws_each_step_once_and_at_most_four_hundred(tmp_path):
+def test_beeswarm_draws_each_step_once_and_at_most_three_hundred(tmp_path):
     few = beeswarm(example_recording(tmp_path / "few", [np.random.default_rng(0).normal(size=(70, 1, 2))] * 2))
     assert [len(dots.get_offsets()) for dots in _swarms(few)] == [140, 140]
     many = beeswarm(example_recording(tmp_path / "many", [np.random.default_rng(0).normal(size=(300, 1, 2))] * 3))

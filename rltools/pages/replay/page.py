@@ -92,7 +92,7 @@ def write_replay(
     beside: Recording | None = None,
     links: Links | None = None,
 ) -> Path:
-    """Write a page as `replay` does, with links to pages that may come after it; by default to those beside it."""
+    """Write a page as `replay` does, with links to pages that are there or planned; by default to those beside it."""
     for opened in (recording, *([] if beside is None else [beside])):
         check_recording(opened)
     path = as_path(path, "the path of the page")

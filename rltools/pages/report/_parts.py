@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from io import BytesIO
@@ -35,11 +35,6 @@ def macros(name: str) -> Any:
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     return environment.from_string(part(name)).module
-
-
-def picture_links(figures: Iterable[Figure]) -> dict[str, Any]:
-    """The steps of the marks of all pictures, by the ids of their elements."""
-    return {key: link for figure in figures for key, link in figure.links.items()}
 
 
 def seeds_text(header: Header) -> str:
@@ -78,7 +73,6 @@ class Figure:
         note: small print that the page does not say elsewhere.
         caption: how to read it.
         markup: the picture as inline SVG, whose colors are those of the page; an `img` if it would be too large.
-        links: what its elements stand for, by their ids; see `step_links`.
         files: the names of its files in the folder of plots.
         alt: what it shows, for screen readers.
         width: the width in pixels of the page.
@@ -90,7 +84,6 @@ class Figure:
     note: str
     caption: str
     markup: Markup
-    links: dict[str, dict[str, Any]]
     files: tuple[str, ...]
     alt: str
     width: int
@@ -118,30 +111,19 @@ def drawn(plot: Callable[[], Axes], name: str, caption: str, folder: Path, repea
     files = {f"{name}.png": image.getvalue()}
     width, height = (round(inches * PIXELS_PER_INCH) for inches in figure.get_size_inches())
     markup = render(_IMAGE, address=image_data_url(files[f"{name}.png"]), alt=alt, width=width, height=height)
-    links: dict[str, dict[str, Any]] = {}
     above = Heading("", ())  # of a bitmap it is in the picture
     try:
         svg = figure_svg(figure)
         files |= {f"{name}.svg": svg_markup(svg, name, alt, "light").encode()}
         files |= {f"{name}-dark.svg": svg_markup(svg, name, alt, "dark").encode()}
-        vector = svg_markup(svg, name, alt, top=heading_points(figure))
+        vector = svg_markup(svg, name, alt, links=step_links(figure), top=heading_points(figure))
         if len(vector) <= LARGEST_VECTOR:
-            markup, links = vector, step_links(figure, name)
-            above = heading_of(axes)
+            markup, above = vector, heading_of(axes)
     except ParseError:  # a name has characters that no XML may have
         pass
     for file, content in files.items():
         with atomic_write(folder / file) as temporary:
             temporary.write_bytes(content)
-    return Figure(
-        name,
-        above.title,
-        " · ".join(part for part in above.notes if part not in repeated),
-        caption,
-        Markup(markup),  # noqa: S704 - its texts are escaped
-        links,
-        tuple(files),
-        alt,
-        width,
-        height,
-    )
+    note = " · ".join(part for part in above.notes if part not in repeated)
+    safe = Markup(markup)  # noqa: S704 - its texts are escaped
+    return Figure(name, above.title, note, caption, safe, tuple(files), alt, width, height)

@@ -22,7 +22,6 @@ from rltools.pages.report._parts import (
     drawn,
     macros,
     part,
-    picture_links,
 )
 from rltools.pages.report._player import player
 from rltools.pages.report._script import episode_scripts, first_step, json_markup, page_script, script_markup
@@ -86,8 +85,6 @@ def write_report(
         of_losses = [figure for chapter, figure in pictures if chapter == Chapter.MEASURED]
         others = [(chapter, figure) for chapter, figure in pictures if chapter != Chapter.MEASURED]
         pictured = not bars["score"] and bool(others)
-        episodes = cards(recording, main)
-        strips = [card.strip for card in episodes if card.strip]
         page = render(
             part("run.html"),
             head=head(title, part("page.css"), [page_script()]),
@@ -118,13 +115,12 @@ def write_report(
             bars=bars,
             lead=others[0][1] if pictured else None,
             chapters=_chapters(others[1:] if pictured else others),
-            cards=episodes,
+            cards=cards(recording, main),
             tables=tables(recording, summaries, extreme_steps),
             player=steps,
             first_step=first_step((bars[section.key] for section in answer.sections if section.key in bars), steps),
             player_index=json_markup(steps.index if steps else {}),
             player_episodes=episode_scripts(steps),
-            picture_links=json_markup(picture_links([*(figure for _, figure in pictures), *strips])),
             script=script_markup(),
             closing=closing(answer.caveats, commands, recording.header, policy=True),
         )
@@ -143,11 +139,15 @@ def _bars(
     has_images: bool,
 ) -> dict[str, Bars | None]:
     """The pictures of what was measured, of how the decision changes and of what moves the score."""
-    examples = {name: each.example for name, each in zip(main.features, extreme_steps[main.key], strict=False) if each.example}
+    examples = {
+        name: each.example for name, each in zip(main.features, extreme_steps[main.key], strict=False) if each.example
+    }
     decision = next((summary for summary in summaries if summary.target == DECISION), None)
     bars = {
         "measured": loss_bars(losses, examples) if losses else None,
-        "decision": share_bars(decision, extreme_steps[decision.key], "How often the decision changes") if decision else None,
+        "decision": share_bars(decision, extreme_steps[decision.key], "How often the decision changes")
+        if decision
+        else None,
         "score": None,
     }
     if main.target != DECISION and not has_images:

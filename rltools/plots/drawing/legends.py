@@ -88,6 +88,14 @@ def legend_beside(axes: Axes, handles: Sequence[Artist], labels: Sequence[str], 
         text.set_text(label)
 
 
+def below_legend(axes: Axes, lines: int) -> float:
+    """How high the axes are below a legend of so many lines at their upper right, as a fraction: an estimate."""
+    figure = axes.get_figure(root=True)
+    # Titles and labels take a part of what axes have before they are laid out.
+    tall = 0.75 * axes.get_position().height * (figure.get_figheight() if figure else 4.0)
+    return max(0.15, 1 - (0.21 * lines + 0.15) / tall)
+
+
 def action_labels(names: Sequence[str]) -> list[str]:
     """The names of actions, short enough for a legend."""
     return [plain(name, 20) for name in names]

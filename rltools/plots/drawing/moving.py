@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 agg: Any = backend_agg  # it has no types
+_TEETH, _TOOTH = 2.5, 6.0
+"""How many teeth the torn end of a bar has, and how deep they are in units."""
 LARGE, MEDIUM, SMALL, TINY = 14.0, 11.5, 9.4, 8.3
 """Font sizes in points."""
 
@@ -95,8 +97,17 @@ class Sheet:
         artist.set_animated(True)
         self.moving += [change, lambda step: artist.draw(self.canvas.get_renderer())]
 
-    def bar(self, zero: float, y: float, height: float, lengths: np.ndarray, colors: Sequence[Any]) -> None:
-        """Draw a horizontal bar at each step, which starts at `zero`.
+    def bar(
+        self,
+        zero: float,
+        y: float,
+        height: float,
+        lengths: np.ndarray,
+        colors: Sequence[Any],
+        *,
+        longest: float = np.inf,
+    ) -> None:
+        """Draw a horizontal bar at each step, which starts at `zero`; a bar that is cut at `longest` has a torn end.
 
         Args:
             zero: x of its start.
@@ -104,14 +115,24 @@ class Sheet:
             height: height of the bar.
             lengths: float `[step]`, to the right if positive; no bar for NaN.
             colors: the colors of negative and of positive bars.
+            longest: the length at which bars are cut.
         """
+        beyond = np.abs(np.nan_to_num(lengths)) > longest
+        lengths = np.clip(lengths, -longest, longest)
         top, bottom = np.rint((y + np.array([-height, height]) / 2) * self.scale[1]).astype(int)
         start, shades = round(zero * self.scale[0]), np.rint(255 * to_rgba_array(colors)[:, :3])
         ends = np.rint((zero + np.nan_to_num(lengths)) * self.scale[0]).astype(int)
+        teeth = np.abs(2 * (np.linspace(0, _TEETH, max(bottom - top, 0)) % 1) - 1)
+        tear = np.rint(_TOOTH * self.scale[0] * teeth).astype(int)
 
         def move(step: int) -> None:
             left, right = sorted((start, int(ends[step])))
-            self.pixels[top:bottom, left:right, :3] = shades[int(ends[step] > start)]
+            shade = shades[int(ends[step] > start)]
+            if not beyond[step]:
+                self.pixels[top:bottom, left:right, :3] = shade
+                return
+            for line, depth in zip(self.pixels[top:bottom], tear, strict=True):
+                line[slice(left, right - depth) if ends[step] > start else slice(left + depth, right), :3] = shade
 
         self.moving.append(move)
 

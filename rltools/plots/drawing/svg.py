@@ -7,6 +7,7 @@ colors of the palette are its custom properties, so that one picture serves both
 from __future__ import annotations
 
 import base64
+import json
 import re
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -55,7 +56,7 @@ def figure_svg(figure: Figure) -> bytes:
     return image.getvalue()
 
 
-def svg_markup(svg: bytes, name: str, alt: str, colors: Colors = "page", top: float = 0.0) -> str:
+def svg_markup(svg: bytes, name: str, alt: str, colors: Colors = "page", *, links: str = "", top: float = 0.0) -> str:
     """An SVG of matplotlib as markup without style attributes.
 
     Args:
@@ -63,6 +64,7 @@ def svg_markup(svg: bytes, name: str, alt: str, colors: Colors = "page", top: fl
         name: an identifier; all ids begin with it, so that several pictures can stand in a page.
         alt: what the picture shows, for screen readers.
         colors: `page` for the custom properties of the page that it stands in, `light` or `dark` for a file.
+        links: JSON of `step_links`, which becomes the attribute `data-links`.
         top: how much to cut off at the top, in points, with the heading in it; see `heading_points`.
 
     Raises:
@@ -96,7 +98,7 @@ def svg_markup(svg: bytes, name: str, alt: str, colors: Colors = "page", top: fl
         "aria-label": alt,
         "font-family": "rltools, sans-serif",
         "stroke-linejoin": "round",
-    }
+    } | ({"data-links": links} if links else {})
     if colors != "page":
         root.set("xmlns", "http://www.w3.org/2000/svg")
         root.insert(0, title := ET.Element("title"))
@@ -117,14 +119,15 @@ def heading_points(figure: Figure) -> float:
     return max(72 * (float(figure.get_figheight()) - float(below)) - 3, 0.0) if above else 0.0
 
 
-def step_links(figure: Figure, name: str) -> dict[str, dict[str, Any]]:
-    """What the elements of a figure stand for, for the script of a page: `{id: {kind, episode, step, ...}}`.
+def step_links(figure: Figure) -> str:
+    """What the elements of a figure stand for, as JSON `{gid: {kind, episode, step, ...}}`; empty if there is nothing.
 
-    The ids are those of the elements in the markup of this name. A span also has `x`, its left and right end in the
+    An element's id is the name of the markup, a hyphen and its gid. A span also has `x`, its left and right end in the
     units of the SVG, `y`, its upper and lower end, and `limits`, the steps at its ends. Rows have `names`, and `y`, the
     middle of each. The figure must have been drawn.
     """
-    return {f"{name}-{gid}": _link_data(link, figure) for gid, link in linked(figure).items()}
+    links = {gid: _link_data(link, figure) for gid, link in linked(figure).items()}
+    return json.dumps(links, separators=(",", ":")) if links else ""
 
 
 def _link_data(link: Link, figure: Figure) -> dict[str, Any]:
@@ -162,7 +165,7 @@ def _set_attributes(element: ET.Element, names: Mapping[str, str], color: Callab
     if "id" in attributes:
         attributes["id"] = names[attributes["id"]]
         if match := re.search(r"(dots|span|rows)-\d+$", attributes["id"]):
-            attributes["class"] = match[1]
+            attributes |= {"class": match[1], "data-link": match[0]}
     for key, value in attributes.items():
         if key in _GEOMETRY:
             attributes[key] = " ".join(_NUMBER.sub(lambda number: f"{float(number[0]):.2f}", value).split())

@@ -18,8 +18,8 @@ from rltools.pages.notebook import analysis_html, attribution_html, recording_ht
 from rltools.pages.notebook._card import card
 from rltools.recording import Attribution, AttributionSpec
 from rltools.spaces import Features
-from rltools.targets.scores import target_name
 from rltools.summary.sentence import share_of
+from rltools.targets.scores import target_name
 
 OURS = {"div", "style", "p", "b", "bdi", "span", "table", "thead", "tbody", "tr", "th", "td", "i"}
 HOSTILE = [
@@ -64,7 +64,7 @@ def check(page: str) -> str:
     observed = Seen(page)
     assert not observed.open
     assert observed.tags <= OURS
-    assert observed.attributes <= {"class", "style", "aria-hidden"}
+    assert observed.attributes <= {"class", "style", "scope", "aria-hidden"}
     page.encode("utf-8")
     return " ".join(" ".join(observed.texts).split())
 

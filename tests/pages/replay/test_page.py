@@ -61,7 +61,7 @@ def test_the_file_is_alone_and_loads_nothing(explained_cartpole: Made, tmp_path:
         assert not {"src", "srcset", "style", "action", "data"} & set(attributes), (tag, attributes)
         assert not [name for name in attributes if name.startswith("on")]
         assert attributes.get("href", "#").startswith(("#", "data:"))
-    assert not re.search(r"@import|url\(", "".join(elements.texts["style"]))
+    assert not re.search(r"@import|url\((?!data:font/woff2)", "".join(elements.texts["style"]))
 
 
 def test_the_security_policy_names_exactly_what_is_inlined(explained_cartpole: Made, tmp_path: Path) -> None:
@@ -183,4 +183,4 @@ def test_a_step_with_four_features_takes_less_than_a_hundred_bytes(
     recording, policy = scripted(1_500)
     rltools.explain(recording, policy)
     with_steps = rltools.replay(recording, 0, tmp_path / "page.html").stat().st_size
-    assert with_steps < 120_000 + 1_500 * 100
+    assert with_steps < 205_000 + 1_500 * 100  # a page without steps, and what they add

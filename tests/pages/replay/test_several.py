@@ -131,3 +131,51 @@ def test_the_shorter_of_two_says_that_it_is_over(browser: Any, explained_cartpol
     assert browser.run(over) == [False, True]
     text = browser.run("document.querySelectorAll('.over')[1].textContent")
     assert text == "over: stopped at the step limit after 4 steps"
+
+
+BESIDE = "[...document.querySelectorAll('{}')].map((each) => Math.round(each.getBoundingClientRect().top))"
+
+
+def test_two_agents_stand_on_one_grid(
+    browser: Any, explained_cartpole: Made, other: rltools.Recording, tmp_path: Path
+) -> None:
+    path = rltools.replay(explained_cartpole[0], 1, tmp_path / "page.html", beside=other)
+    opened(browser, path, "#step=2", width=1280, height=720)
+    assert browser.run("document.documentElement.scrollHeight") <= 720
+    for part in (".heading", ".explained", ".decided", ".bars .row:not(.headers):nth-child(3)", ".margin"):
+        tops = browser.run(BESIDE.format(part))
+        assert len(tops) == 2, part
+        assert tops[0] == tops[1], part
+    # What holds for both stands once, and one time axis has both: paired rows, two lanes of actions.
+    assert browser.text("#facts").count("CartPole-v1") == 1
+    assert browser.run("document.querySelectorAll('.track.heat').length") == 1
+    views = browser.run("[...document.querySelectorAll('.views')].map((each) => each.selectedOptions[0].textContent)")
+    assert len(set(views)) == 2
+    assert browser.text("#scales-note").startswith("scales differ: ")  # one of both is a gradient
+    browser.press("m")
+    assert browser.text("#scales-note") == ""
+    legends = browser.run("[...document.querySelectorAll('.legend')].map((each) => each.textContent)")
+    assert legends[0] == legends[1]
+
+
+def test_where_two_agents_first_disagree_is_a_moment(browser: Any, explained_cartpole: Made, tmp_path: Path) -> None:
+    import torch
+    from gymnasium.spaces import Box, Discrete
+
+    module = torch.nn.Linear(4, 2)
+    module.weight.data.zero_()
+    other = 1 - int(explained_cartpole[0].episode(0).actions[2])  # this action, whatever it sees
+    module.bias.data = torch.eye(2)[other]
+    stubborn = rltools.TorchPolicy(
+        module, Box(-torch.inf, torch.inf, (4,)), Discrete(2), name="stubborn", action_names=("left", "right")
+    )
+    recording = rltools.record(stubborn, "CartPole-v1", episodes=1, seed=5, directory=tmp_path / "run", bounds="any")
+    actions = [each.episode(0).actions for each in (explained_cartpole[0], recording)]
+    step = next(k for k, (one, two) in enumerate(zip(*actions, strict=False)) if one != two)
+    opened(browser, rltools.replay(explained_cartpole[0], 0, tmp_path / "page.html", beside=recording))
+    moments = browser.run("[...document.querySelectorAll('#highlight-list a')].map((each) => each.textContent)")
+    (moment,) = [text for text in moments if "first step at which they disagree" in text]
+    assert moment.startswith(f"step {step}")
+    names = ("left", "right")
+    assert f"tiny {names[1 - other]}, stubborn {names[other]}" in moment
+    assert all("tiny: " in text or "stubborn: " in text or "disagree" in text for text in moments)

@@ -64,7 +64,7 @@ def test_of_a_dict_each_array_has_its_share(run):
     first, second = summary.top()
     assert (first.feature, second.feature) == ("b", "a")
     assert first.share == pytest.approx(8 / 12)
-    assert np.isnan(first.low)
+    assert np.isnan(first.low), "two episodes have no interval"
     (within,) = (finding for finding in summary.findings if finding.kind == "inside")
     assert (within.part, [each.share for each in within.subjects]) == ("a", [0.5, 0.5])
 

@@ -1,5 +1,6 @@
 import base64
 import io
+import json
 import re
 from xml.etree import ElementTree as ET
 
@@ -12,7 +13,8 @@ from PIL import Image
 from rltools._util.palette import palette
 from rltools.plots.drawing.colors import action_color, signed_colors, theme_color
 from rltools.plots.drawing.steps import link_dots, link_rows, link_span
-from rltools.plots.drawing.svg import figure_svg, step_links, svg_markup
+from rltools.plots.drawing.style import Heading, heading, heading_of
+from rltools.plots.drawing.svg import figure_svg, heading_points, step_links, svg_markup
 
 HOSTILE = "<script>alert(1)</script> & \"quotes\" 'and' $x^2$ ]]> --> {{ 7 * 7 }}"
 
@@ -113,31 +115,51 @@ def test_linked_marks_are_children_of_their_group_in_order(axes):
     bars = axes.barh([0, 1], [3, 4], color=theme_color("accent"))
     link_dots(dots, np.array([0, 0, 1]), np.array([5, 6, 7]))
     link_dots(bars.patches, np.array([2, 2]), np.array([8, 9]))
-    groups = {each.get("id"): each for each in elements(markup(axes), "g") if each.get("class") == "dots"}
-    marks = [each for each in groups["plot-dots-0"] if each.get("class") == "dot"]
+    svg = figure_svg(axes.figure)
+    text = svg_markup(svg, "plot", "", links=step_links(axes.figure))
+    groups = {each.get("data-link"): each for each in elements(text, "g") if each.get("class") == "dots"}
+    marks = [each for each in groups["dots-0"] if each.get("class") == "dot"]
     assert [mark.get("fill") for mark in marks] == [f"var(--action-{k})" for k in range(3)]
     heights = [float(mark.get("y")) for mark in marks]
     assert heights == sorted(heights, reverse=True)
-    assert [[each.tag for each in groups[key]] for key in ("plot-dots-1", "plot-dots-2")] == [["path"], ["path"]]
-    links = step_links(axes.figure, "plot")
-    assert links.keys() == groups.keys()
-    assert links["plot-dots-0"] == {"kind": "dots", "episode": [0, 0, 1], "step": [5, 6, 7]}
-    assert links["plot-dots-2"] == {"kind": "dots", "episode": [2], "step": [9]}
+    assert [[each.tag for each in groups[gid]] for gid in ("dots-1", "dots-2")] == [["path"], ["path"]]
+    links = json.loads(ET.fromstring(text).get("data-links"))
+    assert links["dots-0"] == {"kind": "dots", "episode": [0, 0, 1], "step": [5, 6, 7]}
+    assert links["dots-2"] == {"kind": "dots", "episode": [2], "step": [9]}
 
 
 def test_spans_and_rows_say_where_they_are(axes):
     axes.set(xlim=(-0.5, 99.5), ylim=(1.5, -0.5))
     link_span(axes, 3, steps=100)
     link_rows(axes, ["first", HOSTILE])
-    text = markup(axes)
-    links = step_links(axes.figure, "plot")
-    assert links.keys() <= {each.get("id") for each in ET.fromstring(text).iter()}
-    span, rows = links.values()
+    text = svg_markup(figure_svg(axes.figure), "plot", "", links=step_links(axes.figure))
+    span, rows = json.loads(ET.fromstring(text).get("data-links")).values()
     assert (span["episode"], span["step"], span["limits"]) == ([3], [0, 99], [-0.5, 99.5])
     assert span["x"] == pytest.approx([0.125 * 288, 0.9 * 288], abs=0.1)
     assert rows["names"] == ["first", HOSTILE]
     top, bottom = span["y"]
     assert rows["y"] == pytest.approx([top + 0.25 * (bottom - top), top + 0.75 * (bottom - top)], abs=0.1)
+
+
+def test_nothing_linked_is_no_attribute(axes):
+    axes.plot([0, 1])
+    assert step_links(axes.figure) == ""
+    assert "data-links" not in markup(axes)
+
+
+def test_a_page_writes_the_heading_itself(axes):
+    heading(axes, 4.0, "The title", "small print")
+    axes.set_xlabel("below")
+    svg = figure_svg(axes.figure)
+    top = heading_points(axes.figure)
+    text = svg_markup(svg, "plot", "", top=top)
+    assert "below" in text
+    assert "The title" not in text
+    assert "small print" not in text
+    _, first, _, height = map(float, ET.fromstring(text).get("viewBox").split())
+    assert (first, first + height) == pytest.approx((top, 216), abs=0.1)
+    assert heading_of(axes) == Heading("The title", ("small print",))
+    assert "The title" in svg_markup(svg, "plot", "", "light")
 
 
 def test_a_file_stands_alone(axes):

@@ -13,7 +13,7 @@ const STRIP = 13; // of a side
 const [LOWEST, COMFORTABLE, HIGHEST] = [31, 54, 120]; // heights of a track
 const ROW = [LEAST_ROW, 20, 30]; // heights of a row of the heatmap
 const TALL = 430; // a timeline that has room for the further tracks
-const FURTHER = new Set(["observed", "advantage", "margin"]); // where something more important is to be seen
+const FURTHER = new Set(["observed", "advantage", "margins"]); // where something more important is to be seen
 const shown = new Map(); // what the reader chose to see or not to see, by track
 
 // `commands` act on all sides; `sides` are those with steps.
@@ -31,17 +31,18 @@ export function makeTimeline(sides, extent, commands) {
   const traces = explained ? sides.map((side) => makeTrace(side, span, tracks)) : [];
   const observed = makeObserved(sides, span, tracks);
   const value = makeNumbers(sides, span, tracks, {
-    key: "value", title: "state value", numbersOf: (data) => data.stateValues?.numbers, detail: detailOf((data) => data.stateValues?.unit) });
+    key: "state-value", title: "state value", numbersOf: (data) => data.stateValues?.numbers, detail: detailOf((data) => data.stateValues?.unit) });
   const advantage = makeNumbers(sides, span, tracks, {
     key: "advantage", title: "advantage", numbersOf: (data) => data.advantages?.numbers, sign: true, detail: detailOf((data) => data.advantages?.description) });
   const margin = makeNumbers(sides, span, tracks, {
-    key: "margin", title: "margin", numbersOf: (data) => data.margins?.numbers, sign: true, detail: detailOf((data) => data.margins && `to the runner-up, ${data.margins.unit}`) });
+    key: "margins", title: "margin", numbersOf: (data) => data.margins?.numbers, sign: true, detail: detailOf((data) => data.margins && `to the runner-up, ${data.margins.unit}`) });
   const rewards = [
     makeNumbers(sides, span, tracks, { key: "return", title: "return so far", numbersOf: (data) => data.returnSoFar }),
     makeNumbers(sides, span, tracks, { key: "reward", title: "reward", numbersOf: (data) => data.rewards, steps: true, sign: true }),
   ];
   const axis = tracks.add({ key: "axis", title: "step", axis: true });
   const switches = makeSwitches();
+  const dropped = new Set(); // tracks for which there is no room
   let current = 0;
   let allRows = false;
   let [width, height] = [0, 0];
@@ -81,21 +82,35 @@ export function makeTimeline(sides, extent, commands) {
   function visible(key) {
     if (["heat", "strip", "axis"].includes(key)) return true;
     if (shown.has(key)) return shown.get(key);
+    if (dropped.has(key)) return false;
     if (key === "reward") return false;
     if (key === "trace" && sides.length > 1) return false;
-    if (key === "margin" && !value && sides.length === 1) return true;
+    if (key === "margins" && !value && sides.length === 1) return true;
     return !FURTHER.has(key) || height > TALL;
   }
 
   function layout() {
-    for (const track of tracks.tracks) {
-      track.box.hidden = !visible(track.key) || (track.key === "observed" && ["image", "region"].includes(sides[0].data.kinds[sides[0].state.feature]));
+    const noValue = ["image", "region"].includes(sides[0].data.kinds[sides[0].state.feature]);
+    dropped.clear();
+    for (const key of ["", "margins", "trace", "scores"]) { // the least needed first, until the others fit
+      dropped.add(key);
+      for (const track of tracks.tracks) {
+        track.box.hidden = !visible(track.key) || (track.key === "observed" && noValue);
+      }
+      if (!oneScreen.matches || leastHeight() <= height) break;
     }
     for (const [key, button] of switches) button.setAttribute("aria-pressed", String(visible(key)));
     const heights = heightsOf();
     for (const track of tracks.tracks) track.head.classList.toggle("low", heights(track) < 56);
     tracks.fit(width, heights);
     tracks.markStep(current);
+  }
+
+  function leastHeight() {
+    const seen = tracks.tracks.filter(({ box }) => !box.hidden);
+    const others = seen.filter(({ key }) => !["heat", "strip", "axis"].includes(key)).length;
+    const heatRows = heat ? Math.min(4, sides[0].data.count) * ROW[0] * sides.length : 0;
+    return heatRows + others * LOWEST + (strip ? STRIP * strip.lanes : 0) + AXIS + GAP * (seen.length - 1);
   }
 
   // The heatmap has rows that can be read, as many as there are or fit; other tracks share what is left.
@@ -110,13 +125,13 @@ export function makeTimeline(sides, extent, commands) {
     const [least, ideal, most] = ROW.map((size) => size * lanes);
     let heatHeight = 0;
     if (heat) {
-      const room = compact ? 24 * lanes * Math.min(count, 16) : Math.max(rest - others.length * 40, rest * 0.38, 3 * least);
+      const room = compact ? 24 * lanes * Math.min(count, 16) : Math.max(rest - others.length * 40, Math.min(rest * 0.38, rest - others.length * LOWEST), 2 * least);
       const fitting = Math.max(3, Math.floor(room / least));
       const rows = heat.setRows(allRows ? count : Math.min(count, fitting), sides[0].state.feature);
       byId("rows-note").textContent = rows < count ? `${rows} of ${count} ${sides[0].data.noun}: the largest over the episode` : "";
       heatHeight = allRows && count > fitting ? room : compact ? room : Math.min(room, rows * (rest > 2 * rows * ideal ? most : ideal));
     }
-    const share = compact ? COMFORTABLE : Math.min(HIGHEST, Math.max(LOWEST, (rest - heatHeight) / Math.max(1, others.length)));
+    const share = compact ? COMFORTABLE : Math.min(HIGHEST, Math.max(LOWEST, Math.floor((rest - heatHeight) / Math.max(1, others.length))));
     if (heat && !compact && share === HIGHEST) heatHeight = Math.min(rest - HIGHEST * others.length, count * most);
     heat?.setHeight(heatHeight);
     return ({ key }) => ({ heat: heatHeight, strip: stripHeight, axis: AXIS }[key] ?? share);
