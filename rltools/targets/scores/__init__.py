@@ -77,10 +77,8 @@ def target_noun(target: str) -> str:
 def _plain_name(target: str) -> str:
     first, _, subtrahend = target.partition(" - ")
     score, _, action = first.partition(":")
-    title = find_score(score).title
-    name = title.replace("{}", _action_name(score, action))
-    if not title:  # a head of the policy's own
-        name = f"the output {score}" + (f" for {_action_name(score, action)}" if action else "")
+    title = find_score(score).title or ("the output " + score + (" for {}" if action else ""))
+    name = title.replace("{}", _action_name(score, action))  # a name may have braces of its own
     if not subtrahend:
         return name
     if ":" in subtrahend or subtrahend in score_names():
