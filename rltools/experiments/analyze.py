@@ -225,9 +225,7 @@ def analyze(
 
     try:
         with stage("write the replays", show=progress):
-            replay_episodes(
-                recording, numbers, env, frames=frames, modules=modules, progress=progress, report=True
-            )
+            replay_episodes(recording, numbers, env, frames=frames, modules=modules, progress=progress, report=True)
     except Exception:  # rendering can fail, and the numbers are complete; an interrupt, though, writes no page
         write()
         raise

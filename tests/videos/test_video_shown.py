@@ -12,7 +12,7 @@ import pytest
 
 import rltools
 from rltools.pages.replay.rows import rows_of
-from rltools.plots.drawing.colors import PALE, action_color, signed_colors
+from rltools.plots.drawing.colors import action_color, signed_colors, theme_color
 from rltools.plots.drawing.moving import Sheet
 from rltools.spaces import Features
 from rltools.spaces.leaves import Leaf
@@ -226,7 +226,20 @@ def test_what_is_done_is_a_bar_in_its_color(tmp_path: Path) -> None:
     first, second = (tuple(bytes.fromhex(action_color(k)[1:])) for k in (0, 1))
     assert bands(columns(image, first))[1] == pytest.approx(260 / 4, abs=2)  # the first is the square at its name
     assert bands(columns(image, second))[1] == pytest.approx(260 / 2, abs=2)
-    assert columns(image, tuple(bytes.fromhex(PALE[1:]))).max() == pytest.approx(260 * 3 / 4, abs=2)
+    assert columns(image, tuple(bytes.fromhex(theme_color("line")[1:]))).max() == pytest.approx(260 * 3 / 4, abs=2)
+
+
+def test_a_bar_that_is_cut_has_a_torn_end(tmp_path: Path, words: Callable[[rltools.Recording, int], list[str]]) -> None:
+    values = np.ones((200, 1, 2))
+    values[7, 0] = (50, -50)
+    recording = example(tmp_path, values)
+    whole, torn = (columns(at_step(recording, step)[:380, 500:], RAISES) for step in (6, 7))
+    assert len(set(whole[whole > 50])) <= 2  # the ends of both are straight
+    assert len(set(torn[torn > 50])) > 3
+    assert torn.max() > whole.max()
+    texts = words(recording, 7)
+    assert any("≤" in text for text in texts)
+    assert any("≥" in text for text in texts)
 
 
 @pytest.mark.parametrize("name", ["x" * 10_000, "$\\frac{1}{", "速度\u202e\n\x00", "Ω μ 🚀 <b>"])

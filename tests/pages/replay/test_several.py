@@ -12,6 +12,7 @@ import rltools
 from rltools.errors import ArgumentError, RecordingError, UnknownNameError
 
 Made = tuple[rltools.Recording, rltools.Policy]
+SCORE = "the score of the action taken (centered)"
 Data = Callable[[Path], dict[str, Any]]
 
 
@@ -101,13 +102,13 @@ def test_two_agents_go_step_by_step(
     taken = browser.run("[...document.querySelectorAll('.side')].map((x) => x.querySelector('.now dd').textContent)")
     assert taken == [("left", "right")[episode.actions[3]] for episode in episodes]
     names = browser.run("[...document.querySelectorAll('.views')].map((x) => x.selectedOptions[0].textContent)")
-    assert names == ["centered:chosen by shapley", "centered:chosen by gradient"]
+    assert names == [f"{method} of {SCORE}" for method in ("Shapley values", "gradient")]
     browser.press("m")  # what both have is chosen on both
     names = browser.run("[...document.querySelectorAll('.views')].map((x) => x.selectedOptions[0].textContent)")
-    assert names == ["centered:chosen by gradient"] * 2
+    assert names == [f"gradient of {SCORE}"] * 2
     browser.run("document.querySelectorAll('.side')[1].querySelectorAll('.row:not(.headers)')[2].click()")
     selected = browser.run("[...document.querySelectorAll('.row.selected .feature span')].map((x) => x.textContent)")
-    assert selected == ["pole angle", "rad"] * 2
+    assert selected == ["pole angle", "(rad)"] * 2
     browser.press("End")
     marks = browser.run("[...document.querySelectorAll('.mark')].map((mark) => mark.style.left)")
     assert len(set(marks)) == 1
