@@ -143,7 +143,10 @@ def test_each_explained_scalar_can_be_chosen(browser: Any, page: Path, explained
     opened(browser, page, "#step=1")
     names = browser.run("[...document.querySelectorAll('.views option')].map((option) => option.textContent)")
     assert names[0] == "Shapley values of the score of the action taken (centered)"
-    assert set(names[1:]) == {f"gradient of the {name}" for name in ("score of the action taken (centered)", "logit of left", "logit of right")}
+    assert set(names[1:]) == {
+        f"gradient of the {name}"
+        for name in ("score of the action taken (centered)", "logit of left", "logit of right")
+    }
     assert browser.run("document.querySelector('.standardized-label').hidden") is True
     change(browser, ".views", names.index("gradient of the logit of right"))
     values = explained_cartpole[0].attribution("gradient", "logit:all", episodes=[0]).values[1, 1]

@@ -52,9 +52,10 @@ def test_the_bars_start_from_the_mean_score_of_the_references(
     assert start == pytest.approx(float(centered.mean()), abs=0.0006)
     assert added == pytest.approx(float(result.values[4, 0].sum()), abs=0.0006)
     names = browser.run("[...document.querySelectorAll('.views option')].map((option) => option.textContent)")
+    position = names.index("gradient of the score of the action taken (centered)")
     browser.run(
-        f"(() => {{ const list = document.querySelector('.views'); list.value = "
-        f"{names.index('gradient of the score of the action taken (centered)')}; list.dispatchEvent(new Event('change')); }})()"
+        f"(() => {{ const list = document.querySelector('.views'); list.value = {position};"
+        "list.dispatchEvent(new Event('change')); })()"
     )
     assert "references" not in browser.text(".caption")
 
