@@ -21,10 +21,10 @@ INTRODUCTION = """# Gallery
 
 Every plot is `rltools.plots.<name>(recording, *, axes=None, method=None, target=None, ...)` and returns matplotlib
 axes; those of what the agent needs draw an ablation, and have `ablation=None` in place of method and target.
-`rltools plot RUN <name>` draws a plot from the command line. A feature has the same color in all plots; orange pushes
-a score up, purple down, and white is zero. For a paper, draw and save within `rltools.plots.drawing.style.printed()`:
-8 points, thin lines, text that stays text in a PDF. `rltools.plots.drawing.alt.alt_text(axes)` describes a plot in
-words.
+`rltools plot RUN <name>` draws a plot from the command line. Orange pushes a score up, purple down, and white is zero;
+actions have colors of their own, features are told apart by position and label. For a paper, draw and save within
+`rltools.plots.drawing.style.printed()`: 8 points, thin lines, text that stays text in a PDF; `dark()` beside it draws
+for a dark page. `rltools.plots.drawing.alt.alt_text(axes)` describes a plot in words.
 
 This page is made from the docstrings of the plots by `python docs/gallery.py`.
 

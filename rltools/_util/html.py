@@ -60,12 +60,29 @@ def head(title: str, style: str, scripts: Sequence[str] = (), directives: Sequen
 @cache
 def theme_css() -> str:
     """The style sheet that all pages begin with: the palette and the font."""
-    faces = [
+    return "\n".join([re.sub(r"\n\s*", "\n", palette_css()), _TWINS, font_faces()])
+
+
+_TWINS = """.on-dark { display: none; }
+@media screen and (prefers-color-scheme: dark) {
+:root:not([data-theme="light"]) .on-dark { display: inline; }
+:root:not([data-theme="light"]) .on-light { display: none; }
+}
+@media screen {
+:root[data-theme="dark"] .on-dark { display: inline; }
+:root[data-theme="dark"] .on-light { display: none; }
+}"""
+"""Of two bitmaps, one for light and one for dark pages, one is shown."""
+
+
+@cache
+def font_faces() -> str:
+    """The font as a style sheet, with its files in it."""
+    return "\n".join(
         f'@font-face {{ font-family: "rltools"; font-weight: {weight}; font-display: block; '
         f'src: url({_font_data_url(name)}) format("woff2"); }}'
         for name, weight in (("regular", "100 549"), ("semibold", "550 900"))
-    ]
-    return "\n".join([re.sub(r"\n\s*", "\n", palette_css()), *faces])
+    )
 
 
 def _font_data_url(name: str) -> str:

@@ -18,6 +18,12 @@ from rltools.errors import ArgumentError, message_of
 RUN_FOLDER = "runs/AGENT; for a model without a card runs/FOLDER-NAME-SHA256 of its file"
 
 Agent = Annotated[str, typer.Argument(help="An agent's name, a model's .zip, a run folder of rl-zoo, or hf:ORG/NAME.")]
+RecordedAgent = Annotated[
+    str | None,
+    typer.Argument(
+        help="The agent that was recorded.", show_default="the reference agent of this name, if it is the same file"
+    ),
+]
 Run = Annotated[Path, typer.Argument(help="The folder of a recording, for instance runs/lunarlander-ppo.")]
 Env = Annotated[str | None, typer.Option(help="Environment id.", show_default="the agent's own")]
 Episodes = Annotated[int, typer.Option(min=1, help="How many episodes.")]

@@ -88,26 +88,54 @@ def grid(rows: Sequence[tuple[str, str]], width: int | None = None) -> list[str]
     >>> grid([("angle", "how far the lander is tilted"), ("x", "where it is")], width=30)
     ['  angle  how far the lander is', '         tilted', '  x      where it is']
     """
+    width = width or columns()
+    longest = max((len(as_text(name)) for name, _ in rows), default=1)
+    return table(rows, width=width, widths=(min(longest, max(8, width // 3)),))
+
+
+def table(
+    rows: Sequence[Sequence[str]], *, width: int | None = None, widths: Sequence[int] = (), right: Sequence[int] = ()
+) -> list[str]:
+    """Lines of a table that fits, indented by two: text that is too long for its column is wrapped within it.
+
+    Args:
+        rows: the texts of each row.
+        width: of the table; None for that of the terminal.
+        widths: of the first columns, if they are not to be as wide as what is in them.
+        right: the columns that are aligned on the right.
+
+    >>> table([("feature", "loss"), ("angle", "441")], right=(1,), width=40)
+    ['  feature  loss', '  angle     441']
+    """
     from io import StringIO
 
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    width = width or columns()
-    table = Table.grid(padding=(0, 2, 0, 0))
-    longest = max((len(as_text(name)) for name, _ in rows), default=1)
-    table.add_column(width=min(longest, max(8, width // 3)), overflow="fold")
-    table.add_column(overflow="fold", ratio=1)
-    for name, description in rows:
-        table.add_row(Text(as_text(name)), Text(as_text(description)))
-    console = Console(file=StringIO(), width=width - 2, force_terminal=False, color_system=None, legacy_windows=False)
-    console.print(table, soft_wrap=False)
-    text: str = console.file.getvalue()  # type: ignore[attr-defined]
-    return [f"  {line}".rstrip() for line in text.splitlines()]
+    laid_out = Table.grid(padding=(0, 2, 0, 0))
+    for column in range(max(map(len, rows), default=0)):
+        fixed = widths[column] if column < len(widths) else None
+        laid_out.add_column(width=fixed, overflow="fold", justify="right" if column in right else "left")
+    for row in rows:
+        laid_out.add_row(*(Text(as_text(text)) for text in row))
+    stream = StringIO()
+    console = Console(file=stream, width=(width or columns()) - 2, force_terminal=False, color_system=None)
+    console.print(laid_out)
+    return [f"  {line}".rstrip() for line in stream.getvalue().splitlines()]
 
 
-def bars(shown: Sequence[Bar], width: int | None = None) -> list[str]:
+def terms(rows: Sequence[tuple[str, str]]) -> list[str]:
+    """Terms with their values, which are wrapped beside them.
+
+    >>> terms([("policy", "cartpole-ppo"), ("steps", "500")])
+    ['policy  cartpole-ppo', 'steps   500']
+    """
+    width = max((len(term) for term, _ in rows), default=0)
+    return [line for term, value in rows for line in wrapped(value, f"{term:<{width}}  ", " " * (width + 2))]
+
+
+def bars(drawn: Sequence[Bar], width: int | None = None) -> list[str]:
     """A line for each bar: its label, blocks, and its number.
 
     >>> from rltools.pages.answer import Bar
@@ -115,13 +143,13 @@ def bars(shown: Sequence[Bar], width: int | None = None) -> list[str]:
     ['  angle       ████████████████████████  441 ± 71', '  x velocity  ████████▉                 161 ± 60']
     """
     width = width or columns()
-    numbers = max((len(bar.text) for bar in shown), default=0)
+    numbers = max((len(bar.text) for bar in drawn), default=0)
     room = width - 2 - 2 - 2 - BAR_CELLS - numbers
-    labels = [_shortened(as_text(bar.label), max(8, room)) for bar in shown]
+    labels = [_shortened(as_text(bar.label), max(8, room)) for bar in drawn]
     longest = max(map(len, labels), default=0)
     lines = [
         f"  {label:<{longest}}  {_blocks(bar.length):<{BAR_CELLS}}  {bar.text}"
-        for label, bar in zip(labels, shown, strict=True)
+        for label, bar in zip(labels, drawn, strict=True)
     ]
     return [line.rstrip() for line in lines]
 

@@ -219,9 +219,9 @@ def analyze(
     analysis = Analysis(recording, summary, folder / "index.html", decisions, ablation, unmeasured)
 
     def write() -> Path:
-        shown = recording if frames else recording.without_frames()
+        source_of_page = recording if frames else recording.without_frames()
         with stage(f"write the page of {policy.source.name}", show=progress):
-            return write_report(shown, commands=(command,), unmeasured=unmeasured, answer=analysis.answer)
+            return write_report(source_of_page, commands=(command,), unmeasured=unmeasured, answer=analysis.answer)
 
     try:
         with stage("write the replays", show=progress):

@@ -166,7 +166,7 @@ class _SingleFile(_Rewriter):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         attributes = dict(attrs)
-        if self._omitted or attributes.get("data-single-file") == "omit":
+        if self._omitted or attributes.get("data-single-file") == "omit" or tag == "iframe":
             if tag not in _VOID:
                 self._omitted.append(tag)
         elif tag == "template" and attributes.get("data-single-file") == "replay":
@@ -208,7 +208,7 @@ class _SingleFile(_Rewriter):
         else:
             self.write(
                 f'<details class="replay" id="{replay_id(file)}" data-file="{name}"><summary>{heading}</summary>'
-                f"<iframe srcdoc='{self._replays.pages[file]}' title=\"{heading}\" loading=\"lazy\"></iframe></details>"
+                f'<iframe srcdoc=\'{self._replays.pages[file]}\' title="{heading}" loading="lazy"></iframe></details>'
             )
         self._omitted.append("template")  # until its end tag
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from rltools._util.text import listed, plural
 from rltools.plots.drawing.ablations import REACH, describe_ablation
+from rltools.plots.drawing.alt import tell
 from rltools.plots.drawing.colors import theme_color
 from rltools.plots.drawing.labels import amount, inches, plain, spread_apart
 from rltools.plots.drawing.line_labels import places_beside
@@ -122,6 +123,8 @@ def ablation_curves(
     heading(axes, width, title, *notes, *(f"{_LOOKS[name]}: {_NAMES[name]}" for name in missing))
     _name_counts(axes, count, shift)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: amount(value)))
+    complete, none = (amount(float(result.deletion["best"].value[end])) for end in (0, -1))
+    tell(axes, f"mean return {complete} with all features shown, {none} with all hidden")
     return axes
 
 

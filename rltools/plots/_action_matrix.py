@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rltools._util.text import decimals_of, fixed, has_interval, plural
+from rltools.plots.drawing.alt import largest_text, tell
 from rltools.plots.drawing.colors import signed_colors, theme_color
 from rltools.plots.drawing.labels import inches, plain, set_y_labels
 from rltools.plots.drawing.legends import color_bar
@@ -137,6 +138,7 @@ def action_matrix(
     axes.set_xticks(range(len(columns)), labels=columns, rotation=rotation, fontsize="small", parse_math=False)
     set_y_labels(axes, labels)
     axes.tick_params(length=0)
+    tell(axes, largest_text(values, labels, [f"at {column.splitlines()[0]}" for column in columns], "mean"))
     return axes
 
 

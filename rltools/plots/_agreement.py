@@ -11,6 +11,7 @@ import numpy as np
 from rltools._util.glossary import SAME_ORDER, SAME_ORDER_BRIEF, TERMS, method_title
 from rltools._util.text import two_decimals
 from rltools.attributions import is_per_feature_unit
+from rltools.plots.drawing.alt import MAX_NUMBERED, tell
 from rltools.plots.drawing.colors import signed_colors, theme_color
 from rltools.plots.drawing.labels import inches, plain
 from rltools.plots.drawing.plot_info import Chapter, ReportData, plot
@@ -126,7 +127,14 @@ def agreement(
         axes.set_ylim(0.6, -0.6)
         return axes
     _draw_triangle(axes, result, names, heads, lines)
+    tell(axes, *_pairs(result, names))
     return axes
+
+
+def _pairs(result: Agreement, names: list[str]) -> list[str]:
+    """The correlations of the first rows."""
+    pairs = [(i, j) for i in range(len(names)) for j in range(i) if np.isfinite(result.correlation.value[i, j])]
+    return [f"{names[j]} and {names[i]} {result.correlation.value[i, j]:.2f}" for i, j in pairs[:MAX_NUMBERED]]
 
 
 def _title(agents: bool) -> str:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rltools._util.text import is_multiple
+from rltools._util.text import is_multiple, number
+from rltools.plots.drawing.alt import rows_text, tell
 from rltools.plots.drawing.colors import theme_color, value_colors
 from rltools.plots.drawing.labels import fixed, inches, plain, set_y_labels
 from rltools.plots.drawing.plot_info import Chapter, plot
@@ -28,6 +29,7 @@ from rltools.plots.drawing.style import (
     top_note,
 )
 from rltools.summary import explained_points, stride_for, summarize
+from rltools.targets.scores import target_noun
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
     from rltools.summary import Points
 
 TOP = 10
-MAX_DOTS = 400
+MAX_DOTS = 300
 """The most dots per feature."""
 _BINS = 120
 _GRADIENT_INCHES = 0.3
@@ -104,7 +106,8 @@ def beeswarm(
     keep_spines(axes, "bottom")
     sampled_note = f"{len(sample.values):,} evenly spread steps drawn" if stride > 1 else ""
     notes = (label_note(summary, label), top_note(len(order), len(summary.features)), sampled_note)
-    heading(axes, width, "How each feature moves the score", *describe(summary), *notes)
+    title = f"How each feature moves the {target_noun(summary.labels[label_index])}"
+    heading(axes, width, title, *describe(summary), *notes)
     if len(sample.values) == 0:
         draw_no_steps(axes)
         return axes
@@ -125,6 +128,11 @@ def beeswarm(
     axes.set_ylim(len(order) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0, pad=6)
     _draw_ranges(axes, ranges, low_inches)
+    ends = [np.percentile(sample.attributions[:, position], [5, 95]) for position in order]
+    tell(
+        axes,
+        rows_text(labels, [f"{number(low, 2)} to {number(high, 2)}" for low, high in ends]) + " at nine of ten steps",
+    )
     link_rows(axes, [summary.features[position] for position in order])
     return axes
 

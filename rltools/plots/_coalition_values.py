@@ -15,6 +15,7 @@ from rltools.plots.drawing.ablations import (
     name_amounts,
     set_value_limits,
 )
+from rltools.plots.drawing.alt import interval_texts, rows_text, tell
 from rltools.plots.drawing.colors import theme_color
 from rltools.plots.drawing.labels import amount, feature_labels, inches, plain, set_y_labels
 from rltools.plots.drawing.legends import legend_beside
@@ -130,6 +131,9 @@ def coalition_values(
     axes.tick_params(axis="y", length=0)
     name_amounts(axes)
     _draw_beside(axes, listed)
+    tell(
+        axes, rows_text(labels, interval_texts(value, shapley.interval.low[rows], shapley.interval.high[rows], amount))
+    )
     return axes
 
 

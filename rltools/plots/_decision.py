@@ -8,6 +8,7 @@ import numpy as np
 
 from rltools._util.glossary import TERMS
 from rltools._util.text import capitalized, plural, value_with_unit
+from rltools.plots.drawing.alt import rows_text, tell
 from rltools.plots.drawing.bars import draw_arrows, write_in_bars
 from rltools.plots.drawing.colors import theme_color
 from rltools.plots.drawing.labels import feature_labels, fixed, inches, number, plain, set_y_labels
@@ -122,6 +123,7 @@ def decision(
         draw_no_steps(axes)
         return axes
     _draw_bars(axes, width, np.array([size for _, size in rows]), result)
+    tell(axes, rows_text(labels, [f"moves it by {number(size)}" for _, size in rows]))
     set_y_labels(axes, labels)
     axes.tick_params(axis="y", length=0, pad=6)
     return axes

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rltools.plots.drawing.alt import tell
 from rltools.plots.drawing.colors import action_color, theme_color
 from rltools.plots.drawing.dots import MAX_DOTS, Color, color_by_action, color_by_value, draw_dots
 from rltools.plots.drawing.labels import feature_labels, number, plain
@@ -144,6 +145,10 @@ def dependence(
     for color, curve in curves:
         _draw_mean(axes, curve, color)
     _draw_histogram(axes, points.values[:, position], centers if few else None)
+    reached = np.flatnonzero(np.isfinite(result.curve.mean.value))
+    if len(reached):
+        first, last = (f"{number(result.curve.mean.value[end])} at {number(centers[end])}" for end in reached[[0, -1]])
+        tell(axes, f"the mean over all steps goes from {first} to {last}")
     return axes
 
 

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rltools._util.text import plural
-from rltools.plots.drawing.colors import color_limit, signed_colors, theme_color
+from rltools.plots.drawing.alt import largest_text, tell
+from rltools.plots.drawing.colors import color_limit, theme_color
 from rltools.plots.drawing.labels import inches, number
-from rltools.plots.drawing.legends import signed_bar
-from rltools.plots.drawing.panels import action_legend, draw_runs
+from rltools.plots.drawing.legends import MAX_ACTIONS, below_legend, signed_bar
+from rltools.plots.drawing.panels import action_legend, draw_attributions, draw_runs
 from rltools.plots.drawing.plot_info import Chapter, plot
 from rltools.plots.drawing.quantities import effect_words
 from rltools.plots.drawing.steps import link_span
@@ -31,16 +32,22 @@ from rltools.plots.drawing.style import (
 from rltools.summary import episode_steps, spread_outcomes, summarize, uneventful_steps
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from matplotlib.axes import Axes
 
     from rltools.recording import Outcome, Recording
-    from rltools.summary import Sorting, Uneventful
+    from rltools.summary import EpisodeSteps, Sorting, Uneventful
 
 TOP = 4
 MAX_EPISODES = 12
 _MOST_COLUMNS = 4
+_COLUMNS = 160
+"""The width of a map in pixels, about."""
 _GAP = 0.16
 """The gap between columns, in inches."""
+_BAR = 1.1
+"""The least inches of the scale of colors, below the legend of actions."""
 _AT_REST = 5
 """How many uneventful steps at the end of an episode are drawn."""
 _TITLE, _ROW, _ACTIONS = 0.27, 0.2, 0.75
@@ -109,22 +116,28 @@ def episode_grid(
     rows = -(-len(outcomes_drawn) // columns) or 1
     discrete = recording.header.action_start is not None
     map_inches = _ROW * (max(len(order), 2) + _ACTIONS * discrete)
-    height = 1.3 + rows * (_TITLE + map_inches)
+    beside = _BAR + 0.21 * min(len(recording.header.action_names), MAX_ACTIONS + 1) * discrete
+    height = 1.3 + max(rows * (_TITLE + map_inches), beside)
     axes, width = canvas(axes, height, 1.0 + inches(labels, points=8.3) + (data - DATA_INCHES))
     width = data if own_figure else width
     axes.set_xlabel("step")
     keep_spines(axes)
-    count_note = f"{len(outcomes_drawn)} of {len(outcomes)} episodes" if len(outcomes_drawn) < len(outcomes) else ""
     uneventful = uneventful_steps(recording)
     notes = (
-        count_note,
+        f"{len(outcomes_drawn)} of {len(outcomes)} episodes" if len(outcomes_drawn) < len(outcomes) else "",
         "best return first" if by == "return" else "by number",
         top_note(len(order), len(summary.features)),
         label_note(summary, label),
         *_ending_notes(uneventful, outcomes_drawn),
     )
-    colors = effect_words(quantity, summary.labels[label_index])
-    heading(axes, width, "What mattered when, episode by episode", *describe(summary), colors, *notes)
+    heading(
+        axes,
+        width,
+        "What mattered when, episode by episode",
+        *describe(summary),
+        effect_words(quantity, summary.labels[label_index]),
+        *notes,
+    )
     if not outcomes_drawn or not summary.n:
         draw_no_steps(axes)
         return axes
@@ -132,15 +145,16 @@ def episode_grid(
         episode_steps(recording, summary.key, outcome.number, label=label_index, scale=quantity.scale)
         for outcome in outcomes_drawn
     ]
-    largest = color_limit(np.concatenate([steps.attributions[:, order] for steps in every]))
+    attributions = [steps.attributions[:, order] for steps in every]
+    largest = color_limit(np.concatenate(attributions))
+    tell(axes, largest_text(np.concatenate(attributions).T, labels, _steps_of(outcomes_drawn), "attribution"))
     shown = [_last_event(uneventful, outcome) for outcome in outcomes_drawn]
-    longest = max(shown)
     columns_extent = _cells(columns, _GAP / max(room, _GAP * columns + 1))
     rows_extent = _cells(rows, _TITLE / (_TITLE + map_inches) / rows)
     for position, (outcome, steps, last, title) in enumerate(zip(outcomes_drawn, every, shown, titles, strict=True)):
         (left, part_x), (below, part_y) = columns_extent[position % columns], rows_extent[position // columns]
         cell = axes.inset_axes((left, 1 - below - part_y, part_x, part_y))
-        _draw_cell(cell, steps.attributions[:last, order], outcome, longest, largest)
+        _draw_cell(cell, steps.attributions[:last, order], outcome, max(shown), largest)
         if discrete:
             draw_runs(
                 cell, steps.actions[:last] - int(recording.header.action_start or 0), (len(order) - 0.4, _ACTIONS)
@@ -151,12 +165,16 @@ def episode_grid(
         link_span(cell, outcome.number, last)
     tops = [1 - below - part_y for below, part_y in rows_extent]
     _name_rows(axes, tops, rows_extent[0][1], [*labels, *(["action"] if discrete else [])])
-    _name_steps(axes, columns_extent, longest)
+    _name_steps(axes, columns_extent, max(shown))
     if discrete:
         taken = np.concatenate([steps.actions for steps in every]) - int(recording.header.action_start or 0)
         action_legend(axes, taken, recording.header.action_names)
-    signed_bar(axes, (0.0, 0.9 if not discrete else 0.55 if rows > 2 else 0.3), largest, quantity)
+    signed_bar(axes, (0.0, 0.9 * (_below_actions(axes, every) if discrete else 1.0)), largest, quantity)
     return axes
+
+
+def _steps_of(outcomes: Sequence[Outcome]) -> list[str]:
+    return [f"at step {step} of episode {outcome.number}" for outcome in outcomes for step in range(outcome.steps)]
 
 
 def _last_event(uneventful: Uneventful, outcome: Outcome) -> int:
@@ -179,24 +197,21 @@ def _ending_notes(uneventful: Uneventful, outcomes: Sequence[Outcome]) -> tuple[
     )
 
 
+def _below_actions(axes: Axes, every: Sequence[EpisodeSteps]) -> float:
+    """How high the axes are below the legend of the actions, as a fraction."""
+    actions = len(np.unique(np.concatenate([steps.actions for steps in every])))
+    return below_legend(axes, min(actions, MAX_ACTIONS + 1))
+
+
 def _title(outcome: Outcome) -> str:
     fault = " !" if outcome.ended == "fault" else ""
     return f"#{outcome.number}: return {number(outcome.total_reward)}{fault}"
 
 
 def _draw_cell(cell: Axes, values: np.ndarray, outcome: Outcome, longest: int, largest: float) -> None:
-    for row, of_feature in enumerate(values.T):
-        # An image for each feature: steps that share a pixel are averaged, but never with the next feature.
-        cell.imshow(
-            np.ma.masked_invalid(of_feature)[None],
-            aspect="auto",
-            cmap=signed_colors(),
-            vmin=-largest,
-            vmax=largest,
-            extent=(-0.5, len(values) - 0.5, row + 0.46, row - 0.46),
-            interpolation="auto",
-            rasterized=True,
-        )
+    for row in range(values.shape[1]):
+        # Apart, so that features do not run into one another.
+        draw_attributions(cell, values[:, [row]], largest, (row + 0.46, row - 0.46), _COLUMNS)
     cell.set_xlim(-0.5, longest - 0.5)
     cell.set_xticks([])
     cell.set_yticks([])

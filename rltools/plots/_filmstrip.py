@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rltools.plots.drawing.alt import largest_text, tell
 from rltools.plots.drawing.colors import action_color, color_limit, signed_colors, theme_color
 from rltools.plots.drawing.labels import inches, plain, wrapped
 from rltools.plots.drawing.legends import MAX_ACTIONS, action_labels, most_taken, others_label
@@ -154,6 +155,8 @@ def filmstrip(
     _draw_actions(panel, strip, recording.header, keys)
     _name_steps(axes, panel, rows)
     _draw_legend(axes, rows.legend, keys, columns)
+    when = [f"at step {step}" for step in range(len(attributions))]
+    tell(axes, largest_text(attributions.T, labels[:-1], when, "attribution"))
     return axes
 
 

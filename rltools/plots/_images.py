@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rltools._util.text import percent
+from rltools.plots.drawing.alt import largest_text, tell
 from rltools.plots.drawing.bars import draw_arrows
 from rltools.plots.drawing.colors import color_limit, signed_colors, theme_color
 from rltools.plots.drawing.labels import inches, number, plain
@@ -53,8 +54,7 @@ _TITLES, _GAP, _ROW = 0.5, 0.1, 0.3
 @plot(
     chapter=Chapter.FEATURES,
     caption="What the agent saw, and beside it what each pixel did to the score: orange raised it, purple lowered it. "
-    "One step from each stretch of the episode with the median return. The outlined region, all its channels together, "
-    "leads over all episodes.",
+    "One step from each stretch of the episode with the median return. The outlined region leads over all episodes.",
     order=10,
     shown_when=lambda report: report.has_images,
 )
@@ -113,7 +113,6 @@ def images(
         episode=episode,
         steps=steps,
         most=most,
-        shares=summary.overall.importance.value,
     )
     on_images = image_steps is None or image_steps.maps is not None
     own_figure = axes is None
@@ -154,7 +153,19 @@ def images(
             target_noun(summary.labels[label_index]),
             letters=int(13 * width / grid.columns),
         )
+        tell(axes, _largest(image_steps, summary.features, quantity.name))
     return axes
+
+
+def _largest(image_steps: ImageSteps, features: Sequence[str], quantity: str) -> str:
+    """The largest attribution of a pixel, or of a feature, at the steps that are drawn."""
+    when = [f"at step {step}" for step in image_steps.steps]
+    if image_steps.maps is None:
+        return largest_text(image_steps.attributions.T, features, when, quantity)
+    columns = image_steps.maps.shape[2]
+    pixels = image_steps.maps.reshape(len(when), -1).T
+    places = [f"pixel y {index // columns}, x {index % columns}" for index in range(len(pixels))]
+    return largest_text(pixels, places, when, quantity)
 
 
 @dataclass(frozen=True)
@@ -203,7 +214,7 @@ def _grid(image_steps: ImageSteps | None, most: int) -> _Grid:
 def _region_note(image_steps: ImageSteps | None) -> str:
     if image_steps is None or image_steps.region is None:
         return ""
-    return f"outlined: the leading region, {percent(image_steps.region_share)}"
+    return f"outlined: {plain(image_steps.region_name)}, {percent(image_steps.region_share)}"
 
 
 def _x_text(image_steps: ImageSteps | None, steps: Choosing | Sequence[int]) -> str:

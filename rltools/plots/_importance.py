@@ -10,6 +10,7 @@ import numpy as np
 
 from rltools._util.glossary import TERMS
 from rltools._util.text import share_interval
+from rltools.plots.drawing.alt import rows_text, tell
 from rltools.plots.drawing.bars import draw_episodes, draw_intervals, draw_shares, write_in_bars
 from rltools.plots.drawing.colors import theme_color
 from rltools.plots.drawing.labels import feature_labels, inches, plain, set_y_labels
@@ -151,6 +152,9 @@ def importance(
             0.72 / len(drawn),
         )
         _link(bars, each, [names[position] for position in order])
+        share = _part(shares[label], order)
+        texts = [f"{text}{ends}" for text, ends in _texts(share)]
+        tell(axes, f"{label}: {rows_text(labels, texts)}" if several else rows_text(labels, texts))
     if several:
         _name_lanes(axes, lanes, lane_labels, len(order))
     for band in bands.values():
@@ -262,14 +266,19 @@ def _draw_lane(
         reached = np.isfinite(dots).any(axis=0)
         ends = (np.nanmin(dots, axis=0, initial=np.inf), np.nanmax(dots, axis=0, initial=-np.inf))
         clear = np.where(reached[:, None], np.stack(ends, axis=1), np.nan)
-    texts = [
-        share_interval(*(float(end) / 100 for end in ends))[0] if np.isfinite(ends[0]) else "0/0"
-        for ends in zip(share.value, share.low, share.high, strict=True)
-    ]
+    texts = [text for text, _ in _texts(share)]
     write_in_bars(
         axes, width, texts, np.zeros(len(rows)), np.nan_to_num(share.value), clear=clear, rows=rows, pale=control
     )
     return [*bars]
+
+
+def _texts(share: Interval) -> list[tuple[str, str]]:
+    """Shares in percent and their intervals, one of each for each row."""
+    return [
+        share_interval(*(float(end) / 100 for end in ends)) if np.isfinite(ends[0]) else ("0/0", "")
+        for ends in zip(share.value, share.low, share.high, strict=True)
+    ]
 
 
 def _link(bars: Sequence[Rectangle], series: _Series, names: list[str]) -> None:

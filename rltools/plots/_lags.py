@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rltools._util.glossary import TERMS
+from rltools._util.text import plural, share_interval
+from rltools.plots.drawing.alt import rows_text, tell
 from rltools.plots.drawing.colors import share_colors, theme_color
 from rltools.plots.drawing.labels import feature_labels, inches, set_y_labels
 from rltools.plots.drawing.plot_info import Chapter, ReportData, plot
@@ -133,6 +135,10 @@ def lags(
     )
     set_y_labels(axes, labels)
     axes.tick_params(axis="both", length=0)
+    nearest = np.argsort(result.lags, kind="stable")
+    when = ["now" if lag == 0 else plural(lag, "step") + " ago" for lag in np.array(result.lags)[nearest].tolist()]
+    of_lag = [part[nearest] for part in (result.of_lag.value, result.of_lag.low, result.of_lag.high)]
+    tell(axes, rows_text(when, ["".join(share_interval(*ends)) for ends in zip(*of_lag, strict=True)]))
     if len(result.lags) > 1:
         _draw_totals(axes, result.of_lag, len(order))
     return axes

@@ -17,6 +17,8 @@ from rltools.plots.drawing.ablations import (
     seeds_note,
     set_value_limits,
 )
+from rltools.plots.drawing.alt import interval_texts, rows_text, tell
+from rltools.plots.drawing.bars import write_in_bars
 from rltools.plots.drawing.colors import theme_color
 from rltools.plots.drawing.labels import amount, feature_labels, inches, plain, set_y_labels
 from rltools.plots.drawing.plot_info import Chapter, plot
@@ -140,11 +142,11 @@ def losses(
         [text for text, left in zip(texts, is_left, strict=True) if left],
         [text for text, left in zip(texts, is_left, strict=True) if not left],
     )
-    for height, text, left, ends in zip(
-        heights, texts, is_left, zip(lost, drawn_low, drawn_high, strict=True), strict=True
-    ):
-        end = np.nanmin([*ends, 0.0]) if left else np.nanmax([*ends, 0.0])
-        _write(axes, text, (end, height), -5 if left else 5, "right" if left else "left", "data", theme_color("ink"))
+    uncertain = ~((low > 0) | (high < 0))
+    clear = np.stack([drawn_low, drawn_high], axis=1)
+    write_in_bars(
+        axes, width, texts, np.zeros(len(rows)), np.nan_to_num(lost), clear=clear, rows=heights, pale=uncertain
+    )
     for row, word in enumerate(words):
         _write(
             axes, word, (1, row), 72 * (bracket + _VERDICT), "left", axes.get_yaxis_transform(), theme_color("muted")
@@ -155,6 +157,7 @@ def losses(
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
     name_amounts(axes)
+    tell(axes, rows_text(labels, interval_texts(lost, low, high, amount)))
     return axes
 
 

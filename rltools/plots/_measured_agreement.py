@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rltools._util.glossary import SAME_ORDER, TERMS
-from rltools._util.text import plural
+from rltools._util.glossary import SAME_ORDER, TERMS, method_title
+from rltools._util.text import interval, plural, two_decimals
 from rltools.attributions import is_control
 from rltools.errors import RecordingError
 from rltools.metrics import Assessment, assess_recorded
 from rltools.plots.drawing.ablations import describe_ablation, replaced, seeds_note
+from rltools.plots.drawing.alt import rows_text, tell
 from rltools.plots.drawing.colors import theme_color
 from rltools.plots.drawing.labels import inches, plain
 from rltools.plots.drawing.plot_info import Chapter, ReportData, plot
+from rltools.plots.drawing.quantities import score_words
 from rltools.plots.drawing.style import canvas, draw_no_steps, heading, interval_note, keep_spines, set_x_label
 from rltools.recording import Recording, check_recording
 from rltools.recording.specs import matching_keys
@@ -85,7 +87,7 @@ def measured_agreement(
     rows = {row.key: row for row in assess_recorded(recording, ablation=measured, metrics=[METRIC], level=level)}
     order = sorted(specs, key=lambda key: (is_control(specs[key].unit), -rows[key].value if key in rows else 2.0))
     names = [_name(recording, key, specs) for key in order]
-    axes, width = canvas(axes, 1.75 + 0.34 * len(order), 0.5 + inches(names))
+    axes, width = canvas(axes, 1.75 + 0.36 * len(order), 0.9 + inches(names))
     set_x_label(axes, width, "concordance with the measured losses")
     keep_spines(axes, "bottom")
     heading(axes, width, "Do the methods name what the agent needs?", *_notes(recording, measured, specs, rows, level))
@@ -97,11 +99,14 @@ def measured_agreement(
         return axes
     controls = np.array([is_control(specs[key].unit) for key in order])
     heights = np.arange(len(order)) + _GAP * (controls & (not controls.all()))
-    axes.set_yticks(heights, labels=names, parse_math=False)
+    axes.set_yticks(heights, labels=names, parse_math=False, fontsize="small" if "\n" in "".join(names) else "medium")
     axes.set_ylim(heights[-1] + 0.6, -0.6)
     _draw_controls(axes, [*rows.values()], float(heights[-1]) + 0.6)
     for key, height in zip(order, heights, strict=True):
         _draw_row(axes, rows.get(key), float(height))
+    measured_keys = [key for key in order if key in rows]
+    texts = [interval(rows[key].value, rows[key].low, rows[key].high, two_decimals) for key in measured_keys]
+    tell(axes, rows_text([names[order.index(key)] for key in measured_keys], texts))
     return axes
 
 
@@ -134,7 +139,8 @@ def _name(recording: Recording, key: str, specs: dict[str, AttributionSpec]) -> 
     spec = specs[key]
     several = len({other.target for other in specs.values() if other.method == spec.method}) > 1
     settings = recording.told_apart(key) if sum(other.method == spec.method for other in specs.values()) > 1 else ""
-    parts = [plain(spec.method.replace("_", " "), 28), plain(spec.target, 28) if several else "", plain(settings, 28)]
+    name = plain(method_title(spec.method), 40)
+    parts = [f"{name} of\n{score_words(spec.target)}" if several else name, plain(settings, 28)]
     return ", ".join(filter(None, parts)) + (f" ({TERMS['control'].name})" if is_control(spec.unit) else "")
 
 
@@ -146,9 +152,9 @@ def _notes(
     level: float,
 ) -> tuple[str, ...]:
     """Small print: agent, targets, replacement, seeds, and what the intervals cover."""
-    targets = ", ".join(dict.fromkeys(plain(spec.target, 30) for spec in specs.values()))
+    targets = ", ".join(dict.fromkeys(score_words(spec.target) for spec in specs.values()))
     if measured is None or not rows:
-        methods = ", ".join(dict.fromkeys(plain(spec.method, 28) for spec in specs.values()))
+        methods = ", ".join(dict.fromkeys(plain(method_title(spec.method), 40) for spec in specs.values()))
         why = "nothing was measured: add losses with rltools.ablate" if measured is None else "nothing to compare"
         return (methods, targets, why, "" if measured is None else f"a hidden feature is {replaced(measured.replace)}")
     lows = np.array([row.low for row in rows.values()])
@@ -186,3 +192,8 @@ def _draw_row(axes: Axes, row: Assessment | None, height: float) -> None:
         axes.hlines(height, row.low, row.high, color=color, linewidth=1.6, zorder=2)
     fill = color if row.separates else theme_color("paper")
     axes.plot([row.value], [height], "o", markersize=7, color=color, markerfacecolor=fill, zorder=3)
+    axes.annotate(
+        two_decimals(row.value), (1, height), xycoords=axes.get_yaxis_transform(), xytext=(6, 0),
+        textcoords="offset points", ha="left", va="center_baseline", fontsize="small", color=theme_color("ink"),
+        annotation_clip=False,
+    )  # fmt: skip

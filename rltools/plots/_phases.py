@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rltools._util.text import plural
+from rltools.plots.drawing.alt import largest_text, tell
 from rltools.plots.drawing.colors import theme_color
 from rltools.plots.drawing.labels import inches, number, plain, spread_apart
 from rltools.plots.drawing.line_labels import line_look
@@ -168,6 +169,9 @@ def phases(
     low, high = axes.get_ylim()
     axes.set_ylim(max(low, -limit) if signed else 0, min(high, limit) or 1.0)
     _name_lines(axes, labels, line_ends)
+    reached, unit = _reached(result), " %" if normalized else ""
+    when = [f"at {number(position)}{unit}" for position in result.positions[reached]]
+    tell(axes, largest_text(result.mean.value[reached].T, labels, when, "mean"))
     return axes
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rltools.errors import ArgumentError
+from rltools.plots.drawing.alt import largest_text, tell
 from rltools.plots.drawing.colors import share_colors, theme_color
 from rltools.plots.drawing.dots import MAX_DOTS, color_by_action, color_by_value, draw_dots
 from rltools.plots.drawing.labels import LONGEST, number, plain
@@ -138,9 +139,13 @@ def state_map(
     panel = _panel(axes, (0, 0, _SPLIT - 0.03, 1), limits)
     _draw_dots(panel, axes, points, plane, sample, name)
     if not maps:
+        if len(cells.counts):
+            tell(axes, f"largest mean of a cell {number(float(cells.magnitude.max()))}")
         _draw_magnitudes(_panel(axes, (_SPLIT, 0, 1 - _SPLIT, 1), limits), axes, cells, quantity)
         return axes
     labels = labels_of(summary, order, units=False)
+    centers = [f"around {number(x)}, {number(y)}" for x, y in cells.centers.tolist()]
+    tell(axes, largest_text(100 * cells.share[:, order].T, labels, centers, "share in percent"))
     _draw_shares(axes, cells, order, [plain(label, int(5.5 * width * (1 - _SPLIT))) for label in labels], limits)
     return axes
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
+from rltools.errors import ArgumentError, RecordingError
+from rltools.plots.drawing.alt import largest_text, tell
 from rltools.plots.drawing.colors import color_limit
 from rltools.plots.drawing.labels import inches, plain
-from rltools.plots.drawing.legends import action_labels, signed_bar
+from rltools.plots.drawing.legends import MAX_ACTIONS, action_labels, below_legend, signed_bar
 from rltools.plots.drawing.panels import action_panel, draw_feature, feature_panel, score_panel
 from rltools.plots.drawing.plot_info import Chapter, plot
 from rltools.plots.drawing.quantities import ending_words, score_words
@@ -27,7 +29,7 @@ from rltools.plots.drawing.style import (
     measure,
     strongest_label,
 )
-from rltools.recording import every_step_first, median_episode
+from rltools.recording import episode_advantages, episode_margins, every_step_first, median_episode
 from rltools.summary import episode_steps, summarize
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from rltools.summary import EpisodeSteps, Summary
 
 TOP = 6
+Trace = Literal["value", "advantage", "margin"]
 
 
 _DATA = 5.4
@@ -61,6 +64,7 @@ def timeline(
     features: Sequence[str] | None = None,
     standardized: bool | None = None,
     top: int = TOP,
+    traces: Sequence[Trace] = (),
 ) -> Axes:
     """Explained score, actions, and the most important features over the steps of one episode.
 
@@ -77,11 +81,13 @@ def timeline(
         standardized: whether to multiply attributions by the standard deviation of their feature; by default for
             methods whose values are per unit of the feature.
         top: number of features, unless `features` names them.
+        traces: "value", "advantage" and "margin", in this order: panels below the score with what the policy expected
+            at each step and how its actions turned out; see `rltools.recording.advantages`.
 
     Raises:
-        RecordingError: the recording has no such attribution.
+        RecordingError: the recording has no such attribution, or the episode no such trace.
         UnknownNameError: there is no such episode or feature.
-        ArgumentError: there is no such label, or `standardized` is set for a method in units of the score.
+        ArgumentError: there is no such label or trace, or `standardized` is set for a method in units of the score.
 
     Example:
         >>> import rltools
@@ -100,11 +106,14 @@ def timeline(
     order = _order(summary, features, top)
     number = median_episode(summary.outcomes) if episode is None else episode
     outcome = None if number is None else recording.outcome(number)
+    judged = _traces(recording, number, traces)
     name = textwrap.fill(score_words(summary.labels[label_index]), 20)
     labels = labels_of(summary, order)
     own_figure = axes is None
     axes, width = canvas(
-        axes, 1.6 + 0.62 * max(len(order), 2), _side_inches([*labels, name], recording.header) + _DATA - DATA_INCHES
+        axes,
+        1.6 + 0.62 * (max(len(order), 2) + len(judged)),
+        _side_inches([*labels, *judged, name], recording.header) + _DATA - DATA_INCHES,
     )
     width = _DATA if own_figure else width
     axes.set_xlabel("step")
@@ -112,11 +121,12 @@ def timeline(
     keep_spines(axes, "bottom")
     every = recording.spec(summary.key).every
     notes = (
-        _episode_note(summary, outcome, median=episode is None),
+        _episode_note(summary, outcome),
         label_note(summary, label),
         f"1 of {every} steps explained, and held until the next" if every > 1 else "",
     )
-    heading(axes, width, "What mattered when", *notes)
+    median = ", in the episode of median return" if episode is None else ""
+    heading(axes, width, f"What mattered when{median}", *notes)
     if number is None or outcome is None or outcome.steps == 0:
         axes.set_ylabel(f"{quantity.name} of {name}", parse_math=False)
         draw_no_steps(axes)
@@ -125,24 +135,80 @@ def timeline(
     axes.set_xlim(-0.5, outcome.steps - 0.5)
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, steps=[1, 2, 5, 10]))
     link_span(axes, number, outcome.steps)
-    _draw_panels(axes, steps, list(zip(labels, order, strict=True)), recording.header, (name, quantity))
+    _draw_panels(axes, steps, list(zip(labels, order, strict=True)), recording.header, (name, quantity), judged)
+    when = [f"at step {step}" for step in range(outcome.steps)]
+    tell(axes, largest_text(steps.attributions[:, order].T, labels, when, "attribution"))
     return axes
 
 
 def _draw_panels(
-    axes: Axes, steps: EpisodeSteps, rows: list[tuple[str, int]], header: Header, quantity: tuple[str, Measure]
+    axes: Axes,
+    steps: EpisodeSteps,
+    rows: list[tuple[str, int]],
+    header: Header,
+    quantity: tuple[str, Measure],
+    judged: Mapping[str, np.ndarray],
 ) -> None:
-    """Draw all panels; `rows` are labels and positions of features, `quantity` the score and what the colors are."""
+    """Draw all panels.
+
+    Args:
+        axes: axes into which they are inset.
+        steps: the episode.
+        rows: labels and positions of features.
+        header: the header of the recording.
+        quantity: the name of the score, and what the colors are.
+        judged: the traces `[step]` by their labels.
+    """
     discrete = header.action_start is not None
-    extents = _panel_extents([1.2, 0.3 if discrete else 1.0, *([1.0] * len(rows))])
-    score_panel(axes, extents[0], steps.scores, quantity[0])
+    above = _panel_extents([1.2, *([1.0] * len(judged)), 0.3 if discrete else 1.0, *([1.0] * len(rows))])
+    for extent, (name, values) in zip(above, {quantity[0]: steps.scores, **judged}.items(), strict=False):
+        score_panel(axes, extent, values, name)
+    extents = above[len(judged) :]
     action_panel(axes, extents[1], steps.actions, header.action_names, header.action_start)
     largest = color_limit(steps.attributions[:, [position for _, position in rows]])
     for extent, (label, position) in zip(extents[2:], rows, strict=True):
         panel = feature_panel(axes, extent, label)
         draw_feature(panel, steps.values[:, position], steps.attributions[:, position], largest)
+    named = len(np.unique(steps.actions)) if discrete else min(MAX_ACTIONS, len(header.action_names)) + 1
     low, high = extents[-1][0], extents[2][0] + extents[2][1]
+    high = max(min(high, below_legend(axes, min(named, MAX_ACTIONS + 1))), low + 0.1)
     signed_bar(axes, (low, high - low), largest, quantity[1])
+
+
+def _traces(recording: Recording, number: int | None, names: Sequence[Trace]) -> dict[str, np.ndarray]:
+    """The traces `[step]` of an episode by their labels; none without an episode.
+
+    Raises:
+        ArgumentError: a name is none of a trace.
+        RecordingError: the episode has no such trace.
+    """
+    if unknown := [name for name in names if name not in get_args(Trace)]:
+        raise ArgumentError(f"traces has {unknown[0]!r}; it may have {', '.join(get_args(Trace))}")
+    if not names or number is None:
+        return {}
+    episode, header = recording.episode(number), recording.header
+    estimated = episode_advantages(episode, header)
+    existing = {
+        "value": None if episode.values is None else episode.values[:-1],
+        "advantage": None if estimated is None else estimated.values,
+        "margin": episode_margins(episode, header),
+    }
+    labels = {}
+    if estimated is not None:
+        labels = {
+            "value": textwrap.fill(f"value ({estimated.unit})", 20),
+            "advantage": f"advantage\n({estimated.method})",
+        }
+    traces = {}
+    for name in names:
+        values = existing[name]
+        if values is None:
+            raise RecordingError(
+                f"episode {number} of {recording.directory} has no {name}: margins need discrete actions, the others a "
+                f"critic or a Q-network; leave it out, or record anew if an older version of rltools recorded it"
+            )
+        traces[labels.get(name, name)] = values
+    return traces
 
 
 def _side_inches(labels: list[str], header: Header) -> float:
@@ -157,11 +223,11 @@ def _order(summary: Summary, features: Sequence[str] | None, top: int) -> list[i
     return [summary.position(name) for name in features]
 
 
-def _episode_note(summary: Summary, outcome: Outcome | None, *, median: bool) -> str:
+def _episode_note(summary: Summary, outcome: Outcome | None) -> str:
     if outcome is None:
         return f"{plain(summary.policy, 40)}: n = 0 steps"
     return (
-        f"{plain(summary.policy, 40)}, episode {outcome.number}{' (median return)' if median else ''}: return "
+        f"{plain(summary.policy, 40)}, episode {outcome.number}: return "
         f"{outcome.total_reward:.4g}, {ending_words(outcome)}"
     )
 

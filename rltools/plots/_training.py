@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rltools._util.glossary import TERMS
-from rltools._util.text import plural
+from rltools._util.text import number, plural
+from rltools.plots.drawing.alt import rows_text, tell
 from rltools.plots.drawing.colors import theme_color
 from rltools.plots.drawing.labels import feature_labels, inches, plain, spread_apart
 from rltools.plots.drawing.line_labels import Dashes, line_look
@@ -134,7 +135,15 @@ def training(
     returns = _panel(axes, _RETURNS, "mean\nreturn")
     _draw_line(returns, positions, curve.returns, theme_color("ink"))
     round_ticks(returns, np.stack([curve.returns.value, curve.returns.low, curve.returns.high]))
+    tell(axes, rows_text(labels, [_change(100 * share, " %") for share in curve.share.value[:, :count].T]))
+    tell(axes, f"mean return {_change(curve.returns.value)}")
     return axes
+
+
+def _change(values: np.ndarray, unit: str = "") -> str:
+    """The first and the last of values `[checkpoint]`."""
+    first, last = (number(float(values[end]), 3) for end in (0, -1))
+    return f"{last}{unit}" if len(values) == 1 else f"from {first} to {last}{unit}"
 
 
 def _panel(axes: Axes, extent: tuple[float, float], name: str) -> Axes:

@@ -21,7 +21,7 @@ from rltools.rollout.act import allowed_actions, padded_rows
 from rltools.rollout.faults import checked_reset, error_text, observation_fault
 from rltools.rollout.observations import CurrentObservations
 from rltools.rollout.render import frames_per_second
-from rltools.rollout.state_values import final_value, state_values
+from rltools.rollout.state_values import state_values
 
 BLOCK_BYTES = 1 << 18
 """Bytes of observations that are buffered per episode before they are written."""
@@ -169,7 +169,7 @@ class RunningEpisodes:
         if self._round >= self._next_flush:
             for episode in self.episodes:  # each counts its blocks from its own first step
                 if episode.steps - episode.flushed >= self._block:
-                    self._flush(episode, self._new_steps(episode))
+                    self._flush(episode, self._new_steps(episode)[0])
             self._update_next_flush()
 
     def observation_fault(self, episode: RunningEpisode) -> str:
@@ -186,22 +186,22 @@ class RunningEpisodes:
             observed: whether an observation followed the last action.
         """
 
-        def finish(episode: RunningEpisode, block: dict[str, np.ndarray], last: float | None) -> Outcome:
+        def finish(episode: RunningEpisode, steps: tuple[dict[str, np.ndarray], float | None]) -> Outcome:
+            block, final_value = steps
             self._flush(episode, block)
             outcome = episode.outcome(*endings[episode.slot])
             final = self.observations.row(episode.slot) if observed else None
-            episode.writer.finish(outcome, final, episode.frames_per_second, last)
+            episode.writer.finish(outcome, final, episode.frames_per_second, final_value)
             return outcome
 
         leaving = [episode for episode in self.episodes if episode.slot in endings]
         # Values are computed in this thread: in others torch would have another number of threads.
-        blocks = [self._new_steps(episode) for episode in leaving]
-        last = [self._final_value(episode, endings[episode.slot][0]) for episode in leaving]
+        steps = [self._new_steps(episode, endings[episode.slot][0]) for episode in leaving]
         if len(leaving) == 1:
-            outcomes = [finish(leaving[0], blocks[0], last[0])]
+            outcomes = [finish(leaving[0], steps[0])]
         else:
             with uninterrupted(), ThreadPoolExecutor(WRITERS) as pool:
-                outcomes = list(pool.map(finish, leaving, blocks, last))
+                outcomes = list(pool.map(finish, leaving, steps))
         for episode in leaving:
             episode.close()
             self.observations.clear(episode.slot)
@@ -218,26 +218,28 @@ class RunningEpisodes:
             episode.close()
             episode.writer.abandon()
 
-    def _new_steps(self, episode: RunningEpisode) -> dict[str, np.ndarray]:
-        """The columns `[step, ...]` of the steps that an episode's writer does not have, with their values."""
+    def _new_steps(self, episode: RunningEpisode, ended: str = "") -> tuple[dict[str, np.ndarray], float | None]:
+        """The columns `[step, ...]` of the steps that an episode's writer does not have, with their values.
+
+        The second result is the value of the state after the last step, once the episode has ended; NaN after a fault,
+        None if there are no values.
+        """
         rows = np.arange(episode.first_round + episode.flushed, episode.first_round + episode.steps) % self._block
         block = {name: column[rows, episode.slot] for name, column in self._buffers.items()}
         for name, flag in (("terminated", episode.terminated), ("truncated", episode.truncated)):
             block[name] = np.zeros(len(rows), bool)
             block[name][-1:] = flag
-        if self._value_head:
-            values = state_values(self._policy, self._value_head, block) if len(rows) else np.zeros(0, np.float32)
-            block["value"] = values
-        return block
-
-    def _final_value(self, episode: RunningEpisode, ended: str) -> float | None:
-        """The value of the state after an episode's last step, NaN after a fault; None if there are no values."""
         if not self._value_head:
-            return None
-        if ended == "fault":
-            return float("nan")
-        row = {name: column[episode.slot] for name, column in self.extras.items()} | self.observations.row(episode.slot)
-        return final_value(self._policy, self._value_head, {name: value[None] for name, value in row.items()})
+            return block, None
+        last = None
+        if ended not in ("", "fault"):
+            row = {name: column[episode.slot] for name, column in self.extras.items()}
+            last = {name: value[None] for name, value in (row | self.observations.row(episode.slot)).items()}
+        values = np.zeros(0, np.float32)
+        if len(rows) or last is not None:
+            values = state_values(self._policy, self._value_head, block, last)
+        block["value"] = values[: len(rows)]
+        return block, float("nan") if last is None else float(values[-1])
 
     def _flush(self, episode: RunningEpisode, block: dict[str, np.ndarray]) -> None:
         """Pass an episode's new steps to its writer."""

@@ -16,6 +16,7 @@ from rltools.recording import Episode, Recording, median_episode
 from rltools.spaces.image import image_parts, pixel_elements, visible
 from rltools.spaces.parts import Part
 from rltools.summary._actions import action_positions, named_actions
+from rltools.summary._summarize import summarize
 from rltools.summary.episodes import EpisodeSteps, episode_steps, flat
 
 Choosing = Literal["largest", "even"]
@@ -36,8 +37,9 @@ class ImageSteps:
         values: float `[step, group]`, the observed values.
         attributions: float `[step, group]`.
         note: what the images show if that is not everything.
-        region: bool `[y, x]`, the pixels of the region with the largest attributions over all episodes, all of its
-            channels together; None if the images are frames.
+        region: bool `[y, x]`, the pixels of the region with the largest attributions over all episodes; None if the
+            images are frames.
+        region_name: its name.
         region_share: its share of the importance of all features, from 0 to 1.
     """
 
@@ -51,6 +53,7 @@ class ImageSteps:
     attributions: np.ndarray
     note: str = ""
     region: np.ndarray | None = None
+    region_name: str = ""
     region_share: float = float("nan")
 
     __repr__ = short_repr
@@ -65,7 +68,6 @@ def pictured(
     episode: int | None = None,
     steps: Choosing | Sequence[int] = "largest",
     most: int = 6,
-    shares: np.ndarray | None = None,
 ) -> ImageSteps | None:
     """Steps of one episode as images; None without explained steps.
 
@@ -79,7 +81,6 @@ def pictured(
         steps: positions of steps; or "largest" for the step of largest attribution in each of `most` stretches; or
             "even".
         most: the number of stretches or steps.
-        shares: float `[group]`, the share of each feature of a summary, by which the leading region is found.
 
     Raises:
         UnknownNameError: there is no such episode.
@@ -95,7 +96,7 @@ def pictured(
         return None
     recorded = recording.episode(number)
     pictures, maps, note = _frames(recording, number, chosen), None, ""
-    region, region_share = None, float("nan")
+    region, region_name, region_share = None, "", float("nan")
     if part is not None:
         states = flat(recording.encoded_observations(key, recorded), 1)[:, part.start : part.stop]
         pixels, note = visible(states.reshape(len(states), *part.shape), part)
@@ -103,8 +104,7 @@ def pictured(
         values = flat(recording.attribution_of(key, episodes=[number]).values[:, label], 1)[chosen]
         entries = (values if scale is None else values * scale)[:, part.start : part.stop]
         maps = entries[:, pixel_elements(part)].sum(axis=-1, dtype=np.float64)
-        if shares is not None:
-            region, region_share = _leading_region(recording, key, part, shares)
+        region, region_name, region_share = _leading_region(recording, key, part)
     return ImageSteps(
         number=number,
         steps=tuple(chosen.tolist()),
@@ -116,22 +116,21 @@ def pictured(
         attributions=every.attributions[chosen],
         note=note,
         region=region,
+        region_name=region_name,
         region_share=region_share,
     )
 
 
-def _leading_region(recording: Recording, key: str, part: Part, shares: np.ndarray) -> tuple[np.ndarray | None, float]:
-    """The pixels of the region of an image whose channels together have the largest share, and that share."""
+def _leading_region(recording: Recording, key: str, part: Part) -> tuple[np.ndarray | None, str, float]:
+    """The pixels of the region of an image with the largest share, its name, and its share."""
+    summary = summarize(recording, method=key, detail="regions")
+    elements = dict(summary.rows)
     pixels = pixel_elements(part) + part.start
-    together: dict[bytes, float] = {}
-    for share, (_, elements) in zip(shares, recording.spec(key).rows(recording.features_of(key)), strict=True):
-        inside = np.isin(pixels, elements).any(axis=-1)
-        if inside.any() and np.isfinite(share):
-            together[inside.tobytes()] = together.get(inside.tobytes(), 0.0) + float(share)
-    leading = max(together, key=lambda mask: together[mask], default=None)
-    if leading is None:
-        return None, float("nan")
-    return np.frombuffer(leading, dtype=bool).reshape(pixels.shape[:2]), together[leading]
+    for ranked in summary.top():
+        inside = np.isin(pixels, elements[ranked.feature]).any(axis=-1)
+        if inside.any() and np.isfinite(ranked.share):
+            return np.asarray(inside), ranked.feature, ranked.share
+    return None, "", float("nan")
 
 
 def _default_episode(recording: Recording, *, seen: bool) -> int | None:

@@ -23,7 +23,7 @@ def random_shares(recording: Recording, key: str, *, level: float = 0.95, maps: 
         level: the part of the maps within the range.
         maps: how many are drawn, always the same ones.
     """
-    groups = recording.spec(key).rows(recording.features_of(key))
+    groups = recording.rows(key)
     sizes = np.array([len(elements) for _, elements in groups])
     magnitudes = np.abs(np.random.default_rng(0).normal(size=(maps, len(sizes))) * np.sqrt(sizes))
     shares = magnitudes / magnitudes.sum(axis=1, keepdims=True)

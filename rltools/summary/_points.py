@@ -110,7 +110,7 @@ def extreme_steps(recording: Recording, key: str, *, label: int = 0) -> tuple[np
         key: the folder name of an attribution in it.
         label: position of the label whose attributions are taken.
     """
-    groups = recording.spec(key).rows(recording.features_of(key))
+    groups = recording.rows(key)
     numbers, steps, largest = (np.zeros(len(groups), kind) for kind in (np.int64, np.int64, np.float64))
     largest -= 1
     for episode, attribution in explained(recording, key):

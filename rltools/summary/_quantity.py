@@ -93,8 +93,8 @@ def unit_words(unit: str, target: str, actions: tuple[str, ...] = (), *, standar
     noun = target_noun(target)
     named = f"units of the {noun}"
     if noun == "action" and actions:
-        shown = plural(len(actions), "element") if len(actions) > MOST_NAMED else listed(actions)
-        named += f" ({shown})"
+        elements = plural(len(actions), "element") if len(actions) > MOST_NAMED else listed(actions)
+        named += f" ({elements})"
     if unit == Unit.SHARE:
         return "percent"
     if is_control(unit):

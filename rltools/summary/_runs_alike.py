@@ -48,19 +48,19 @@ def find_runs_alike(labels: Sequence[str], summaries: Sequence[SummaryData]) -> 
         verdict = "alike" if smallest >= SAME else "mostly" if smallest >= SIMILAR else "partly"
     else:
         verdict = "partly" if smallest >= SIMILAR else "apart"
-    one = summaries[0]
+    example = summaries[0]
     return Finding(
         "runs_alike",
         _common(summaries) if same_first else (),
-        method=one.method,
-        target=one.target,
-        standardized=one.std is not None,
+        method=example.method,
+        target=example.target,
+        standardized=example.std is not None,
         context=tuple(labels),
         part=verdict,
         n=len(summaries),
-        total=len(one.features),
+        total=len(example.features),
         baseline=number_of("rank correlation", smallest, smallest, max(correlations, default=math.nan)),
-        level=one.level,
+        level=example.level,
         parts=(
             *(
                 Finding("runs_alike", each[:NAMED], leaders=len(each), agent=label, part="first")

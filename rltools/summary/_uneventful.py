@@ -59,7 +59,7 @@ def uneventful_steps(recording: Recording) -> Uneventful:
     """
     episodes = [recording.episode(outcome.number) for outcome in recording.readable_outcomes()]
     scores = [flat(episode.scores, 1).astype(np.float64) for episode in episodes]
-    spread = np.concatenate(scores).std(axis=0) if scores else np.zeros(0)
+    spread = np.concatenate(scores).std(axis=0) if any(map(len, scores)) else np.ones(1)
     spread = np.where(spread > 0, spread, 1.0)
     discrete = _is_discrete(recording)
     steps = {
@@ -78,7 +78,7 @@ def _uneventful(episode: Episode, scores: np.ndarray, *, discrete: bool) -> np.n
     nothing = np.zeros(len(episode), dtype=bool)
     changes = np.abs(np.diff(scores, axis=0)).max(axis=1, initial=0.0)
     if discrete:
-        actions = episode.actions.reshape(len(episode), -1)
+        actions = flat(episode.actions, 1)
         alike = (actions[1:] == actions[:-1]).all(axis=1)
     else:
         alike = changes < SMALL_CHANGE

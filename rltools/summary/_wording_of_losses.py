@@ -266,7 +266,8 @@ def _ranks_outside(finding: Finding) -> Sentence:
             named = listed([f"{each.feature} {ordinal(round(each.share))}" for each in part.subjects], NAMED)
             sentences.append(
                 span(
-                    f"{'by' if sentences else 'By'} {part.by} {len(part.subjects)} of {finding.total} features rank "
+                    f"{'by' if sentences else 'By'} {part.by} {len(part.subjects)} of {finding.total} features "
+                    f"{'ranks' if len(part.subjects) == 1 else 'rank'} "
                     f"where the losses do not allow it ({named})"
                 )
             )

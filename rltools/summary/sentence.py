@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import nan
+from math import isfinite, nan
 from typing import Literal
 
 from rltools._util.text import decimals_of, fixed, plus_minus, share_interval
@@ -89,7 +89,7 @@ def each_value(number: Ranked, *, scale: float = 1.0, unit: str = "") -> Sentenc
     >>> str(each_value(Ranked("angle", 0, 0.36, nan, nan, each=(0.39, 0.34, 0.36)), scale=100, unit=" %"))
     ' (34, 36 and 39 % in 3 episodes)'
     """
-    values = sorted(scale * value for value in number.each)
+    values = sorted(scale * value for value in number.each if isfinite(value))
     if len(values) < 2:
         return Sentence()
     where = f"{'at' if number.parts == 'seeds' else 'in'} {len(values)} {number.parts}"

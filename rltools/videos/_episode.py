@@ -7,19 +7,25 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import softmax
 
-from rltools._util.glossary import TERMS
+from rltools._util.glossary import method_title
 from rltools.attributions import is_per_feature_unit
 from rltools.pages.replay.rows import Row, at_chosen, summed
 from rltools.plots.drawing.labels import LONGEST, plain
 from rltools.recording import Episode, Header, Recording, every_step_first
 from rltools.spaces.image import pixel_elements
+from rltools.summary import unit_words
 from rltools.summary.episodes import std as std_of
+from rltools.targets.scores import target_name
+
+LONGEST_TARGET = 60
+"""Characters of the name of a target."""
 
 
 class Explained(NamedTuple):
     """A scalar `[step]`, its attributions `[step, row]`, and a map `[step, y, x]` per image; NaN if unexplained."""
 
-    title: str
+    target: str
+    method: str
     notes: list[str]
     scores: np.ndarray
     values: np.ndarray
@@ -49,7 +55,7 @@ def shown_episode(recording: Recording, number: int, method: str | None, target:
 
 
 def explained_of(
-    recording: Recording, episode: Episode, rows: list[Row], method: str | None, target: str | None
+    recording: Recording, number: int, rows: list[Row], method: str | None, target: str | None
 ) -> Explained | None:
     """The explained scalar with the largest attributions (gradients times std), or None if nothing was explained.
 
@@ -59,11 +65,13 @@ def explained_of(
     if method is target is None and all(spec.window for spec in recording.specs.values()):
         return None
     key = every_step_first(recording, method, target)
-    attribution = at_chosen(recording.attribution_of(key, episodes=[episode.outcome.number]), episode)
+    episode = shown_episode(recording, number, method, target)
+    attribution = at_chosen(recording.attribution_of(key, episodes=[number]), episode)
     spec, values = attribution.spec, attribution.values.reshape(*attribution.values.shape[:2], -1)
-    unit, labels, stride = spec.unit, spec.labels, spec.every
-    if is_per_feature_unit(unit):
-        unit, std = TERMS["per_std"].name, std_of((e.states for e in recording), values.shape[-1])
+    labels, stride = spec.labels, spec.every
+    unit = unit_words(spec.unit, spec.target, recording.header.action_names, standardized=True)
+    if is_per_feature_unit(spec.unit):
+        std = std_of((e.states for e in recording), values.shape[-1])
         values = values if std is None else values * std.astype(values.dtype)
     strongest, steps = int(np.nansum(np.abs(values), axis=(0, 2)).argmax()), np.arange(len(values))
     last = np.maximum.accumulate(np.where(np.isfinite(attribution.scores).all(axis=1), steps, -1))
@@ -72,7 +80,8 @@ def explained_of(
     notes = [f"strongest of {len(labels)} targets"] if len(labels) > 1 else []
     notes += [f"1 of {stride} steps explained, and held until the next"] if stride > 1 else []
     return Explained(
-        f"{plain(labels[strongest])} by {plain(spec.method.replace('_', ' '))}",
+        plain(target_name(labels[strongest]), LONGEST_TARGET),
+        plain(method_title(spec.method)),
         [unit, *notes],
         attribution.scores[held, strongest],
         summed(values, rows),

@@ -33,7 +33,7 @@ def frame(
     """A function that draws the frame of a step, uint8 `[y, x, 4]`, over the last one; raises as `video` does."""
     header, episode, sheet = recording.header, shown_episode(recording, number, method, target), Sheet(width)
     rows, outcome, actions = rows_of(episode.features), episode.outcome, actions_of(header, episode)
-    explained = explained_of(recording, episode, rows, method, target)
+    explained = explained_of(recording, number, rows, method, target)
     table, taken, right = drawn_rows(episode, rows, explained), actions.taken.tolist(), RIGHT
     facts = [plain(header.environment_id), f"episode {number}", f"seed {outcome.seed}"]
     facts += [f"return {number_text(outcome.total_reward, 5)}", ENDINGS[outcome.ended].meaning, pace]
@@ -101,7 +101,7 @@ def _draw_rows(
     zero = column + 16 + wide / 2
     notes, title = ["nothing was explained"], "observation at this step"
     if explained:
-        notes, title = explained.notes, explained.title
+        notes, title = explained.notes, f"{explained.target} by {explained.method}"
         sheet.block(zero - 0.5, top, 1, high * count, theme_color("line"))
         higher = "a higher value " * (" per " in notes[0])
         below, above = ("≤ ", "≥ ") if np.nanmax(np.abs(values), initial=0) > scale else ("", "")
@@ -136,7 +136,7 @@ def _draw_episode(
         lines = {actions.what: (actions.values[:, actions.drawn], [action_color(k) for k in actions.drawn])} | lines
     left, y, span = 228.0, top, (-0.5, len(actions.returns) - 0.5)
     if explained:
-        lines = {explained.title.rpartition(" by ")[0]: (explained.scores[:, None], [theme_color("ink")])} | lines
+        lines = {explained.target: (explained.scores[:, None], [theme_color("ink")])} | lines
         still = drawn[0, (drawn == drawn[0]).all(axis=0)]
         names, values = [plain(rows[k].name, 44) for k in still], explained.values[:, still]
         left, high = max(left, LEFT + 16 + 100 * inches(names, points=TINY)), min(142.0, 22 * len(names))

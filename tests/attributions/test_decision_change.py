@@ -192,7 +192,7 @@ class TestGroups:
         result = attribute(policy, states, method="decision_change", references=states[:4], groups="variables")
         assert result.values.shape == (6, 1, 3, 8, 8)
         values = result.values.reshape(6, -1)
-        for _, places in policy.features.groups(merged=True):
+        for _, places in policy.features.variables():
             assert np.ptp(values[:, places], axis=1).max() == 0
         assert result.spec.parameters["groups"] == "variables"
 

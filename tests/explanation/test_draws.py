@@ -127,11 +127,11 @@ def test_intervals_are_wider_by_the_draw_of_references(policy, tmp_path):
         ("taxi-masked-ppo", {"method": "occlusion"}),
     ],
 )
-@pytest.mark.parametrize("merged", [False, True])
-def test_draws_are_summed_over_the_rows_of_a_summary(agent, settings, merged, tmp_path):
+@pytest.mark.parametrize("detail", ["variables", "elements"])
+def test_draws_are_summed_over_the_rows_of_a_summary(agent, settings, detail, tmp_path):
     policy = rltools.load_policy(agent)
     recording = rltools.record(policy, episodes=2, max_steps=4, directory=tmp_path)
-    summary = rltools.summarize(rltools.explain(recording, policy, references=4, **settings), merged=merged)
+    summary = rltools.summarize(rltools.explain(recording, policy, references=4, **settings), detail=detail)
     mean = summary.overall.drawn["mean"]
     assert mean.without[1].shape == (4, 1, len(summary.features))
     # Each block is left out once, and all are as large: on average nothing is.

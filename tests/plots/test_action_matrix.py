@@ -1,7 +1,8 @@
 import numpy as np
-import pytest
 
 from rltools.plots import action_matrix
+from rltools.plots.drawing.colors import signed_colors
+from rltools.plots.drawing.steps import linked
 from rltools.spaces import Features
 from rltools.testing import example_recording
 
@@ -22,7 +23,14 @@ def _recording(folder, **options):
 
 
 def _cells(axes):
-    return np.array([text.get_text() for text in axes.texts][1:]).reshape(axes.images[0].get_array().shape)
+    return np.array([text.get_text() for text in axes.texts][1:]).reshape(
+        len(axes.get_yticks()), len(axes.get_xticks())
+    )
+
+
+def _colors(axes):
+    rows, columns = len(axes.get_yticks()), len(axes.get_xticks())
+    return np.array([cell.get_facecolor() for cell in axes.patches[: rows * columns]]).reshape(rows, columns, 4)
 
 
 def test_a_column_for_each_action_taken(tmp_path):
@@ -32,13 +40,22 @@ def test_a_column_for_each_action_taken(tmp_path):
     assert sum(int(label.split("n = ")[1]) for label in labels) == 240
     assert axes.get_xlabel() == "action taken"
     assert "1 action never taken" in axes.texts[0].get_text()
-    np.testing.assert_allclose(axes.images[0].get_array()[:2], [[3, -3], [-2, 2]], atol=1e-5)
     assert _cells(axes)[:2].tolist() == [["3.00", "−3.00"], ["−2.00", "2.00"]]
 
 
 def test_the_colors_are_centered_on_zero(tmp_path):
-    low, high = action_matrix(_recording(tmp_path / "r")).images[0].get_clim()
-    assert (low, high) == (pytest.approx(-3), pytest.approx(3))
+    colors = _colors(action_matrix(_recording(tmp_path / "r")))
+    np.testing.assert_allclose(colors[:2, 0], signed_colors()([1.0, 0.5 - 1 / 3]), atol=0.01)
+    np.testing.assert_allclose(colors[2], signed_colors()([0.5, 0.5]), atol=0.01)
+
+
+def test_a_cell_is_linked_to_a_step_of_its_action_near_the_mean(tmp_path):
+    recording = _recording(tmp_path / "r")
+    axes = action_matrix(recording)
+    links = [link for link in linked(axes.figure).values() if link.kind == "dots"]
+    assert len(links) == 6
+    taken = [int(recording.episode(int(link.episode[0])).actions[link.step[0]]) for link in links]
+    assert taken == [0, 1] * 3
 
 
 def test_what_may_be_zero_is_hatched_and_that_is_said(tmp_path):
@@ -67,7 +84,7 @@ def test_a_column_for_each_dimension_of_a_continuous_action(tmp_path):
     axes = action_matrix(recording)
     assert [label.get_text() for label in axes.get_xticklabels()] == ["hip", "knee"]
     assert axes.get_xlabel() == "dimension of the action"
-    np.testing.assert_array_equal(axes.images[0].get_array(), [[1, -4]] * 2)
+    np.testing.assert_allclose(_colors(axes)[0], signed_colors()([0.5 + 1 / 8, 0.0]), atol=0.01)
 
 
 def test_numbers_are_left_out_where_they_have_no_room(tmp_path):
@@ -85,5 +102,5 @@ def test_numbers_are_left_out_where_they_have_no_room(tmp_path):
 
 def test_the_top_features_are_shown_and_that_is_said(tmp_path):
     axes = action_matrix(_recording(tmp_path / "r"), top=1)
-    assert [label.get_text() for label in axes.get_yticklabels()] == ["height (m)"]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["height"]
     assert "top 1 of 3 features" in axes.texts[0].get_text()

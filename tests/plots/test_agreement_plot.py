@@ -4,6 +4,7 @@ from scipy.stats import spearmanr
 
 from rltools.errors import RecordingError
 from rltools.plots import agreement, importance
+from rltools.plots.drawing.colors import theme_color
 from rltools.summary import agreement as ranked_alike
 from rltools.testing import example_recording
 from rltools.testing._check_plot import _check_drawing
@@ -55,17 +56,39 @@ def test_it_is_the_mean_of_spearmans_over_episodes(recording):
 
 
 def test_controls_are_named_and_set_apart(recording):
-    axes = agreement(recording)
+    axes = agreement(recording, method=["shapley", "integrated_gradients", "random"])
     labels = [label.get_text() for label in axes.get_yticklabels()]
-    assert labels == ["shapley", "random (control)"]
+    assert labels == ["integrated gradients", "random (control)"]
     assert np.diff(axes.get_yticks())[0] > 1
     assert len(axes.patches) == 3
+    assert sum(text.startswith("[") for text in _texts(axes)) == 1, "those of a control have no interval"
     _check_drawing(axes, recording)
 
 
+def test_a_single_random_map_is_left_out_unless_it_is_named(recording):
+    axes = agreement(recording)
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["Shapley values"]
+
+
+def test_what_chance_gives_is_gray(recording):
+    from matplotlib.colors import to_rgb
+
+    result = ranked_alike({"": recording}, None, None)
+    axes = agreement(recording, method=["shapley", "integrated_gradients", "random"])
+    (limit,) = {float(text.split("±")[1][:4]) for text in _texts(axes) if "within ±" in text}
+    gray = [to_rgb(cell.get_facecolor()) == to_rgb(theme_color("uncertain")) for cell in axes.patches]
+    values = result.correlation.value[np.tril_indices(3, -1)]
+    assert gray == (np.abs(values) < limit).tolist()
+
+
 def test_controls_are_named_beside_other_methods(recording):
-    legend = importance(recording, method=["shapley", "random"]).get_legend()
-    assert [text.get_text() for text in legend.get_texts()] == ["shapley", "random (control)"]
+    axes = importance(recording, method=["shapley", "integrated_gradients", "random"])
+    texts = _texts(axes)
+    assert texts.count("Shapley values") == texts.count("integrated gradients") == 5
+    assert any("95 % of 200 random maps" in text.replace("\n", " ") for text in texts)
+    bands = [part.get_paths()[0].get_extents() for part in axes.collections if part.get_zorder() == 0]
+    assert {round(float(band.x1), 6) for band in bands} == {round(float(bands[0].x1), 6)}, "all features are alike"
+    assert bands[0].x0 < 20 < bands[0].x1
 
 
 def test_agents_are_compared_by_all_pairs_of_episodes(tmp_path):
@@ -80,7 +103,7 @@ def test_agents_are_compared_by_all_pairs_of_episodes(tmp_path):
     assert result.correlation.low[0, 1] < np.mean(every) < result.correlation.high[0, 1]
     axes = agreement(agents)
     assert [label.get_text() for label in axes.get_yticklabels()] == ["two"]
-    assert any("shapley" in text for text in _texts(axes))
+    assert any("Shapley values" in text for text in _texts(axes))
     _check_drawing(axes, agents["one"])
 
 

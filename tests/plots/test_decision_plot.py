@@ -28,6 +28,11 @@ def recording(tmp_path):
     )
 
 
+def _arrows(axes):
+    """Where each arrow begins and where it points to."""
+    return [(float(arrow.get_xy()[0, 0]), float(arrow.get_xy()[2, 0])) for arrow in axes.patches]
+
+
 def _written(axes):
     return " ".join(text.get_text().replace("\n", " ") for text in axes.texts)
 
@@ -35,8 +40,8 @@ def _written(axes):
 def test_bars_lead_from_the_mean_of_the_references_to_the_score(recording):
     axes = decision(recording)
     score = recording.attribution(episodes=[1]).scores[2, 0]
-    starts = [bar.get_x() for bar in axes.patches]
-    assert [bar.get_width() for bar in axes.patches] == pytest.approx([2, -0.5, 0.25, 0.1])
+    starts = [start for start, _ in _arrows(axes)]
+    assert [end - start for start, end in _arrows(axes)] == pytest.approx([2, -0.5, 0.25, 0.1])
     assert starts[0] == pytest.approx(score - 1.85, abs=1e-5)
     assert starts[3] + 0.1 == pytest.approx(score, abs=1e-5)
     labels = [label.get_text() for label in axes.get_yticklabels()]
@@ -46,7 +51,7 @@ def test_bars_lead_from_the_mean_of_the_references_to_the_score(recording):
         "leg = 0",
         "left unexplained",
     ]
-    assert axes.get_title(loc="left").replace("\n", " ") == "What pushed logit:chosen - runner_up at step 2"
+    assert axes.get_title(loc="left").replace("\n", " ") == "What moved the logit at step 2"
     assert "step 2 of episode 1 (5 steps)" in _written(axes)
     assert "largest sum" in _written(axes)
     check_plot(decision, recording)
@@ -54,14 +59,14 @@ def test_bars_lead_from_the_mean_of_the_references_to_the_score(recording):
 
 def test_other_features_are_one_bar(recording):
     axes = decision(recording, top=1)
-    assert [bar.get_width() for bar in axes.patches] == pytest.approx([2, -0.25, 0.1])
+    assert [end - start for start, end in _arrows(axes)] == pytest.approx([2, -0.25, 0.1])
     assert axes.get_yticklabels()[1].get_text() == "2 other features"
 
 
 def test_what_does_not_add_up_begins_at_zero_and_says_so(tmp_path):
     recording = example_recording(tmp_path / "r", [np.ones((5, 1, 3))] * 2)
     axes = decision(recording)
-    assert {bar.get_x() for bar in axes.patches} == {0}
+    assert {start for start, _ in _arrows(axes)} == {0}
     assert "does not add up" in _written(axes)
     assert "references' mean" not in _written(axes)
 

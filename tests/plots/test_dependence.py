@@ -4,6 +4,7 @@ import pytest
 from rltools.errors import UnknownNameError
 from rltools.plots import dependence
 from rltools.plots.drawing.colors import action_color
+from rltools.plots.drawing.steps import linked
 from rltools.spaces import Features
 from rltools.testing import example_recording
 
@@ -48,7 +49,7 @@ def _small_print(axes):
 def test_a_dot_for_each_step_of_the_most_important_feature(tmp_path):
     axes = dependence(_recording(tmp_path / "r"))
     assert axes.get_xlabel() == "height (m)"
-    assert "shapley" in axes.get_ylabel()
+    assert "Shapley values" in axes.get_ylabel()
     x, y = _dots(axes).get_offsets().T
     np.testing.assert_allclose(np.abs(y), 3 * np.abs(x), rtol=1e-5)
     assert len(x) == 240
@@ -94,5 +95,24 @@ def test_few_values_are_ticks_with_their_means(tmp_path):
 
 def test_many_steps_are_thinned_and_that_is_said(tmp_path):
     axes = dependence(_recording(tmp_path / "r", steps=1500))
-    assert len(_dots(axes).get_offsets()) == 3000
-    assert "3,000 evenly spread steps drawn" in _small_print(axes)
+    assert len(_dots(axes).get_offsets()) == 1500
+    assert "1,500 evenly spread steps drawn" in _small_print(axes)
+
+
+def test_each_action_has_its_mean_where_the_actions_have_the_colors(tmp_path):
+    axes = dependence(_recording(tmp_path / "r", actions=True))
+    left, right = [line for line in axes.lines if line.get_color() in (action_color(0), action_color(1))]
+    np.testing.assert_allclose(left.get_ydata(), -3 * left.get_xdata(), atol=0.01)
+    np.testing.assert_allclose(right.get_ydata(), 3 * right.get_xdata(), atol=0.01)
+
+
+def test_dots_are_linked_to_their_steps_and_the_foot_counts_values(tmp_path):
+    recording = _recording(tmp_path / "r")
+    axes = dependence(recording)
+    (link,) = linked(axes.figure).values()
+    x, _ = _dots(axes).get_offsets().T
+    states = [recording.episode(number).states[step, 0] for number, step in zip(link.episode, link.step, strict=True)]
+    np.testing.assert_allclose(x, states, rtol=1e-5)
+    assert axes.get_ylim()[0] < min(_dots(axes).get_offsets()[:, 1])
+    heights = np.array([bar.get_height() for bar in axes.patches])
+    np.testing.assert_allclose(heights / heights.max(), (counts := np.histogram(x, 40)[0]) / counts.max())

@@ -4,7 +4,7 @@ import pytest
 from rltools.errors import ArgumentError
 from rltools.plots import episode_grid
 from rltools.recording import Outcome, median_episode
-from rltools.summary import spread_outcomes
+from rltools.summary import Uneventful, spread_outcomes
 from rltools.testing import example_recording
 
 
@@ -69,4 +69,17 @@ def test_rows_are_the_features_in_their_order_and_the_mark_is_at_the_end(recordi
     values = recording.attribution(episodes=[2]).values[:, 0, order].T
     assert np.allclose(pixels, values)
     (mark,) = cell.lines
-    assert mark.get_xdata()[0] > len(values[0]) - 1
+    assert mark.get_xdata()[0] == len(values[0]) - 0.5
+
+
+def test_actions_are_below_and_what_is_uneventful_at_the_end_is_left_out(tmp_path, monkeypatch):
+    values = [np.random.default_rng(0).normal(size=(80, 1, 3))] * 2
+    actions = [np.concatenate([np.arange(20) % 2, np.zeros(60, np.int64)])] * 2
+    recording = example_recording(tmp_path / "r", values, actions=actions, unit="score")
+    at_rest = {number: np.arange(80) >= 20 for number in (0, 1)}
+    monkeypatch.setattr("rltools.plots._episode_grid.uneventful_steps", lambda _: Uneventful(at_rest, 120, 160))
+    axes = episode_grid(recording)
+    cell, _ = _cells(axes)
+    assert "gray: 110 uneventful steps at the end" in _small_print(axes)
+    assert cell.images[0].get_array().shape[1] == 25
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["left", "right"]

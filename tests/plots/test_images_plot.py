@@ -9,7 +9,7 @@ from rltools.plots import images
 from rltools.plots._images import _overlay
 from rltools.recording.writers import BlockFile
 from rltools.spaces import Features
-from rltools.summary import pictured
+from rltools.summary import pictured, summarize
 from rltools.testing import check_plot, example_recording
 
 HEIGHT, WIDTH = 4, 6
@@ -103,10 +103,27 @@ def test_frames_have_the_strongest_features_beneath(tmp_path):
     assert [label.get_text() for label in axes.get_yticklabels()] == ["frame", "b", "d", "a"]
     panels = axes.child_axes
     assert len(panels) == 6
-    assert np.asarray(panels[2].images[0].get_array())[0, 0] == pytest.approx([160 / 255] * 3, abs=0.02)
-    assert [bar.get_width() for bar in panels[3].patches] == [-3, 2, 1]
+    assert np.asarray(panels[4].images[0].get_array())[0, 0] == pytest.approx([160 / 255] * 3, abs=0.02)
+    assert [float(arrow.get_xy()[2, 0]) for arrow in panels[5].patches] == [-3, 2, 1]
 
 
 def test_without_any_picture_it_says_so(tmp_path):
     axes = images(example_recording(tmp_path / "r", [np.ones((5, 1, 2))] * 2))
     assert any("no images" in text.get_text() for text in axes.texts)
+
+
+def test_the_leading_region_is_outlined_on_both(tmp_path):
+    values, observations = _spot()
+    recording = example_recording(tmp_path / "r", [values] * 5, observations=[observations] * 5, unit="score")
+    result = pictured(recording, recording.find())
+    assert result.region_name == summarize(recording, detail="regions").top(1)[0].feature
+    assert result.region[1, 4]
+    assert result.region.sum() < HEIGHT * WIDTH
+    assert result.region_share == pytest.approx(1)
+    observed, attribution, *_ = images(recording).child_axes
+    for panel in (observed, attribution):
+        (outline,) = panel.collections
+        x, y = np.concatenate(outline.get_segments()).T
+        rows, columns = np.nonzero(result.region)
+        assert (x.min(), x.max()) == (columns.min() - 0.5, columns.max() + 0.5)
+        assert (y.min(), y.max()) == (rows.min() - 0.5, rows.max() + 0.5)

@@ -5,9 +5,11 @@ import pytest
 from matplotlib.text import Text
 
 import rltools
+from rltools._util.glossary import method_title
 from rltools.errors import RecordingError, UnknownNameError
 from rltools.metrics import assess_recorded
 from rltools.plots import measured_agreement
+from rltools.plots.drawing.colors import theme_color
 from rltools.testing import check_plot
 
 
@@ -28,10 +30,12 @@ def test_each_method_is_a_dot_at_its_concordance(poles):
     assert dots == pytest.approx(sorted(row.value for row in rows.values()))
     labels = [label.get_text() for label in axes.get_yticklabels()]
     best = max(row.value for row in rows.values() if not row.control)
-    assert labels[0].replace(" ", "_") in [row.method for row in rows.values() if row.value == best]
+    assert labels[0] in [method_title(row.method) for row in rows.values() if row.value == best]
     assert labels[-1] == "random (control)"
     assert np.diff(axes.get_yticks())[-1] > 1
-    filled = [line for line in axes.lines if line.get_marker() == "o" and line.get_markerfacecolor() != "white"]
+    filled = [
+        line for line in axes.lines if line.get_marker() == "o" and line.get_markerfacecolor() != theme_color("paper")
+    ]
     assert len(filled) == sum(bool(row.separates) for row in rows.values())
     check_plot(measured_agreement, poles)
 

@@ -57,7 +57,7 @@ def test_chapters_are_in_order_and_captions_are_sentences(recording):
     chapters = list(dict.fromkeys(figure.chapter for figure in figures))
     assert chapters == ["Feature by feature", "In the course of an episode", "Action by action"]
     assert all(figure.caption.endswith(".") for figure in figures)
-    assert figures[0].draw().get_xlabel().startswith("share of mean |shapley|")
+    assert figures[0].draw().get_xlabel().startswith("share of mean |Shapley values|")
 
 
 def test_what_was_measured_comes_first(recording):
@@ -111,7 +111,7 @@ def test_captions_say_where_there_is_no_interval(tmp_path):
     recording = example_recording(tmp_path / "run", one_step_each, unit="score", method="shapley")
     assert np.isnan(summarize(recording).overall.importance.low).all()
     assert "too few episodes for intervals" in figures_of(recording)[0].caption
-    for name in ("importance", "action_matrix", "phases", "dependence", "training"):
+    for name in ("action_matrix", "phases", "dependence", "training"):
         text = " ".join(text.get_text().replace("\n", " ") for text in getattr(plots, name)(recording).texts)
         assert "too few episodes: no interval" in text, name
         assert "95 %" not in text, name

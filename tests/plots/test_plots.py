@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from rltools import plots
 from rltools.errors import ArgumentError, UnknownNameError
 from rltools.plots import beeswarm, importance, timeline
-from rltools.plots.drawing.colors import feature_color
 from rltools.plots.drawing.labels import feature_labels, plain, wrapped
+from rltools.plots.drawing.steps import linked
 from rltools.spaces import Features
 from rltools.testing import example_ablation, example_recording
 
@@ -42,9 +42,9 @@ def test_finding_plots_loads_no_matplotlib():
 
 def test_importance_is_sorted_with_the_largest_on_top(recording):
     axes = importance(recording)
-    assert [label.get_text() for label in axes.get_yticklabels()] == ["angle (rad)", "velocity (m/s)", "position (m)"]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["angle", "velocity", "position"]
     assert axes.get_ylim()[0] > axes.get_ylim()[1]
-    assert "shapley" in axes.get_xlabel()
+    assert "Shapley values" in axes.get_xlabel()
     assert "%" in axes.get_xlabel()
 
 
@@ -54,15 +54,39 @@ def test_importance_shows_the_top_features_and_says_so(recording):
     assert any("top 2 of 3 features" in text for text in _texts(axes))
 
 
-def test_a_feature_has_one_color_in_every_plot(recording):
-    from matplotlib.colors import to_rgb
+def test_features_have_no_colors_of_their_own(recording):
+    assert len({bar.get_facecolor() for bar in importance(recording).patches}) == 1
 
-    bars = importance(recording).patches
-    assert [to_rgb(bar.get_facecolor()) for bar in bars] == [pytest.approx(feature_color(index)) for index in (2, 1, 0)]
-    rows = [panel for panel in timeline(recording).child_axes if panel.spines["left"].get_visible()]
-    spines = [to_rgb(row.spines["left"].get_edgecolor()) for row in rows]
-    assert spines == [pytest.approx(feature_color(index)) for index in (2, 1, 0)]
-    assert len({feature_color(index) for index in range(24)}) == 24
+
+def test_few_episodes_are_dots_in_place_of_an_interval(recording):
+    axes = importance(recording)
+    assert any("dots: episodes" in text for text in _texts(axes))
+    dots = [line.get_xdata() for line in axes.lines if line.get_marker() == "o"]
+    sizes = [np.abs(recording.attribution(episodes=[number]).values).sum(axis=(0, 1)) for number in (0, 1, 2)]
+    np.testing.assert_allclose(dots, [100 * size[::-1] / size.sum() for size in sizes], rtol=1e-5)
+
+
+def test_rows_can_have_the_order_of_another_plot(recording):
+    axes = importance(recording, features=["velocity", "position"])
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["velocity", "position"]
+    with pytest.raises(UnknownNameError, match="velocity"):
+        importance(recording, features=["velocty"])
+
+
+def test_bars_and_dots_are_linked_to_steps(recording):
+    links = linked(importance(recording).figure).values()
+    values = {number: recording.attribution(episodes=[number]).values[:, 0] for number in recording.numbers}
+    bars = [link for link in links if link.kind == "dots"]
+    assert len(bars) == 3
+    for bar, feature in zip(bars, (2, 1, 0), strict=True):
+        strongest = np.abs(values[int(bar.episode[0])][bar.step[0], feature])
+        assert strongest == max(np.abs(each[:, feature]).max() for each in values.values())
+    assert [link.names for link in links if link.kind == "rows"] == [("angle", "velocity", "position")]
+    swarm = beeswarm(recording)
+    (first, *_) = [link for link in linked(swarm.figure).values() if link.kind == "dots"]
+    drawn = swarm.collections[1].get_offsets()[:, 0]
+    steps = zip(first.episode.tolist(), first.step.tolist(), strict=True)
+    np.testing.assert_allclose(drawn, [values[number][step, 2] for number, step in steps], rtol=1e-5)
 
 
 @pytest.mark.filterwarnings("ignore::rltools.recording.SharedEpisodesWarning")
@@ -72,13 +96,8 @@ def test_agents_side_by_side_share_the_axis(recording, tmp_path):
     other = example_recording(tmp_path / "other", values, features=names, unit="score", method="shapley")
     axes = importance({"first": recording, "_second": other})
     labels = [label.get_text() for label in axes.get_yticklabels()]
-    assert sorted(labels) == ["angle", "height", "position (m)", "velocity (m/s)"]
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["first", "_second"]
-
-
-def test_methods_side_by_side_are_named(recording):
-    axes = importance(recording, method=["shapley", "shapley"])
-    assert axes.get_legend() is None or [text.get_text() for text in axes.get_legend().get_texts()] == ["shapley"]
+    assert sorted(labels) == ["angle", "height", "position", "velocity"]
+    assert [text for text in _texts(axes) if text in ("first", "_second")] == ["first", "_second"] * 4
 
 
 def test_standardized_is_refused_where_it_means_nothing(recording):
@@ -89,46 +108,52 @@ def test_standardized_is_refused_where_it_means_nothing(recording):
 
 def test_raw_gradients_are_said_to_be_raw(tmp_path):
     recording = example_recording(tmp_path / "r", [np.ones((5, 1, 2))] * 2)
-    assert beeswarm(recording).get_xlabel() == "gradient × std of centered:chosen (score)"
+    assert beeswarm(recording).get_xlabel() == "gradient × std of the score of the action taken\n(centered)"
     raw = beeswarm(recording, standardized=False).get_xlabel().replace("\n", " ")
-    assert raw == "gradient of centered:chosen (score per unit of the feature)"
+    assert raw == "gradient of the score of the action taken (centered), in units of the score per unit of the feature"
 
 
-def test_beeswarm_draws_each_step_once_and_at_most_two_thousand(tmp_path):
+def _swarms(axes):
+    return [dots for dots in axes.collections if len(dots.get_offsets()) > 2 and dots.get_gid()]
+
+
+def test_beeswarm_draws_each_step_once_and_at_most_three_hundred(tmp_path):
     few = beeswarm(example_recording(tmp_path / "few", [np.random.default_rng(0).normal(size=(70, 1, 2))] * 2))
-    assert [len(dots.get_offsets()) for dots in few.collections if dots.get_offsets().size > 2] == [140, 140]
-    many = beeswarm(example_recording(tmp_path / "many", [np.random.default_rng(0).normal(size=(1500, 1, 2))] * 3))
-    counts = [len(dots.get_offsets()) for dots in many.collections if dots.get_offsets().size > 2]
-    assert counts == [1500, 1500]
-    assert any("1,500 evenly spread steps drawn" in text for text in _texts(many))
+    assert [len(dots.get_offsets()) for dots in _swarms(few)] == [140, 140]
+    many = beeswarm(example_recording(tmp_path / "many", [np.random.default_rng(0).normal(size=(300, 1, 2))] * 3))
+    assert [len(dots.get_offsets()) for dots in _swarms(many)] == [300, 300]
+    assert any("300 evenly spread steps drawn" in text for text in _texts(many))
 
 
-def test_beeswarm_rows_do_not_touch(tmp_path):
-    axes = beeswarm(example_recording(tmp_path / "r", [np.ones((900, 1, 2))] * 2))
-    swarms = [dots for dots in axes.collections if dots.get_offsets().size > 2]
-    assert len(swarms) == 2
-    for dots in swarms:
-        offsets = dots.get_offsets()[:, 1]
-        assert np.ptp(offsets) <= 0.8
+def test_beeswarm_rows_do_not_touch_and_name_the_ends_of_their_colors(tmp_path):
+    states = [np.tile([[0.0, -2.5], [1.0, 4.0]], (100, 1))] * 2
+    names = Features((2,), ("feature",), ("contact", "speed"), ("", "m/s"))
+    values = [np.ones((200, 1, 2))] * 2
+    axes = beeswarm(example_recording(tmp_path / "r", values, features=names, observations=states, unit="score"))
+    for dots in _swarms(axes):
+        assert np.ptp(dots.get_offsets()[:, 1]) <= 0.8
+    assert {"0", "1", "−2.5", "4.0 m/s"} <= set(_texts(axes))
 
 
 def test_several_targets_show_the_strongest_and_say_so(tmp_path):
     labels = ("centered:left", "centered:right")
     recording = example_recording(tmp_path / "r", [np.ones((9, 2, 2)) * [[1], [3]]] * 2, labels=labels)
     for plot in (beeswarm, timeline):
-        default_text = " ".join(_texts(plot(recording)))
-        assert "centered:right" in default_text
+        default_text = " ".join(_texts(plot(recording))).replace("\n", " ")
+        assert "the score of right (centered)" in default_text
         assert "strongest of 2 targets" in default_text
-        labeled_text = " ".join(_texts(plot(recording, label="centered:left")))
-        assert "centered:left" in labeled_text
+        labeled_text = " ".join(_texts(plot(recording, label="centered:left"))).replace("\n", " ")
+        assert "the score of left (centered)" in labeled_text
         assert "strongest" not in labeled_text
         with pytest.raises(ArgumentError, match="centered:right"):
             plot(recording, label="centered:up")
 
 
 def test_timeline_shows_the_episode_of_median_return(recording):
-    assert any("episode 1, the one of median return · n = 31 steps" in text for text in _texts(timeline(recording)))
-    assert any("episode 2 · n = 32 steps" in text for text in _texts(timeline(recording, 2)))
+    texts = _texts(axes := timeline(recording))
+    assert "median return" in axes.get_title(loc="left")
+    assert any("episode 1: return" in text and "after 31 steps" in text.replace("\n", " ") for text in texts)
+    assert any("episode 2: return" in text for text in _texts(timeline(recording, 2)))
 
 
 def test_timeline_shows_the_features_asked_for_in_their_order(recording):

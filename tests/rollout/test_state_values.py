@@ -144,10 +144,11 @@ def test_values_are_the_same_to_the_last_bit_whatever_runs_beside(agent: str, tm
     np.testing.assert_allclose(episode.values[:-1], outputs.max(axis=1), rtol=1e-4)  # type: ignore[index]
 
 
-def test_a_long_episode_in_many_blocks(make_env: Make) -> None:
-    """More rows than are buffered before they are written."""
+@pytest.mark.parametrize("length", [1500, 2048])
+def test_a_long_episode_in_many_blocks(length: int, make_env: Make) -> None:
+    """More rows than the 1,024 that are buffered before they are written, and exactly two times as many."""
     policy = valued({"logit": first_two, "value": lambda x: x[:, 1:2]})
-    episode = rltools.record(policy, make_env(length=2500), episodes=1).episode(0)
+    episode = rltools.record(policy, make_env(length=length), episodes=1).episode(0)
     assert episode.values is not None
     assert episode.values[:-1].tolist() == episode.observations[:, 1].tolist()
     assert episode.values[-1] == episode.final_observation[1]

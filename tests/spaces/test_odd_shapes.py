@@ -117,7 +117,7 @@ def test_odd_shapes(space, size, tmp_path):
         method = find_method(name)
         chosen = {key: value for key, value in FEW.items() if key in method.defaults}
         rltools.explain(recording, policy, method=name, references=2, **chosen)
-        result = rltools.summarize(recording, method=name)
+        result = rltools.summarize(recording, method=name, detail="elements")
         assert result.features == policy.features.names
         assert np.isfinite(recording.attribution(name).values).all()
     assert rltools.replay(recording, episode=0, path=tmp_path / "e.html").is_file()

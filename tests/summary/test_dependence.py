@@ -109,3 +109,14 @@ def test_without_a_discrete_action_there_is_no_position(tmp_path):
 
 def test_strides_bound_the_number_of_points():
     assert [stride_for(steps, 10) for steps in (0, 1, 10, 11, 100)] == [1, 1, 1, 2, 10]
+
+
+def test_a_line_does_not_go_where_there_is_no_step():
+    rng = np.random.default_rng(0)
+    values = np.concatenate([rng.uniform(0, 1, 300), rng.uniform(4, 5, 300)])[:, None]
+    curve = value_dependence(_points(values, np.zeros(600)), 0).curve
+    breaks = ~curve.joined[1:]
+    assert np.flatnonzero(breaks).tolist() == np.flatnonzero(np.diff(curve.centers > 2)).tolist()
+    apart = value_dependence(_points(values, np.where(np.arange(600) % 2, -1.0, 1.0)), 0).curve
+    assert not apart.supported.any(), "the mean of two branches lies between them"
+    assert curve.supported.all()

@@ -47,9 +47,9 @@ def test_groups_of_a_method_are_the_players(tmp_path):
     policy = rltools.load_policy("minigrid-dict-ppo")
     recording = rltools.record(policy, episodes=2, max_steps=6, directory=tmp_path / "run")
     recording = rltools.explain(recording, policy, method="decision_change", references=2, groups="variables")
-    groups = recording.features.groups(merged=True)
+    groups = recording.features.variables()
     result = player_sizes(recording, recording.find(), *zip(*groups, strict=True))
-    changes = rltools.summarize(recording, merged=True).overall.mean.value[0]
+    changes = rltools.summarize(recording).overall.mean.value[0]
     assert groups[0][0] == "direction"
     assert len(groups[0][1]) == 4
     assert result.sizes.value == pytest.approx(changes, abs=1e-6)

@@ -67,7 +67,7 @@ def test_places_without_channels_and_moments(explained, name):
 
 def test_each_entry_where_the_method_tells_them_apart(explained):
     _, recording = explained
-    result = rltools.summarize(recording, method="gradient")
+    result = rltools.summarize(recording, method="gradient", detail="elements")
     assert len(result.features) == 16 * 6
     assert "y0-1 x0-1 red, 1 step ago" in result.features
     assert recording.attribution("gradient").spec.separated == ()

@@ -201,7 +201,7 @@ def test_an_image_is_summarized_by_region_and_channel(tmp_path):
     rng = np.random.default_rng(0)
     values = [rng.normal(size=(4, 1, 8, 8, 3)) for _ in range(2)]
     pictures = [rng.integers(0, 255, (4, 8, 8, 3), dtype=np.uint8) for _ in range(2)]
-    result = summarize(example_recording(tmp_path / "r", values, observations=pictures))
+    result = summarize(example_recording(tmp_path / "r", values, observations=pictures), detail="elements")
     assert len(result.features) == 4 * 4 * 3
     index = result.features.index("y2-3 x4-5 channel 1")
     region = np.concatenate(values)[:, 0, 2:4, 4:6, 1].astype(np.float32)

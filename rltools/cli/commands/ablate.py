@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rltools._util.console import as_text, say, say_each
+from rltools._util.console import say, say_as_it_is
 from rltools.cli.app import MEASURE, app
 from rltools.cli.options import Bounds, Env, Import, Normalize, RunOut, Trust, import_all, statistics
+from rltools.cli.screen import bold, say_wrapped, table, wrapped
 from rltools.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -173,15 +174,15 @@ def print_ablation(ablation: Ablation) -> None:
 
     assert ablation.directory is not None
     recording = open_recording(ablation.directory.parents[1])
-    say(*find_losses(ablation, recording))
-    say("")
-    say_each(losses_table(ablation))
-    say("")
-    say(*ablation_caveats(ablation, recording))
+    first, *others = find_losses(ablation, recording)
+    say_as_it_is(*bold(wrapped(first)))
+    say_wrapped(*others, "")
+    say_as_it_is(*losses_table(ablation))
+    say_wrapped("", *ablation_caveats(ablation, recording))
     say(f"Saved in {ablation.directory}")
 
 
-def losses_table(ablation: Ablation) -> str:
+def losses_table(ablation: Ablation) -> list[str]:
     """A line for each feature, the largest loss first: its loss with the interval, the seeds, and the verdict."""
     from rltools.summary import loss_of, loss_text, verdict_text
 
@@ -190,6 +191,5 @@ def losses_table(ablation: Ablation) -> str:
     for player in map(int, losses.order):
         loss = loss_text(loss_of(losses, player))
         verdict = verdict_text(verdicts[player].kind, verdicts[player].partner)
-        rows.append((as_text(losses.players[player]), loss, str(losses.seeds[player]), as_text(verdict)))
-    first, second, third = (max(len(row[column]) for row in rows) for column in range(3))
-    return "\n".join(f"{name:<{first}}  {loss:>{second}}  {seeds:>{third}}  {end}" for name, loss, seeds, end in rows)
+        rows.append((losses.players[player], loss, str(losses.seeds[player]), verdict))
+    return table(rows, right=(1, 2))

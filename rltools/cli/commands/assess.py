@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 from math import isnan
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rltools._util.console import say
+from rltools._util.console import say_as_it_is
+from rltools._util.glossary import method_title
 from rltools._util.text import plural, two_decimals
 from rltools.cli.app import MEASURE, app
 from rltools.cli.options import Device, Import, Normalize, Run, Trust, import_all, statistics
+from rltools.cli.recorded_agent import recorded_agent
+from rltools.cli.screen import say_wrapped, table, wrapped
 
 if TYPE_CHECKING:
     from rltools.metrics import Assessment
-    from rltools.policies.base import Policy
-    from rltools.recording import Recording
 
 
 @app.command(
@@ -78,40 +80,29 @@ def assess(
         seed=seed,
         progress=True,
     )
-    say(*lines(result.rows))
+    say_as_it_is(*lines(result.rows))
     if result.left_out:
-        say(result.left_out_text)
-
-
-def recorded_agent(recording: Recording, agent: str | None, loading: dict[str, Any]) -> Policy | None:
-    """The named agent; else the reference agent of the recorded name, if it is the one that was recorded."""
-    from rltools.cards.content import content_path
-    from rltools.policies.load import load_policy
-
-    if agent is not None:
-        return load_policy(agent, **loading)
-    name = recording.header.policy
-    if content_path("agents", name) is None:
-        return None
-    policy = load_policy(name, **loading)
-    return policy if policy.source.sha256 == recording.header.policy_sha256 else None
+        say_wrapped(result.left_out_text)
 
 
 def lines(rows: Sequence[Assessment]) -> list[str]:
     """A block for each metric: its controls, then each attribution with its value and the verdict."""
     blocks: list[str] = []
-    names = [f"{row.method} of {row.target}{f' ({row.settings})' if row.settings else ''}" for row in rows]
-    width = max(map(len, names), default=0)
-    values = [f"{row.text} ({plural(row.n, row.counts)})" for row in rows]
-    column = max(map(len, values), default=0)
-    metric = ""
-    for row, name, value in zip(rows, names, values, strict=True):
-        if row.metric != metric:
-            metric = row.metric
-            blocks += [""] if blocks else []
-            blocks.append(f"{row.question}: {metric}, {row.better} is better{_controls(row)}")
-        blocks.append(f"  {name:<{width}}  {value:<{column}}  {row.verdict}".rstrip())
+    for metric, of_metric in groupby(rows, key=lambda row: row.metric):
+        judged = list(of_metric)
+        first = judged[0]
+        blocks += [""] if blocks else []
+        blocks += wrapped(f"{first.question}: {metric}, {first.better} is better{_controls(first)}", hanging="  ")
+        blocks += table([(_name(row), f"{row.text} ({plural(row.n, row.counts)})", row.verdict) for row in judged])
     return blocks
+
+
+def _name(row: Assessment) -> str:
+    """The attribution, with what tells it apart from others."""
+    from rltools.targets.scores import target_name
+
+    target = "" if row.target == "decision" else f" of {target_name(row.target)}"
+    return f"{method_title(row.method)}{target}{f' ({row.settings})' if row.settings else ''}"
 
 
 def _controls(row: Assessment) -> str:

@@ -6,10 +6,8 @@ from typing import Annotated
 
 import typer
 
-from rltools._util.console import say
 from rltools.cli.app import MEASURE, app
 from rltools.cli.options import (
-    Agent,
     Compile,
     Device,
     DrawSeed,
@@ -18,6 +16,7 @@ from rltools.cli.options import (
     MaxBatch,
     Normalize,
     Parameters,
+    RecordedAgent,
     References,
     Run,
     Seconds,
@@ -30,17 +29,18 @@ from rltools.cli.options import (
     parameters,
     statistics,
 )
+from rltools.cli.recorded_agent import needed_agent
+from rltools.cli.screen import say_wrapped
 from rltools.errors import ArgumentError
 
 
 @app.command(
     rich_help_panel=MEASURE,
-    epilog="Example: `rltools explain runs/lunarlander-ppo lunarlander-ppo --method sampled_shapley "
-    "--set permutations=32 --every 5`",
+    epilog="Example: `rltools explain runs/lunarlander-ppo --method sampled_shapley --set permutations=32 --every 5`",
 )
 def explain(
     run: Run,
-    agent: Agent,
+    agent: RecordedAgent = None,
     *,
     method: Annotated[str, typer.Option(help="Attribution method; see `rltools list methods`.")] = "gradient",
     target: Target = None,
@@ -62,7 +62,6 @@ def explain(
     """Add attributions to a recording, without its environment."""
     from rltools.attributions import find_method
     from rltools.explanation import explain as run_explain
-    from rltools.policies.load import load_policy
     from rltools.recording import open_recording
     from rltools.summary import summarize
     from rltools.targets import fitting_target
@@ -74,7 +73,8 @@ def explain(
         raise ArgumentError(f"{method} uses no references; leave out --references {references}")
     import_all(modules)
     recording = open_recording(run)
-    policy = load_policy(agent, normalize=statistics(normalize), trust=trust, device=device)
+    loading = {"normalize": statistics(normalize), "trust": trust, "device": device}
+    policy = needed_agent(recording, agent, loading, "rltools explain")
     explained_target = str(fitting_target(method, declaration.needs, target, policy))
     recording = run_explain(
         recording,
@@ -93,4 +93,4 @@ def explain(
         progress=True,
         **values,
     )
-    say(*summarize(recording, method=recording.requested[-1]).findings)
+    say_wrapped(*summarize(recording, method=recording.requested[-1]).findings)

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rltools._util.console import as_text, say_each
+from rltools._util.console import say_each
 from rltools._util.foreign_files import is_file, path_exists
 from rltools._util.text import plural
 from rltools.cli.app import LOOK_UP, app
+from rltools.cli.screen import terms
 from rltools.errors import ArgumentError, CorruptError, FormatError
 
 if TYPE_CHECKING:
@@ -50,8 +51,7 @@ def inspection(name: str) -> tuple[str, bool]:
         rows, intact = [("source", fetched.note), *_model(fetched.path)], True
     else:
         rows, intact = _inspect_path(content_path("agents", name) or Path(name))
-    width = max(len(term) for term, _ in rows)
-    return "\n".join(f"{term:<{width}}  {as_text(value)}" for term, value in rows), intact
+    return "\n".join(terms(rows)), intact
 
 
 def _inspect_path(path: Path) -> tuple[Rows, bool]:

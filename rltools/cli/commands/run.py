@@ -8,13 +8,14 @@ from typing import Annotated, Any
 import typer
 import typer.core
 
-from rltools._util.console import say
+from rltools._util.console import say, say_as_it_is
 from rltools.cli.app import MEASURE, app
 from rltools.cli.options import (
     Import,
     Overwrite,
     Threads,
 )
+from rltools.cli.screen import bold, say_wrapped, wrapped
 
 
 class WithKeys(typer.core.TyperCommand):
@@ -58,5 +59,7 @@ def run(
         threads=threads,
         progress=True,
     )
-    say(*experiment_run.findings)
+    first, *others = experiment_run.findings
+    say_as_it_is(*bold(wrapped(first)))
+    say_wrapped(*others)
     say(f"Open {experiment_run.page}")

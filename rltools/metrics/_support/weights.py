@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from rltools.explanation.views import Decoded
 from rltools.metrics._support.case import Case
 from rltools.metrics._support.not_applicable import NotApplicableError
 from rltools.metrics._support.similarity import check_ordered, same_order
@@ -76,7 +77,7 @@ def layers_from_top(policy: Policy, case: Case) -> list[Layer]:
         order.setdefault(id(called), len(order))
 
     handles = [each.register_forward_hook(note) for each in holders]
-    sample = case.sample
+    sample, policy = case.sample, Decoded(policy) if case.spec.decoded else policy
     x = sample.x[:1] if not case.spec.window else sample.x[:1, -1]
     try:
         with torch.no_grad():

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rltools._util.glossary import TERMS
+from rltools._util.glossary import TERMS, method_title
 from rltools._util.text import number, percent, plural
 from rltools.attributions import is_control, is_per_feature_unit
 from rltools.errors import RltoolsError
@@ -15,6 +15,7 @@ from rltools.pages.notebook._summary import agent_text, numbers_text, ranked_tab
 from rltools.recording import Attribution, Outcome, Recording
 from rltools.summary import Summary, summarize
 from rltools.summary.episodes import flat, grouped, usable
+from rltools.targets.scores import target_name
 
 QUICK = 5_000_000
 """The most numbers that are read or summarized for a card, so that a notebook does not wait."""
@@ -97,7 +98,7 @@ def attribution_html(attribution: Attribution) -> str:
     per_unit = is_per_feature_unit(attribution.unit)
     return card(
         "Attribution",
-        f"{attribution.method.replace('_', ' ')} of {short(attribution.target)}",
+        f"{method_title(attribution.method)} of {short(target_name(attribution.target))}",
         facts=(
             f"{len(magnitudes):,} of {plural(len(attribution), 'step')} {'looked at' if every > 1 else 'explained'}",
             plural(attribution.features.size, "feature"),
@@ -117,8 +118,8 @@ def _small_print(attribution: Attribution) -> str:
         return (
             "each value is per unit of its own feature; rltools.summarize multiplies by standard deviations to compare"
         )
-    name = TERMS["share_of_mean"].name.format(f"|{attribution.method.replace('_', ' ')}|")
-    share = f"{name} of {short(attribution.target)}"
+    name = TERMS["share_of_mean"].name.format(f"|{method_title(attribution.method)}|")
+    share = f"{name} of {short(target_name(attribution.target))}"
     if is_control(attribution.unit):
         return f"{share}; a control: only the order means anything"
     return f"{share}; rltools.summarize has intervals over episodes"

@@ -6,7 +6,7 @@ import json
 import math
 from pathlib import Path
 
-from rltools._util.glossary import TERMS
+from rltools._util.glossary import TERMS, method_title
 from rltools._util.text import interval, plural
 from rltools.ablation import Ablation
 from rltools.ablation.replacements import find_replacement
@@ -24,6 +24,7 @@ from rltools.summary import (
     verdict_text,
 )
 from rltools.summary.sentence import share_of
+from rltools.targets.scores import target_name
 
 
 def summary_html(summary: Summary) -> str:
@@ -124,10 +125,11 @@ def numbers_text(summary: Summary) -> str:
     )
     effect = f", {summary.effect}" if summary.effect else ""
     if summary.target == DECISION:
-        return f"how often, or how far, replacing a feature changes the decision ({summary.method}{effect}); {level}"
-    scaled = f" {TERMS['std'].name}" if summary.std is not None else ""
-    share = TERMS["share_of_mean"].name.format(f"|{summary.method.replace('_', ' ')}{scaled}|")
-    return f"{share} of {short(summary.target)}{effect}; {level}"
+        source = f"{method_title(summary.method)}{effect}"
+        return f"how often, or how far, replacing a feature changes the decision ({source}); {level}"
+    method = method_title(summary.method, standardized=summary.std is not None)
+    share = TERMS["share_of_mean"].name.format(f"|{method}|")
+    return f"{share} of {short(target_name(summary.target))}{effect}; {level}"
 
 
 def agent_text(policy: str, environment: str) -> str:

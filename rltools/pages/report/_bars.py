@@ -18,10 +18,10 @@ from rltools.summary.sentence import share_of
 
 TOP = 10
 """The most bars of a picture."""
-_INSIDE = 45.0
-"""Percent of the width that the number of a bar needs inside of it, clear of its interval."""
-_MARGIN = 26.0
-"""Percent of the width at the right of the longest bar, for a number that stands there."""
+_CHARACTER = 3.4
+"""Percent of the width that a character of a number takes, on the narrowest page."""
+_MARGINS = (24.0, 34.0, 44.0, 54.0)
+"""Percent of the width at the right of the longest bar, for a number that stands there; the first that is enough."""
 Kind = Literal["measured", "uncertain", "share"]
 
 
@@ -77,6 +77,18 @@ class Bars:
     name: str
 
 
+@dataclass(frozen=True)
+class Numbered:
+    """A number with what stands at its bar; `second` is NaN without a second replacement."""
+
+    ranked: Ranked
+    text: str
+    kind: Kind
+    note: str = ""
+    second: float = math.nan
+    step: StepLink | None = None
+
+
 def loss_bars(measured: Measured, examples: Mapping[str, StepLink]) -> Bars | None:
     """The losses of return without each feature; None if none was measured."""
     losses, second = measured.losses, measured.ablation.second
@@ -87,17 +99,13 @@ def loss_bars(measured: Measured, examples: Mapping[str, StepLink]) -> Bars | No
         return None
     ranked = [loss_of(losses, player) for player in order]
     seconds = [math.nan if others is None else float(others[player]) for player in order]
-    scale = _Scale([*_ends(ranked), *seconds])
-    rows = []
+    numbers = []
     for each, other in zip(ranked, seconds, strict=True):
         verdict = verdicts[each.feature]
-        certain = each.low > 0 or each.high < 0
-        rows.append(
-            scale.bar(
-                each, loss_text(each), "measured" if certain else "uncertain",
-                note=verdict_text(verdict.kind, verdict.partner), second=other, step=examples.get(each.feature),
-            )
-        )  # fmt: skip
+        kind: Kind = "measured" if each.low > 0 or each.high < 0 else "uncertain"
+        note = verdict_text(verdict.kind, verdict.partner)
+        numbers.append(Numbered(each, loss_text(each), kind, note, other, examples.get(each.feature)))
+    rows, zero = _rows(numbers)
     value, low, high = (float(end) for end in (losses.baseline.value, losses.baseline.low, losses.baseline.high))
     notes = [f"return with everything seen: {interval(value, low, high)}"]
     if losses.leaders > 1 and not losses.tied_at_floor:
@@ -106,7 +114,7 @@ def loss_bars(measured: Measured, examples: Mapping[str, StepLink]) -> Bars | No
         notes.append("◇ with the other replacement")
     if more := len(losses.players) - len(order):
         notes.append(f"{plural(more, 'more feature')} below")
-    return Bars("Return lost without each feature", tuple(rows), scale.zero, tuple(notes), "losses")
+    return Bars("Return lost without each feature", rows, zero, tuple(notes), "losses")
 
 
 def share_bars(summary: Summary, found: Sequence[Extremes], title: str) -> Bars | None:
@@ -114,49 +122,48 @@ def share_bars(summary: Summary, found: Sequence[Extremes], title: str) -> Bars 
     ranked = [each for each in ranked_features(summary) if math.isfinite(each.share)][:TOP]
     if not summary.n or not ranked:
         return None
-    scale = _Scale(_ends(ranked))
-    rows = tuple(
-        scale.bar(
-            each,
-            str(share_of(each)),
-            "share",
-            step=found[each.position].example if each.position < len(found) else None,
-        )
-        for each in ranked
+    steps = [found[each.position].example if each.position < len(found) else None for each in ranked]
+    rows, zero = _rows(
+        [Numbered(each, str(share_of(each)), "share", step=step) for each, step in zip(ranked, steps, strict=True)]
     )
     more = len(summary.features) - len(ranked)
     notes = (f"{plural(more, 'more feature')} below",) if more else ()
     name = "" if summary.target == DECISION else "importance"
-    return Bars(title, rows, scale.zero, notes, name)
-
-
-def _ends(ranked: Sequence[Ranked]) -> list[float]:
-    return [end for each in ranked for end in (each.share, each.low, each.high)]
+    return Bars(title, rows, zero, notes, name)
 
 
 class _Scale:
     """Percent of the width for each number, with zero among them and room for a number at the right."""
 
-    def __init__(self, numbers: Sequence[float]) -> None:
+    def __init__(self, numbers: Sequence[float], margin: float) -> None:
         finite = [number for number in numbers if math.isfinite(number)]
         self._low, high = min([0.0, *finite]), max([0.0, *finite])
-        self._span = (high - self._low) or 1.0
+        self._span, self._width = (high - self._low) or 1.0, 100 - margin
 
     def position(self, number: float) -> float:
-        return round((100 - _MARGIN) * (number - self._low) / self._span, 2)
+        return round(self._width * (number - self._low) / self._span, 2)
 
-    @property
-    def zero(self) -> float:
-        return self.position(0.0)
-
-    def bar(
-        self, each: Ranked, text: str, kind: Kind, *, note: str = "", second: float = math.nan,
-        step: StepLink | None = None,
-    ) -> Bar:  # fmt: skip
-        value = self.position(each.share)
-        start, end = sorted((self.zero, value))
+    def bar(self, number: Numbered) -> Bar:
+        each = number.ranked
+        start, end = sorted((self.position(0.0), self.position(each.share)))
         low, high = (self.position(part) if math.isfinite(part) else None for part in (each.low, each.high))
-        inside = kind != "uncertain" and each.share > 0 and min(end, end if low is None else low) - start >= _INSIDE
-        number = start if inside else max(end, high or 0.0)
-        other = self.position(second) if math.isfinite(second) else None
-        return Bar(each.feature, text, start, round(end - start, 2), low, high, other, kind, note, number, inside, step)
+        clear = min(end, end if low is None else low) - start
+        inside = number.kind != "uncertain" and each.share > 0 and clear >= _CHARACTER * (len(number.text) + 1)
+        place = start if inside else max(end, high or 0.0)
+        second = self.position(number.second) if math.isfinite(number.second) else None
+        width = round(end - start, 2)
+        return Bar(
+            each.feature, number.text, start, width, low, high, second, number.kind, number.note, place, inside,
+            number.step,
+        )  # fmt: skip
+
+
+def _rows(numbers: Sequence[Numbered]) -> tuple[tuple[Bar, ...], float]:
+    """The bars, drawn so that every number fits, and where zero is."""
+    every = [end for each in numbers for end in (each.ranked.share, each.ranked.low, each.ranked.high, each.second)]
+    for margin in _MARGINS:
+        scale = _Scale(every, margin)
+        rows = tuple(scale.bar(each) for each in numbers)
+        if all(bar.inside or bar.number + _CHARACTER * len(bar.text) <= 100 for bar in rows):
+            break
+    return rows, scale.position(0.0)

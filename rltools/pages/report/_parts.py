@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from xml.etree.ElementTree import ParseError
+
+from markupsafe import Markup
 
 from rltools._util.files import atomic_write
 from rltools._util.html import image_data_url, render
 from rltools.plots.drawing.alt import alt_text
+from rltools.plots.drawing.style import Heading, heading_of, within_page
+from rltools.plots.drawing.svg import figure_svg, heading_points, step_links, svg_markup
 from rltools.recording import Header
 from rltools.summary import Caveat
 
 if TYPE_CHECKING:
-    from markupsafe import Markup
     from matplotlib.axes import Axes
 
 
@@ -33,11 +37,6 @@ def macros(name: str) -> Any:
     return environment.from_string(part(name)).module
 
 
-def picture_links(figures: Iterable[Figure]) -> dict[str, Any]:
-    """The steps of the marks of all pictures, by the ids of their elements."""
-    return {}
-
-
 def seeds_text(header: Header) -> str:
     """The seeds of the episodes."""
     if header.seed < 0:
@@ -48,8 +47,6 @@ def seeds_text(header: Header) -> str:
 
 def closing(caveats: Sequence[Caveat], commands: Sequence[str], header: Header, *, policy: bool) -> Markup:
     """The end of every page: caveats, the commands that reproduce it, and agents, seeds and versions."""
-    from markupsafe import Markup
-
     facts = [("Policy", f"{header.policy} ({header.library})"), ("sha256", header.policy_sha256)] if policy else []
     facts += [("Environment", header.environment_text)] if policy else []
     facts += [("Seeds", seeds_text(header))] if policy else []
@@ -61,8 +58,9 @@ def closing(caveats: Sequence[Caveat], commands: Sequence[str], header: Header, 
 DOTS_PER_INCH = 160
 PIXELS_PER_INCH = 96
 """The resolution of a page: figures keep their size, so that their text can be read."""
-LARGEST_VECTOR = 400_000
-"""Bytes; a larger vector image, of thousands of dots, is slower than a bitmap."""
+LARGEST_VECTOR = 600_000
+"""Characters; a larger vector image, of thousands of dots, is slower than a bitmap."""
+_IMAGE = '<img class="bitmap" src="{{ address }}" alt="{{ alt }}" width="{{ width }}" height="{{ height }}">'
 
 
 @dataclass(frozen=True)
@@ -71,8 +69,10 @@ class Figure:
 
     Attributes:
         name: the name of its files, without the ending.
+        title: its title, which is not in the picture.
+        note: small print that the page does not say elsewhere.
         caption: how to read it.
-        address: a data URI with the image.
+        markup: the picture as inline SVG, whose colors are those of the page; an `img` if it would be too large.
         files: the names of its files in the folder of plots.
         alt: what it shows, for screen readers.
         width: the width in pixels of the page.
@@ -80,42 +80,50 @@ class Figure:
     """
 
     name: str
+    title: str
+    note: str
     caption: str
-    address: str
+    markup: Markup
     files: tuple[str, ...]
     alt: str
     width: int
     height: int
 
-    @property
-    def markup(self) -> Markup:
-        """The image as an element."""
-        from markupsafe import Markup
 
-        image = '<img src="{}" alt="{}" width="{}" height="{}">'
-        return Markup(image).format(self.address, self.alt, self.width, self.height)  # noqa: S704
+def drawn(plot: Callable[[], Axes], name: str, caption: str, folder: Path, known: Collection[str] = ()) -> Figure:
+    """Draw a plot for a page, and into `folder` as `name.png`, `name.svg` and `name-dark.svg`.
 
-
-def drawn(plot: Callable[[], Axes], name: str, caption: str, folder: Path) -> Figure:
-    """Draw a plot into `folder/name.png` and, for print, `folder/name.svg`."""
-    from matplotlib import rc_context
-
-    axes = plot()
+    Args:
+        plot: draws it.
+        name: the name of its files, and the beginning of its ids.
+        caption: how to read it.
+        folder: the folder of its files.
+        known: small print that the page says already.
+    """
+    with within_page():
+        axes = plot()
     figure = axes.get_figure(root=True)
     if figure is None:
         raise AssertionError("a plot returned axes without a figure")
     folder.mkdir(parents=True, exist_ok=True)
-    # A fixed salt and no date: the same recording gives the same bytes.
-    with rc_context({"svg.hashsalt": "rltools"}):
-        images = {}
-        for kind, metadata in (("png", {"Software": None}), ("svg", {"Date": None})):
-            image = BytesIO()
-            figure.savefig(image, format=kind, dpi=DOTS_PER_INCH, metadata=metadata)
-            images[kind] = image.getvalue()
-            with atomic_write(folder / f"{name}.{kind}") as temporary:
-                temporary.write_bytes(images[kind])
-    vector = len(images["svg"]) <= LARGEST_VECTOR
-    address = image_data_url(images["svg"], "svg+xml") if vector else image_data_url(images["png"])
+    alt, image = alt_text(axes), BytesIO()
+    figure.savefig(image, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
+    files = {f"{name}.png": image.getvalue()}
     width, height = (round(inches * PIXELS_PER_INCH) for inches in figure.get_size_inches())
-    files = tuple(f"{name}.{kind}" for kind in images)
-    return Figure(name, caption, address, files, alt_text(axes), width, height)
+    markup = render(_IMAGE, address=image_data_url(files[f"{name}.png"]), alt=alt, width=width, height=height)
+    above = Heading("", ())  # of a bitmap it is in the picture
+    try:
+        svg = figure_svg(figure)
+        files |= {f"{name}.svg": svg_markup(svg, name, alt, "light").encode()}
+        files |= {f"{name}-dark.svg": svg_markup(svg, name, alt, "dark").encode()}
+        vector = svg_markup(svg, name, alt, links=step_links(figure), top=heading_points(figure))
+        if len(vector) <= LARGEST_VECTOR:
+            markup, above = vector, heading_of(axes)
+    except ParseError:  # a name has characters that no XML may have
+        pass
+    for file, content in files.items():
+        with atomic_write(folder / file) as temporary:
+            temporary.write_bytes(content)
+    note = " · ".join(part for part in above.notes if part not in known)
+    safe = Markup(markup)  # noqa: S704 - its texts are escaped
+    return Figure(name, above.title, note, caption, safe, tuple(files), alt, width, height)

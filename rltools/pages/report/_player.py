@@ -73,7 +73,7 @@ def player(recording: Recording, main: Summary, summaries: Sequence[Summary], re
     for number in numbers:
         chosen = steps[number] if number in replays else steps[number][::every]
         episode = recording.episode(number)
-        states = episode.states.reshape(len(episode), -1)[chosen]
+        states = recording.encoded_observations(main.key, episode).reshape(len(episode), -1)[chosen]
         values = np.stack([row.observed(states) for row in rows], axis=1)
         scaled = _attributions(recording, number, chosen, main)
         added = summed_rows(scaled, rows)

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 
 import numpy as np
 
-from rltools.pages.replay.rows import rows_of
 from rltools.recording import Recording
-from rltools.spaces import Part
+from rltools.spaces import Features
 from rltools.summary import Summary
 
 MOST_ROWS = 60
-"""The most variables that are shown of a step; of more, those with the largest shares."""
+"""The most variables that are shown of a step: those with the largest shares."""
 
 
 @dataclass(frozen=True)
@@ -45,27 +43,16 @@ class ShownRow:
 
 
 def shown_rows(recording: Recording, main: Summary) -> list[ShownRow]:
-    """A row for each number, each choice and each region of an image that an attribution explains."""
-    features = recording.features_of(main.key)
-    if features.size != recording.features.size:  # a window of observations has the same element several times
+    """A row for each variable of a summary; one of several numbers has a row for each of them.
+
+    There are none if a window of observations is explained, in which every element is there several times.
+    """
+    if recording.spec(main.key).window:
         return []
-    choices = [row for part in features.parts if part.leaf.kind == "choice" for row in _choices(part, features.names)]
-    chosen = {int(entry) for row in choices for entry in row.entries}
-    others = [
-        ShownRow(row.name, row.unit, row.entries, has_value=row.kind != "region")
-        for row in rows_of(features)
-        if int(row.entries[0]) not in chosen
-    ]
-    rows = sorted([*others, *choices], key=lambda row: int(row.entries[0]))
-    if len(rows) <= MOST_ROWS:
-        return rows
-    mean = (main.overall.standardized_mean_absolute or main.overall.mean_absolute).value.sum(axis=0)
-    groups = [elements for _, elements in recording.spec(main.key).rows(features)]
-    sizes = np.zeros(features.size)
-    for elements, size in zip(groups, np.nan_to_num(mean), strict=False):
-        sizes[elements] = size / len(elements)
-    ranked = sorted(rows, key=lambda row: -sizes[row.entries].sum())[:MOST_ROWS]
-    return sorted(ranked, key=lambda row: int(row.entries[0]))
+    features = recording.features_of(main.key)
+    ranked = [main.rows[each.position] for each in main.top()]
+    rows = [row for name, entries in ranked for row in _rows_of(features, name, np.sort(entries))][:MOST_ROWS]
+    return sorted(rows, key=lambda row: int(row.entries[0]))
 
 
 def summed_rows(values: np.ndarray, rows: Sequence[ShownRow]) -> np.ndarray:
@@ -73,16 +60,14 @@ def summed_rows(values: np.ndarray, rows: Sequence[ShownRow]) -> np.ndarray:
     return np.stack([values[..., row.entries].sum(axis=-1, dtype=np.float64) for row in rows], axis=-1)
 
 
-def _choices(part: Part, names: tuple[str, ...]) -> list[ShownRow]:
-    """A row for each choice of a leaf, whose elements are its possible values."""
-    starts = [part.start + before for before in (0, *accumulate(part.leaf.sizes))]
-    several = len(part.leaf.sizes) > 1
-    return [
-        ShownRow(
-            " ".join(filter(None, (part.leaf.name or "observation", str(position) if several else ""))),
-            "",
-            np.arange(start, start + size),
-            tuple(names[start : start + size]),
-        )
-        for position, (start, size) in enumerate(zip(starts, part.leaf.sizes, strict=False))
-    ]
+def _rows_of(features: Features, name: str, entries: np.ndarray) -> Iterator[ShownRow]:
+    first = int(entries[0])
+    part = next(part for part in features.parts if part.start <= first < part.stop)
+    units = features.units or ("",) * features.size
+    if part.is_image:
+        yield ShownRow(name, "", entries, has_value=False)
+    elif part.leaf.kind == "choice" and len(entries) > 1:
+        yield ShownRow(name, "", entries, tuple(features.names[entry].removeprefix(f"{name}=") for entry in entries))
+    else:
+        for entry in map(int, entries):
+            yield ShownRow(features.names[entry] if len(entries) > 1 else name, units[entry], np.array([entry]))

@@ -21,15 +21,14 @@ from rltools.pages.report._parts import (
     closing,
     drawn,
     macros,
-   
     part,
-    picture_links,
 )
 from rltools.pages.report._player import player
 from rltools.pages.report._script import episode_scripts, first_step, json_markup, page_script, script_markup
 from rltools.pages.report._statement import sentence_html, statement, trust
 from rltools.pages.report._tables import facts, measured_table, signed, tables, write_csv
 from rltools.plots import Chapter, report_plots
+from rltools.plots.drawing.style import describe
 from rltools.recording import Recording
 from rltools.summary import DECISION, Caveat, Summary
 from rltools.targets.scores import target_meaning
@@ -122,7 +121,6 @@ def write_report(
             first_step=first_step((bars[section.key] for section in answer.sections if section.key in bars), shown),
             player_index=json_markup(shown.index if shown else {}),
             player_episodes=episode_scripts(shown),
-            picture_links=json_markup(picture_links(figure for _, figure in pictures)),
             script=script_markup(),
             closing=closing(answer.caveats, commands, recording.header, policy=True),
         )
@@ -162,7 +160,7 @@ def _figures(
     """
     folder = recording.directory / "plots"
     figures = [
-        (plot.name, plot.chapter, drawn(plot.draw, plot.name, plot.caption, folder))
+        (plot.name, plot.chapter, drawn(plot.draw, plot.name, plot.caption, folder, describe(main)))
         for plot in report_plots(recording, main, summaries)
     ]
     return [(chapter, figure) for name, chapter, figure in figures if name not in shown]

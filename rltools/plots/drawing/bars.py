@@ -61,7 +61,7 @@ def write_in_bars(
     *,
     clear: np.ndarray | None = None,
     rows: np.ndarray | None = None,
-    pale: bool = False,
+    pale: bool | np.ndarray = False,
     points: float = _SMALL,
 ) -> None:
     """Write a number into each bar at its start, or beyond its end where it does not fit.
@@ -75,14 +75,15 @@ def write_in_bars(
         clear: float `[row, 2]`, what else is drawn over a bar, such as an interval: numbers within end before it, and
             those beyond begin behind it. NaN for nothing.
         rows: float `[row]`, the heights of the rows; by default 0, 1, ...
-        pale: whether bars are so pale that numbers inside have the color of ink.
+        pale: whether bars are so pale that numbers inside have the color of ink; for all, or bool `[row]`.
         points: size of the text.
     """
     low, high = axes.get_xlim()
     inch = (high - low) / width
     heights = np.arange(len(texts)) if rows is None else rows
     over = np.full((len(texts), 2), np.nan) if clear is None else clear
-    for text, start, end, ends_over, height in zip(texts, starts, ends, over, heights, strict=True):
+    faint = np.broadcast_to(pale, len(texts))
+    for text, start, end, ends_over, height, is_pale in zip(texts, starts, ends, over, heights, faint, strict=True):
         left = end < start
         near = np.nanmax([end, *ends_over]) if left else np.nanmin([end, *ends_over])
         far = np.nanmin([end, start, *ends_over]) if left else np.nanmax([end, start, *ends_over])
@@ -96,7 +97,7 @@ def write_in_bars(
             ha="left" if outward else "right",
             va="center_baseline",
             fontsize="small",
-            color=theme_color("paper") if inside and not pale else theme_color("ink"),
+            color=theme_color("paper") if inside and not is_pale else theme_color("ink"),
             parse_math=False,
             annotation_clip=False,
             zorder=5,

@@ -80,5 +80,7 @@ def _blended(names: Sequence[str], dark: bool) -> Colormap:
     from matplotlib.colors import LinearSegmentedColormap
 
     colors = palette(dark=dark)
-    blended = LinearSegmentedColormap.from_list("-".join(names), [colors[name] for name in names])
+    blended = LinearSegmentedColormap.from_list(
+        "-".join(names), [colors[name] for name in names], N=257
+    )  # with a color for zero
     return blended.with_extremes(bad=colors["missing"])

@@ -44,7 +44,9 @@ def color_bar(
     """
     low, high = limits
     bar = axes.inset_axes((1.03, extent[0], 0.022, extent[1]))
-    bar.imshow(np.linspace(1, 0, 256)[:, None], aspect="auto", cmap=colors, extent=(0, 1, low, high))
+    bar.imshow(
+        np.linspace(1, 0, 256)[:, None], aspect="auto", cmap=colors, extent=(0, 1, low, high), interpolation="nearest"
+    )
     bar.set_xticks([])
     marks = {low: ticks[0].format(number(low)), high: ticks[1].format(number(high))}
     if low == -high:
@@ -84,6 +86,14 @@ def legend_beside(axes: Axes, handles: Sequence[Artist], labels: Sequence[str], 
     for text, label in zip(legend.get_texts(), labels, strict=True):
         text.set_parse_math(False)
         text.set_text(label)
+
+
+def below_legend(axes: Axes, lines: int) -> float:
+    """How high the axes are below a legend of so many lines at their upper right, as a fraction: an estimate."""
+    figure = axes.get_figure(root=True)
+    # Titles and labels take a part of what axes have before they are laid out.
+    tall = 0.75 * axes.get_position().height * (figure.get_figheight() if figure else 4.0)
+    return max(0.15, 1 - (0.21 * lines + 0.15) / tall)
 
 
 def action_labels(names: Sequence[str]) -> list[str]:

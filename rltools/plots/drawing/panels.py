@@ -102,7 +102,9 @@ def draw_feature(panel: Axes, values: np.ndarray, attributions: np.ndarray, larg
     draw_line(panel, values, theme_color("ink"))
 
 
-def draw_attributions(panel: Axes, values: np.ndarray, largest: float, y: tuple[float, float]) -> None:
+def draw_attributions(
+    panel: Axes, values: np.ndarray, largest: float, y: tuple[float, float], columns: int = COLUMNS
+) -> None:
     """Draw attributions as colors, the first row at the top; of the steps in a column of pixels the largest is shown.
 
     Args:
@@ -110,9 +112,10 @@ def draw_attributions(panel: Axes, values: np.ndarray, largest: float, y: tuple[
         values: float `[step, row]`, NaN for steps that were not explained.
         largest: end of the color scale, above and below zero.
         y: lower end of the last row, and upper end of the first.
+        columns: width of the panel in pixels, about.
     """
     sizes = np.where(np.isfinite(values), np.abs(values), -1.0)
-    parts = np.array_split(np.arange(len(values)), min(COLUMNS, len(values)))
+    parts = np.array_split(np.arange(len(values)), min(columns, len(values)))
     strongest = np.stack([part[0] + sizes[part].argmax(axis=0) for part in parts])
     panel.imshow(
         np.ma.masked_invalid(np.take_along_axis(values, strongest, axis=0)).T,

@@ -15,8 +15,10 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -42,8 +44,11 @@ DATA_FRACTION = 0.6
 CHARACTERS_PER_INCH = 15
 """How the small print of a figure is marked."""
 TITLE_CHARACTERS_PER_INCH = 13
-SMALL_PRINT = "small print: "
-"""Prefix of the (invisible) label of the text below a title, by which `alt_text` finds it."""
+PAGE_INCHES, LABEL_INCHES = 8.96, 2.29
+"""The width of every figure of a page, 860 pixels, and of the labels on its left, 220 pixels."""
+HEADING_GID = "heading"
+"""How the ids of title and small print begin, which a page writes itself."""
+_WITHIN_PAGE: ContextVar[bool] = ContextVar("within_page", default=False)
 
 
 @contextmanager
@@ -105,6 +110,16 @@ def _text_scale() -> float:
     return float(rcParams["font.size"]) / SCREEN_POINTS
 
 
+@contextmanager
+def within_page() -> Iterator[None]:
+    """A context in which plots are drawn for one page: of one width, and with their axes one below the other."""
+    token = _WITHIN_PAGE.set(True)
+    try:
+        yield
+    finally:
+        _WITHIN_PAGE.reset(token)
+
+
 def canvas(axes: Axes | None, height: float, side_inches: float) -> tuple[Axes, float]:
     """The axes to draw in, and the approximate width of their data in inches.
 
@@ -122,7 +137,44 @@ def canvas(axes: Axes | None, height: float, side_inches: float) -> tuple[Axes, 
         return axes, DATA_FRACTION * inches / scale
     from rltools.plots.drawing.notebook_figure import new_axes
 
-    return new_axes(((DATA_INCHES + side_inches) * scale, height * scale)), DATA_INCHES
+    width = DATA_INCHES + side_inches
+    if not _WITHIN_PAGE.get():
+        return new_axes((width * scale, height * scale)), DATA_INCHES
+    page = max(width, PAGE_INCHES)
+    axes = new_axes((page * scale, height * scale))
+    _reserve_left(axes, LABEL_INCHES * scale)
+    return axes, max(DATA_INCHES, page - max(side_inches, LABEL_INCHES + 0.5))
+
+
+def _reserve_left(axes: Axes, inches: float) -> None:
+    """Let the layout leave at least so much room on the left of the axes, with a line that is not drawn."""
+    from matplotlib.lines import Line2D
+    from matplotlib.transforms import ScaledTranslation
+
+    figure = axes.figure
+    shift = ScaledTranslation(-inches, 0, figure.dpi_scale_trans)
+    axes.add_artist(Line2D([0, 0], [0, 1], color="none", transform=axes.transAxes + shift, clip_on=False))
+
+
+@dataclass(frozen=True)
+class Heading:
+    """What stands above a plot.
+
+    Attributes:
+        title: the title.
+        notes: the small print below it.
+    """
+
+    title: str
+    notes: tuple[str, ...]
+
+
+_HEADINGS: WeakKeyDictionary[Any, Heading] = WeakKeyDictionary()
+
+
+def heading_of(axes: Axes) -> Heading:
+    """The heading of a plot; both parts are empty if it has none."""
+    return _HEADINGS.get(axes, Heading("", ()))
 
 
 def heading(axes: Axes, inches: float, title: str, *parts: str) -> None:
@@ -132,7 +184,7 @@ def heading(axes: Axes, inches: float, title: str, *parts: str) -> None:
     text = wrapped(parts, int(CHARACTERS_PER_INCH * inches))
     lines = text.count("\n") + 1 if text else 0
     size = FontProperties(size="small").get_size_in_points()
-    annotation = axes.annotate(
+    small_print = axes.annotate(
         text,
         (0, 1),
         xytext=(0, 5),
@@ -144,11 +196,13 @@ def heading(axes: Axes, inches: float, title: str, *parts: str) -> None:
         linespacing=1.25,
         parse_math=False,
     )
-    annotation.set_label(SMALL_PRINT + ", ".join(filter(None, parts)))
     pad = 7 + lines * size * 1.5
     wrapped_title = textwrap.fill(title, max(20, int(TITLE_CHARACTERS_PER_INCH * inches)))
     font = {"fontsize": "medium", "fontweight": "bold", "verticalalignment": "bottom"}
-    axes.set_title(wrapped_title, font, loc="left", color=theme_color("ink"), pad=pad, parse_math=False)
+    axes_title = axes.set_title(wrapped_title, font, loc="left", color=theme_color("ink"), pad=pad, parse_math=False)
+    small_print.set_gid(f"{HEADING_GID}-notes")
+    axes_title.set_gid(f"{HEADING_GID}-title")
+    _HEADINGS[axes] = Heading(title, tuple(filter(None, parts)))
 
 
 def set_x_label(axes: Axes, inches: float, text: str) -> None:

@@ -210,9 +210,9 @@ class _AtDtype(Planned):
         as_dtype = {name: value.to(self._dtype) for name, value in _floats(call)}
         return torch.func.functional_call(call, as_dtype, (self._function, *inputs), tie_weights=False)
 
-    def plan(self) -> Plan | None:
+    def plan(self, *, gradients: bool = True) -> Plan | None:
         """See `Planned`; None if parameters must be cast."""
-        plan = self._function.plan() if isinstance(self._function, Planned) else None
+        plan = self._function.plan(gradients=gradients) if isinstance(self._function, Planned) else None
         weight = None if plan is None else plan.first_weight
         return plan if weight is None or weight.dtype is self._dtype else None
 

@@ -202,10 +202,10 @@ class Network:
         output, vjp_fn = self._checked(name, x.shape, result[0]), result[1]
         return output, vjp_fn if normalization is None else lambda g: normalization.vjp(x, vjp_fn(g))
 
-    def _plan(self, name: str) -> Plan | None:
-        """The layers that calling a head amounts to now; None if it has to be called."""
+    def _plan(self, name: str, *, gradients: bool = True) -> Plan | None:
+        """See `Planned.plan`; None also if the head is none."""
         plan = self._plan_of.get(name)
-        return None if plan is None else plan()
+        return None if plan is None else plan(gradients=gradients)
 
     def _head_inputs(self, name: str, x: Tensor, context: Context) -> tuple[Any, ...]:
         """The arguments of a head."""
@@ -305,7 +305,7 @@ class Network:
         return self._advance(self._inputs(x), len(x), context)[1]
 
 
-def _plans(heads: Mapping[str, Head]) -> dict[str, Callable[[], Plan | None]]:
+def _plans(heads: Mapping[str, Head]) -> dict[str, Callable[..., Plan | None]]:
     return {name: head.plan for name, head in heads.items() if isinstance(head, Planned)}
 
 

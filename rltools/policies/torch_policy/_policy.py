@@ -190,7 +190,7 @@ class TorchPolicy(Network):
         """See `Policy.act`."""
         first, state = self.heads[0], None
         with torch.no_grad():
-            plan = self._plan(first)
+            plan = self._plan(first, gradients=False)
             weight = None if plan is None else plan.first_weight
             inputs, shape = self._observed(observations, weight)
             if plan is not None:

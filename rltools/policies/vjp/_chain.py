@@ -89,8 +89,11 @@ class Planned:
         """Its output."""
         raise NotImplementedError
 
-    def plan(self) -> Plan | None:
-        """The layers that calling it amounts to now; None if it has to be called."""
+    def plan(self, *, gradients: bool = True) -> Plan | None:
+        """The layers that calling it amounts to now; None if it has to be called.
+
+        Without `gradients` only its outputs count.
+        """
         raise NotImplementedError
 
     def compiled(self) -> Callable[..., Any]:
@@ -130,14 +133,14 @@ class Chain(Planned):
             return self._run_compiled(plan, x)
         return self.call_parts(x) if plan is None else plan(x)
 
-    def plan(self) -> Plan | None:
+    def plan(self, *, gradients: bool = True) -> Plan | None:
         """See `Planned`.
 
         Raises:
             ModelError: something replaced what a library does with its network.
         """
         plan = self._plan
-        if plan is not None and plan.holds():
+        if plan is not None and plan.holds() and (not gradients or plan.is_unhooked_backward()):
             return plan
         if plan is None and self._is_blocked():
             self._composition.check()

@@ -7,7 +7,7 @@ must not take longer than a twentieth of a small network.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, ValuesView
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +17,7 @@ from torch.nn.modules import module as torch_modules
 from torch.nn.parameter import Parameter
 
 from rltools.policies.base import VjpFn
+from rltools.policies.vjp._condition import Condition
 from rltools.policies.vjp._layers import (
     IMAGE_CLASSES,
     LAYERS,
@@ -27,17 +28,12 @@ from rltools.policies.vjp._layers import (
 
 HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 _HOOKS_OF_ALL = tuple(getattr(torch_modules, f"_global{name}") for name in HOOKS)
-_FORWARD, _FORWARD_PRE, _BACKWARD, _BACKWARD_PRE = _HOOKS_OF_ALL
+_NO_HOOKS, _NO_BACKWARD_HOOKS = (
+    f"not ({{0}}[{hooks!r}] or {{0}}[{before!r}])" for hooks, before in (HOOKS[:2], HOOKS[2:])
+)
 _OF_CONVOLUTIONS = ("padding", "padding_mode")
 _WEIGHTS = (Parameter, Tensor, type(None))
 _set_grad_enabled: Callable[[bool], None] = torch._C._set_grad_enabled
-
-
-_Children = dict[str, nn.Module | None]
-_Holder = tuple[nn.Module, type, dict[str, Any], int, _Children, _Children]
-"""A module, its class, its state and the size of that, its children, and a copy of the latter."""
-_Sequence = tuple[nn.Module, type, dict[str, Any], int, _Children, ValuesView[nn.Module | None], list[Any]]
-"""The same of a Sequential, whose children have an order: they as they are now, and as they were."""
 
 
 def _always() -> bool:
@@ -80,60 +76,34 @@ def is_plain(module: nn.Module) -> bool:
 
 
 class Plan:
-    """The layers that calling some modules amounts to, as long as `holds` is true."""
+    """The layers that calling some modules amounts to.
+
+    Their outputs are the same as long as `holds()` is true, and their gradients if `is_unhooked_backward()` is too.
+    """
 
     def __init__(self, composition: Composition) -> None:
         self.layers: list[Layer] = []
         self.blocker: nn.Module | None = None
         self._composition = composition
-        self._is_library_as_imported = composition.is_as_imported  # looked up once: it is asked at every step
-        self._called: list[tuple[nn.Module, type, dict[str, Any], int]] = []
-        self._holders: list[_Holder] = []
-        self._sequences: list[_Sequence] = []
-        self._image_modules: list[nn.Module] = []
-        self._convolutions: list[tuple[dict[str, Any], list[Any]]] = []
+        self.holds: Callable[[], bool] = self._hold
+        self.is_unhooked_backward: Callable[[], bool] = self._be_unhooked_backward
+        self._condition, self._unhooked_backward = Condition(), Condition()
+        self._watched: set[tuple[int, str]] = set()
         self._parameters: list[dict[str, Parameter | None]] = []
+        self._condition.require("not ({0} or {1})", *_HOOKS_OF_ALL[:2])
+        self._unhooked_backward.require("not ({0} or {1})", *_HOOKS_OF_ALL[2:])
+        self._condition.require("{0}()", classes_are_as_imported)
+        self._condition.require("{0}()", composition.is_as_imported)
 
-    def holds(self) -> bool:
-        """Whether calling the modules still amounts to these layers."""
-        for module, kind, state, size in self._called:
-            if (
-                type(module) is not kind
-                or len(state) != size
-                or state["_forward_hooks"]
-                or state["_forward_pre_hooks"]
-                or state["_backward_hooks"]
-                or state["_backward_pre_hooks"]
-            ):
-                return False
-        for module, kind, state, size, children, before in self._holders:
-            if (
-                type(module) is not kind
-                or len(state) != size
-                or state["_modules"] is not children
-                or children != before
-            ):
-                return False
-        for module, kind, state, size, children, current, in_order in self._sequences:
-            if (
-                type(module) is not kind
-                or len(state) != size
-                or state["_modules"] is not children
-                or [*current] != in_order
-            ):
-                return False
-        return (
-            not (_FORWARD or _FORWARD_PRE or _BACKWARD or _BACKWARD_PRE)
-            and classes_are_as_imported()
-            and self._is_library_as_imported()
-            and (not self._image_modules or self._are_image_modules_as_before())
-        )
+    def _hold(self) -> bool:
+        """Whether calling the modules still amounts to these layers; from the second call on, without this detour."""
+        self.holds = self._condition.compiled()
+        return self.holds()
 
-    def _are_image_modules_as_before(self) -> bool:
-        for state, padding in self._convolutions:
-            if [state[name] for name in _OF_CONVOLUTIONS] != padding:
-                return False
-        return image_classes_are_as_imported()
+    def _be_unhooked_backward(self) -> bool:
+        """Whether no hook changes the gradients of the modules; actions do not depend on it."""
+        self.is_unhooked_backward = self._unhooked_backward.compiled()
+        return self.is_unhooked_backward()
 
     def __call__(self, x: Any) -> Any:
         """The output of the last layer."""
@@ -195,7 +165,8 @@ class Plan:
         if layer is None:
             return False
         if type(module) is nn.Conv2d:
-            self._convolutions.append((vars(module), [vars(module)[name] for name in _OF_CONVOLUTIONS]))
+            for name in _OF_CONVOLUTIONS:
+                self._condition.require(f"{{0}}[{name!r}] == {{1}}", vars(module), vars(module)[name])
         if type(module) in (nn.Conv2d, nn.Linear):
             if not {"weight", "bias"} <= module._parameters.keys():
                 return False
@@ -211,22 +182,40 @@ class Plan:
 
     def pass_by(self, module: nn.Module) -> bool:
         """Watch a module that will not be called itself; False if that would skip hooks or its own `forward`."""
-        self._called.append((module, type(module), vars(module), len(vars(module))))
+        self._watch(module)
+        if self._is_new(module, "its hooks"):
+            self._condition.require(_NO_HOOKS, vars(module))
+            self._unhooked_backward.require(_NO_BACKWARD_HOOKS, vars(module))
         if type(module) in IMAGE_CLASSES:
-            self._image_modules.append(module)
+            if self._is_new(nn.Conv2d, "its class"):
+                self._condition.require("{0}()", image_classes_are_as_imported)
             if not image_classes_are_as_imported():
                 return False
         return is_plain(module) and classes_are_as_imported()
 
     def look_into(self, module: nn.Module) -> None:
         """Watch the class of a module, which children it has, and whether attributes are added to it."""
-        watched: list[Any] = self._sequences if type(module) is nn.Sequential else self._holders
-        if any(module is holder[0] for holder in watched):
+        self._watch(module)
+        if not self._is_new(module, "its children"):
             return
-        state, children = vars(module), module._modules
-        values = children.values()
-        before = (values, [*values]) if watched is self._sequences else (dict(children),)
-        watched.append((module, type(module), state, len(state), children, *before))
+        children = module._modules
+        self._condition.require("{0}['_modules'] is {1}", vars(module), children)
+        if type(module) is nn.Sequential:  # its children have an order
+            self._condition.require("[*{0}] == {1}", children.values(), [*children.values()])
+        else:
+            self._condition.require("{0} == {1}", children, dict(children))
+
+    def _watch(self, module: nn.Module) -> None:
+        """Require that a module keeps its class, and that no attributes are added to it."""
+        if self._is_new(module, "its attributes"):
+            term = f"type({{0}}) is {{1}} and len({{2}}) == {len(vars(module))}"
+            self._condition.require(term, module, type(module), vars(module))
+
+    def _is_new(self, thing: object, aspect: str) -> bool:
+        """Whether an aspect of something, whose values the condition keeps alive, is not watched yet."""
+        new = (id(thing), aspect) not in self._watched
+        self._watched.add((id(thing), aspect))
+        return new
 
     def _call_children(self, module: nn.Module, method: str) -> bool:
         names = self._composition.children.get((type(module), method))

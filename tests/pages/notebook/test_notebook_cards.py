@@ -18,6 +18,7 @@ from rltools.pages.notebook import analysis_html, attribution_html, recording_ht
 from rltools.pages.notebook._card import card
 from rltools.recording import Attribution, AttributionSpec
 from rltools.spaces import Features
+from rltools.summary.sentence import share_of
 
 OURS = {"div", "style", "p", "b", "bdi", "span", "table", "thead", "tbody", "tr", "th", "td", "i"}
 HOSTILE = [
@@ -62,7 +63,7 @@ def check(page: str) -> str:
     observed = Seen(page)
     assert not observed.open
     assert observed.tags <= OURS
-    assert observed.attributes <= {"class", "style", "aria-hidden"}
+    assert observed.attributes <= {"class", "style", "scope", "aria-hidden"}
     page.encode("utf-8")
     return " ".join(" ".join(observed.texts).split())
 
@@ -131,7 +132,7 @@ def test_a_summary(recording: rltools.Recording) -> None:
     text = check(page)
     for result in summary.top(3):
         assert result.feature in text
-        assert f"{100 * result.share:.2g} %" in text or f"{100 * result.share:.0f} %" in text
+        assert str(share_of(result)) in text
     widths = [float(width) for width in re.findall(r'<div style="width:([\d.]+)%', page)]
     assert widths == sorted(widths, reverse=True)
     assert max(widths) <= 100
@@ -143,7 +144,7 @@ def test_a_summary(recording: rltools.Recording) -> None:
 def test_a_summary_of_one_episode_has_no_intervals(cartpole: Any) -> None:
     recording = rltools.record(cartpole, episodes=1, max_steps=5)
     page = summary_html(rltools.summarize(rltools.explain(recording, cartpole)))
-    assert "fewer than two episodes: no interval" in check(page)
+    assert "fewer than 5 episodes: no interval" in check(page)
     assert "<i " not in page
 
 
@@ -158,7 +159,7 @@ def test_what_analyze_returns(recording: rltools.Recording, tmp_path: Path) -> N
     from rltools.experiments.analyze import Analysis
 
     analysis = Analysis(recording, rltools.summarize(recording), tmp_path / "index.html")
-    text = check(analysis_html(analysis.summary, analysis.findings, analysis.page))
+    text = check(analysis_html(analysis.answer, analysis.page))
     assert str(analysis.findings[0]) in text
     assert "index.html" in text
 
@@ -167,7 +168,7 @@ def test_an_attribution_shows_itself() -> None:
     result = attribution(("speed", "height"))
     assert result._repr_html_() == attribution_html(result)
     text = check(attribution_html(result))
-    assert "shapley of centered:chosen" in text
+    assert "Shapley values of the score of the action taken (centered)" in text
     assert "height 60 % speed 40 %" in text  # means of 1, 3, 5 and of 0, 2, 4
 
 

@@ -21,7 +21,7 @@ def pages(explained_cartpole, tmp_path_factory):
 @pytest.mark.parametrize(("width", "dark"), [(1280, False), (400, True)])
 def test_it_opens_without_a_complaint_and_fits(browser, pages, kind, width, dark):
     browser.open(pages[kind], width=width, dark=dark)
-    browser.run("document.querySelector('iframe').scrollIntoView()")
+    browser.run("document.getElementById('replays').scrollIntoView()")
     browser.wait_for("document.readyState === 'complete'")
     assert browser.complaints() == []
     assert not [address for address in browser.requests() if not address.startswith(("file:", "data:"))]
@@ -31,6 +31,7 @@ def test_it_opens_without_a_complaint_and_fits(browser, pages, kind, width, dark
 
 def test_the_replay_in_the_file_runs(browser, pages):
     browser.open(pages["file"])
+    browser.run("document.querySelector('details.replay').open = true")
     browser.run("document.querySelector('iframe').scrollIntoView()")
     inside = "document.querySelector('iframe').contentDocument"
     # Drawn by its script, which the policy of the page around it must allow too.

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from rltools._util.text import number, percent
-from rltools.pages.answer import attribution_name
+from rltools.pages.answer import arrange, attribution_name
 from rltools.pages.report._episodes import cards, strip
 from rltools.pages.report._statement import sentence_html, statement
 from rltools.plots import report_plots
 from rltools.spaces import Features
 from rltools.spaces.leaves import Leaf
-from rltools.summary import Ranked, finding, part_shares, run_caveats, summarize
+from rltools.summary import Ranked, finding, run_caveats, summarize
 from rltools.summary import caveats as caveat_words
 from rltools.summary.finding import Finding
 from rltools.summary.sentence import source, span
@@ -39,18 +39,18 @@ def run(tmp_path):
 def test_the_headline_says_how_much_and_the_deck_when(run):
     recording = run(*[halves(9, 1, 30 + 3 * more) for more in range(6)])
     main = summarize(recording)
-    top = statement(recording, main, [main])
-    assert str(top.headline) == "obs[0] makes up 79 % [79, 79] of what moves the score."
-    assert top.source == "shapley, centered:chosen"
-    assert str(top.deck) == "Most of that lies in the first third of an episode: 82 % [82, 82]."
+    top = statement(arrange(recording, [main], None).section("score"))
+    assert str(top.headline) == "Of what moves the score of the action taken (centered), obs[0] makes up 79 %."
+    assert top.source == "Shapley values"
+    assert str(top.deck).startswith("Most of that lies in the first third of an episode: 82")
     assert not any("Mean return" in str(sentence) for sentence in top.findings)
 
 
 def test_a_summary_of_no_steps_has_only_that_to_say(run):
     recording = run(np.full((3, 1, 2), np.nan))
     main = summarize(recording)
-    top = statement(recording, main, [main])
-    assert str(top.headline).startswith("n = 0: no explained steps")
+    top = statement(arrange(recording, [main], None).section("score"))
+    assert str(top.headline).startswith("There are no explained steps")
     assert (top.deck, top.findings) == (None, ())
     assert report_plots(recording, main, [main]) == ()
 
@@ -61,26 +61,19 @@ def test_of_a_dict_each_array_has_its_share(run):
     parts = [np.tile(np.array(size, float), (4, 1, 1)) for size in ((1, 1, 2), (1, 1, 6))]
     recording = run(*parts, features=features, observations=[{"a": np.ones((4, 2)), "b": np.ones((4, 1))}] * 2)
     summary = summarize(recording)
-    first, second = part_shares(recording, summary)
+    first, second = summary.top()
     assert (first.feature, second.feature) == ("b", "a")
     assert first.share == pytest.approx(8 / 12)
-    assert first.low < 0.5
-    assert first.high > 0.75
-    sentences = map(str, statement(recording, summary, [summary]).findings)
-    start = "Shares of the arrays in an observation: b 67 % ["
-    assert any(sentence.startswith(start) for sentence in sentences)
-
-
-def test_an_observation_of_one_array_has_no_parts(run):
-    recording = run(np.ones((4, 1, 3)))
-    assert part_shares(recording, summarize(recording)) == ()
+    assert np.isnan(first.low), "two episodes have no interval"
+    (within,) = (finding for finding in summary.findings if finding.kind == "inside")
+    assert (within.part, [each.share for each in within.subjects]) == ("a", [0.5, 0.5])
 
 
 def test_percentages_are_set_off_and_names_escaped():
     lead = Finding("lead", (Ranked("<b>", 0, 0.095, 0.08, 0.11),), method="a", target="b")
     assert sentence_html(lead.sentence) == (
-        '<b>&lt;b&gt;</b> makes up <span class="share">9.5 %</span><span class="ends"> [8, 11]</span>'
-        ' of what moves the score<span class="how"> (a, b)</span>.'
+        'Of what moves the output b, <b>&lt;b&gt;</b> makes up <span class="share">9.5 %</span>'
+        '<span class="ends"> [8.0, 11.0]</span><span class="how"> (a)</span>.'
     )
 
 
@@ -98,9 +91,9 @@ def test_numbers_are_written_for_people():
 def test_the_strip_has_every_episode_and_rows_for_those_that_coincide(run):
     recording = run(*[np.ones((steps, 1, 2)) for steps in (4, 4, 8)])
     result = strip(recording.outcomes(), summarize(recording))
-    assert [(dot.x, dot.row) for dot in result.dots] == [(0.0, 0), (0.0, 1), (100.0, 0)]
+    assert [(dot.x, dot.row) for dot in result.dots] == [(2.0, 0), (2.0, 1), (98.0, 0)]
     assert result.ends == ("4", "8")
-    assert result.low <= result.mean <= result.high
+    assert result.low is None, "three episodes have no interval"
     assert strip(recording.outcomes()[:1], summarize(recording)) is None
 
 
@@ -120,7 +113,7 @@ def test_the_best_the_median_and_the_worst_episode_have_cards(run):
         ("", None),
     ]
     assert [card.file for card in result] == ["", "", "", "replays/episode-000003.html", "replays/mine.html"]
-    assert not any(card.poster for card in result)
+    assert [card.strip is None for card in result] == [False] * 4 + [True]
 
 
 def test_a_caveat_says_which_methods_it_is_about(run):
@@ -149,7 +142,7 @@ def test_a_feature_behind_a_choice_that_counts_as_one_is_no_choice(run):
         features=features,
         observations=[{"a": np.zeros(4, np.int64), "b": np.ones((4, 1), np.float32)}] * 2,
     )
-    main = summarize(recording, merged=True)
+    main = summarize(recording)
     assert main.top(1)[0].position == 1
     assert "dependence" in [plot.name for plot in report_plots(recording, main, [main])]
 
@@ -167,12 +160,18 @@ def test_other_words_change_no_page_but_for_themselves(run, monkeypatch):
     """Order, headline, source and headings are of the data, so that every sentence can be reworded."""
     recording = run(*[halves(9, 1, 30 + 3 * more) for more in range(4)])
     main = summarize(recording)
-    before, caveats = statement(recording, main, [main]), run_caveats(recording, [("a", main)])
+    before, caveats = (
+        statement(arrange(recording, [main], None).section("score")),
+        run_caveats(recording, [("a", main)]),
+    )
     for kind in finding._WORDING:
         monkeypatch.setitem(finding._WORDING, kind, lambda each: span(f"{each.kind} 5 %") + source(each.source))
     for kind, (heading, _) in caveat_words._WORDING.items():
         monkeypatch.setitem(caveat_words._WORDING, kind, (heading, lambda each: f"reworded {each.kind}"))
-    after, reworded = statement(recording, main, [main]), run_caveats(recording, [("a", main)])
+    after, reworded = (
+        statement(arrange(recording, [main], None).section("score")),
+        run_caveats(recording, [("a", main)]),
+    )
     assert str(after.headline) == "lead 5 %"
     assert (after.source, after.deck is None) == (before.source, before.deck is None)
     assert len(after.findings) == len(before.findings)

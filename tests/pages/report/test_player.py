@@ -64,7 +64,7 @@ def test_pointing_at_a_bar_shows_its_step_with_the_recorded_numbers(browser: Any
 
 
 def test_every_step_that_a_link_names_is_there(browser: Any, page: Any) -> None:
-    recording, path = page
+    _, path = page
     named = re.findall(r'data-step="(\d+):(\d+)"', path.read_text(encoding="utf-8"))
     assert len(set(named)) > 3
     browser.open(path)
@@ -115,7 +115,7 @@ def test_in_a_single_file_the_replay_opens_inside_at_the_step(browser: Any, page
 def test_without_script_everything_is_there_but_the_player(browser: Any, page: Any) -> None:
     _, path = page
     browser.open(path)
-    texts = "[...document.querySelectorAll('.headline, .findings li, .bar-name, td, dd')].map((each) => each.textContent)"
+    texts = "[...document.querySelectorAll('.headline, .findings li, .bar-name, td, dd')].map((each) => each.innerText)"
     with_script = browser.run(texts)
     browser.call("Emulation.setScriptExecutionDisabled", value=True)
     try:

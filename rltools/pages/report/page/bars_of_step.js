@@ -4,6 +4,7 @@ import { element } from "../../replay/page/document.js";
 import { fixed, signed } from "../../replay/page/numbers.js";
 
 const MOST = 12; // rows; of more features those with the largest bars at this step
+const MOST_REGIONS = 6; // likewise, where a picture shows all of them
 
 export function makeBars(host, { rows, scale, valueScales }) {
   const boxes = [];
@@ -19,7 +20,7 @@ export function makeBars(host, { rows, scale, valueScales }) {
     track.append(fill);
     cell.append(track);
     box.append(name, value, cell, number);
-    host.append(box);
+    host.tBodies[0].append(box);
     boxes.push({ box, name, value, fill, number });
   }
 
@@ -27,7 +28,7 @@ export function makeBars(host, { rows, scale, valueScales }) {
     const observed = episode.observed(k);
     const sizes = decides ? episode.decided(k) : episode.attributed(k, label);
     const largest = rows.map((_, f) => f).sort((a, b) => Math.abs(sizes[b] || 0) - Math.abs(sizes[a] || 0));
-    const shown = largest.slice(0, MOST).sort((a, b) => a - b);
+    const shown = largest.slice(0, episode.images.length ? MOST_REGIONS : MOST).sort((a, b) => a - b);
     while (boxes.length < shown.length) addBox();
     host.classList.toggle("decides", decides);
     boxes.forEach((row, position) => {

@@ -6,7 +6,7 @@ import { makePictureLinks } from "./picture_links.js";
 import { makePressable } from "./pressed.js";
 
 export function makeLinks(player) {
-  const pictures = makePictureLinks(JSON.parse(byId("picture-links").textContent));
+  const pictures = makePictureLinks();
   document.querySelectorAll("span.step").forEach(makePressable);
   let last = null;
 
