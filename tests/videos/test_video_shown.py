@@ -236,7 +236,6 @@ def test_a_bar_that_is_cut_has_a_torn_end(tmp_path: Path, words: Callable[[rltoo
     whole, torn = (columns(at_step(recording, step)[:380, 500:], RAISES) for step in (6, 7))
     assert len(set(whole[whole > 50])) <= 2  # the ends of both are straight
     assert len(set(torn[torn > 50])) > 3
-    assert torn.max() > whole.max()
     texts = words(recording, 7)
     assert any("≤" in text for text in texts)
     assert any("≥" in text for text in texts)
