@@ -172,7 +172,7 @@ def test_where_two_agents_first_disagree_is_a_moment(browser: Any, explained_car
     )
     recording = rltools.record(stubborn, "CartPole-v1", episodes=1, seed=5, directory=tmp_path / "run", bounds="any")
     actions = [each.episode(0).actions for each in (explained_cartpole[0], recording)]
-    step = next(k for k, (one, two) in enumerate(zip(*actions, strict=False)) if one != two)
+    step = next(k for k, pair in enumerate(zip(*actions, strict=False)) if pair[0] != pair[1])
     opened(browser, rltools.replay(explained_cartpole[0], 0, tmp_path / "page.html", beside=recording))
     moments = browser.run("[...document.querySelectorAll('#highlight-list a')].map((each) => each.textContent)")
     (moment,) = [text for text in moments if "first step at which they disagree" in text]
