@@ -231,6 +231,18 @@ def test_what_is_done_is_a_bar_in_its_color(tmp_path: Path) -> None:
     assert columns(image, tuple(bytes.fromhex(theme_color("line")[1:]))).max() == pytest.approx(260 * 3 / 4, abs=2)
 
 
+def test_a_bar_that_is_cut_has_a_torn_end(tmp_path: Path, words: Callable[[rltools.Recording, int], list[str]]) -> None:
+    values = np.ones((200, 1, 2))
+    values[7, 0] = (50, -50)
+    recording = example(tmp_path, values)
+    whole, torn = (columns(at_step(recording, step)[:380, 500:], RAISES) for step in (6, 7))
+    assert len(set(whole[whole > 50])) <= 2  # the ends of both are straight
+    assert len(set(torn[torn > 50])) > 3
+    texts = words(recording, 7)
+    assert any("≤" in text for text in texts)
+    assert any("≥" in text for text in texts)
+
+
 @pytest.mark.parametrize("name", ["x" * 10_000, "$\\frac{1}{", "速度\u202e\n\x00", "Ω μ 🚀 <b>"])
 def test_names_stay_in_their_place(tmp_path: Path, name: str) -> None:
     features = Features((3,), ("feature",), (name, f"{name} again", "z"), (name, "m", ""))

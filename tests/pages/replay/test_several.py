@@ -12,6 +12,7 @@ import rltools
 from rltools.errors import ArgumentError, RecordingError, UnknownNameError
 
 Made = tuple[rltools.Recording, rltools.Policy]
+SCORE = "the score of the action taken (centered)"
 Data = Callable[[Path], dict[str, Any]]
 
 
@@ -101,13 +102,13 @@ def test_two_agents_go_step_by_step(
     taken = browser.run("[...document.querySelectorAll('.side')].map((x) => x.querySelector('.now dd').textContent)")
     assert taken == [("left", "right")[episode.actions[3]] for episode in episodes]
     names = browser.run("[...document.querySelectorAll('.views')].map((x) => x.selectedOptions[0].textContent)")
-    assert names == ["centered:chosen by shapley", "centered:chosen by gradient"]
+    assert names == [f"{method} of {SCORE}" for method in ("Shapley values", "gradient")]
     browser.press("m")  # what both have is chosen on both
     names = browser.run("[...document.querySelectorAll('.views')].map((x) => x.selectedOptions[0].textContent)")
-    assert names == ["centered:chosen by gradient"] * 2
+    assert names == [f"gradient of {SCORE}"] * 2
     browser.run("document.querySelectorAll('.side')[1].querySelectorAll('.row:not(.headers)')[2].click()")
     selected = browser.run("[...document.querySelectorAll('.row.selected .feature span')].map((x) => x.textContent)")
-    assert selected == ["pole angle", "rad"] * 2
+    assert selected == ["pole angle", "(rad)"] * 2
     browser.press("End")
     marks = browser.run("[...document.querySelectorAll('.mark')].map((mark) => mark.style.left)")
     assert len(set(marks)) == 1
@@ -171,7 +172,7 @@ def test_where_two_agents_first_disagree_is_a_moment(browser: Any, explained_car
     )
     recording = rltools.record(stubborn, "CartPole-v1", episodes=1, seed=5, directory=tmp_path / "run", bounds="any")
     actions = [each.episode(0).actions for each in (explained_cartpole[0], recording)]
-    step = next(k for k, (one, two) in enumerate(zip(*actions, strict=False)) if one != two)
+    step = next(k for k, pair in enumerate(zip(*actions, strict=False)) if pair[0] != pair[1])
     opened(browser, rltools.replay(explained_cartpole[0], 0, tmp_path / "page.html", beside=recording))
     moments = browser.run("[...document.querySelectorAll('#highlight-list a')].map((each) => each.textContent)")
     (moment,) = [text for text in moments if "first step at which they disagree" in text]

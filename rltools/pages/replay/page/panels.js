@@ -8,7 +8,7 @@ import { policyModes } from "./policy.js";
 import { paintRibbons } from "./ribbons.js";
 import { paintTrace, traceRange } from "./trace.js";
 import { line, padded } from "./tracks.js";
-import { actionName, actionText, attributionText, sizeText, valueLines, valueText } from "./words.js";
+import { actionName, actionText, attributionText, featureLabel, sizeText, valueLines, valueText } from "./words.js";
 
 const TIP_LENGTH = 8;
 const DASHES = [undefined, [5, 4]]; // of the first agent and of the second
@@ -153,9 +153,9 @@ export function makeObserved(sides, span, tracks) {
 
   function show() {
     const f = sides[0].state.feature;
-    const { names, units } = sides[0].data;
+    const { names } = sides[0].data;
     const held = having().every((side) => holdsForStep(side.data, own(side)));
-    track.detail.textContent = track.name.title = units[f] ? `${names[f]}, ${units[f]}` : names[f];
+    track.detail.textContent = track.name.title = featureLabel(sides[0].data, f);
     const columns = sides.map((side, k) => {
       if (!numbers[k].has(f)) {
         const [{ data }, g] = [side, own(side)];
