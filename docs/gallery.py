@@ -4,7 +4,9 @@ With the name of a plot it runs the example of its docstring and saves the figur
 Always it writes `gallery/README.md`: the docstring's summary, the caption, the example and the picture of every plot.
 """
 
+import ast
 import doctest
+import html
 import inspect
 import os
 import sys
@@ -15,16 +17,18 @@ from pathlib import Path
 from typing import Any
 
 import rltools
+from rltools.plots.drawing.style import dark
 
 GALLERY = Path(__file__).parent / "gallery"
 INTRODUCTION = """# Gallery
 
 Every plot is `rltools.plots.<name>(recording, *, axes=None, method=None, target=None, ...)` and returns matplotlib
 axes; those of what the agent needs draw an ablation, and have `ablation=None` in place of method and target.
-`rltools plot RUN <name>` draws a plot from the command line. Orange pushes a score up, purple down, and white is zero;
-actions have colors of their own, features are told apart by position and label. For a paper, draw and save within
-`rltools.plots.drawing.style.printed()`: 8 points, thin lines, text that stays text in a PDF; `dark()` beside it draws
-for a dark page. `rltools.plots.drawing.alt.alt_text(axes)` describes a plot in words.
+`rltools plot RUN <name>` draws a plot from the command line. Orange pushes a score up, purple down, and zero has the
+color of the paper; actions have colors that stay apart with any color vision, features have none. For a paper, draw and
+save within `rltools.plots.drawing.style.printed()`: 8 points, thin lines, text that stays text in a PDF. For a dark
+page draw within `rltools.plots.drawing.style.dark()`. `rltools.plots.drawing.alt.alt_text(axes)` describes a plot in
+words.
 
 This page is made from the docstrings of the plots by `python docs/gallery.py`.
 
@@ -64,20 +68,38 @@ def page() -> str:
 def _section(name: str, plot: Callable[..., Any]) -> str:
     summary, caption = inspect.getdoc(plot).split("\n", 1)[0], rltools.plots.plot_info(plot).caption
     text = f"{summary} {caption}" if isinstance(caption, str) else summary
-    return f"### {name}\n\n{text}\n\n```python\n{code(plot)}```\n\n![{summary}]({name}.png)\n"
+    picture = picture_tag(f"{name}.png", summary)
+    return f"### {name}\n\n{text}\n\n```python\n{code(plot)}```\n\n{picture}\n"
+
+
+def dark_variant(picture: Path) -> Path:
+    """The file of a picture as it is on a dark page."""
+    return picture.with_stem(f"{picture.stem}-dark")
+
+
+def picture_tag(address: str, alt: str) -> str:
+    """The HTML of a picture that is dark where the page is."""
+    night = dark_variant(Path(address)).as_posix()
+    source = f'<source media="(prefers-color-scheme: dark)" srcset="{night}">'
+    return f'<picture>{source}<img alt="{html.escape(alt)}" src="{address}"></picture>'
 
 
 def draw(name: str, picture: Path) -> None:
-    """Run the example of a plot in an empty folder and save its figure."""
+    """Run the example of a plot in an empty folder and save its figure, also as it is on a dark page."""
     names: dict[str, Any] = {}
     before = Path.cwd()
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         try:
-            exec(code(gallery_plots()[name]), names)  # noqa: S102  our own docstring
+            script = ast.parse(code(gallery_plots()[name]))
+            exec(compile(script, name, "exec"), names)  # noqa: S102  our own docstring
+            names["axes"].figure.savefig(picture, dpi=150)
+            script.body = script.body[-1:]  # it draws the plot
+            with dark():
+                exec(compile(script, name, "exec"), names)  # noqa: S102
+            names["axes"].figure.savefig(dark_variant(picture), dpi=150)
         finally:
             os.chdir(before)
-        names["axes"].figure.savefig(picture, dpi=150)
 
 
 if __name__ == "__main__":

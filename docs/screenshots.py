@@ -11,8 +11,13 @@ from PIL.PngImagePlugin import PngInfo
 
 import rltools
 from rltools.pages.replay import replay_episode
+from rltools.plots.drawing.style import dark
 
 DOCS = Path(__file__).parent
+sys.path.insert(0, str(DOCS))
+
+from gallery import dark_variant  # noqa: E402  (a script that is imported finds only the packages)
+
 STEP, SIZE = 28, (1280, 1610)
 TRIES = 5
 """Screenshots of a page, until two in a row are equal."""
@@ -25,6 +30,8 @@ def losses(path: Path) -> None:
         recording = rltools.record(policy, episodes=20, directory=folder)
         rltools.ablate(policy, recording)
         rltools.plots.losses(recording).figure.savefig(path, dpi=160)
+        with dark():
+            rltools.plots.losses(recording).figure.savefig(dark_variant(path), dpi=160)
 
 
 def replay(path: Path) -> None:
@@ -35,6 +42,7 @@ def replay(path: Path) -> None:
         rltools.explain(recording, policy, method="shapley")
         page = replay_episode(recording, 0)
         screenshot(f"{page.as_uri()}#step={STEP}", path)
+        screenshot(f"{page.as_uri()}#step={STEP}", dark_variant(path), "--blink-settings=preferredColorScheme=0")
 
 
 def browser() -> str | None:
@@ -50,12 +58,12 @@ def browser_version() -> str:
     return subprocess.run([program, "--version"], check=True, capture_output=True, text=True).stdout.strip()
 
 
-def screenshot(address: str, path: Path) -> None:
-    """Save a screenshot of the page, with few enough colors for a README."""
-    metadata, image = PngInfo(), _screenshot(address)
+def screenshot(address: str, path: Path, *settings: str) -> None:
+    """Save a screenshot of the page, with few enough colors for a README; `settings` are Chromium's."""
+    metadata, image = PngInfo(), _screenshot(address, *settings)
     metadata.add_text("Software", browser_version())
     for _ in range(TRIES):
-        before, image = image, _screenshot(address)
+        before, image = image, _screenshot(address, *settings)
         if image == before:
             break
     else:
@@ -63,14 +71,16 @@ def screenshot(address: str, path: Path) -> None:
     image.convert("P", palette=Image.Palette.ADAPTIVE, colors=256).save(path, optimize=True, pnginfo=metadata)
 
 
-def _screenshot(address: str) -> Image.Image:
+def _screenshot(address: str, *settings: str) -> Image.Image:
     """A screenshot of the page when all of it is drawn; on a busy machine parts would be missing otherwise."""
     with tempfile.TemporaryDirectory() as profile:
         file = Path(profile) / "screenshot.png"
         options = ("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--virtual-time-budget=4000")
         complete = "--run-all-compositor-stages-before-draw"
         output = (f"--user-data-dir={profile}", f"--screenshot={file}", f"--window-size={SIZE[0]},{SIZE[1]}")
-        subprocess.run([str(browser()), *options, complete, *output, address], check=True, capture_output=True)
+        subprocess.run(
+            [str(browser()), *options, complete, *settings, *output, address], check=True, capture_output=True
+        )
         return Image.open(file).convert("RGB")
 
 

@@ -67,8 +67,8 @@ def test_what_is_not_taken_is_noticed() -> None:
 
     with pytest.raises(TyperException, match="No such option"):
         parse("rltools replay RUN 0 --windoww 8")
-    with pytest.raises(TyperException, match="agent"):
-        parse("rltools explain RUN --method shapley")
+    with pytest.raises(TyperException, match="run"):
+        parse("rltools explain --method shapley")
     with pytest.raises(AssertionError, match="no command"):
         parse("rltools analyse model.zip")
 

@@ -17,10 +17,10 @@ import rltools
 
 DOCS = Path(__file__).parents[1] / "docs"
 PRINTED = {
-    "convolutional": {"of what moves the score": 4, "(3, 1, 42, 42, 3)": 1, "(2, 1, 42, 42, 3)": 1},
-    "decisions": {"of replacements (decision_change).": 1},
-    "gradients": {"of what moves the score": 3, "left unexplained": 1},
-    "perturbation": {"of what moves the score": 3, "typical error": 1},
+    "convolutional": {"Of what moves the ": 4, "(3, 1, 42, 42, 3)": 1, "(2, 1, 42, 42, 3)": 1},
+    "decisions": {"of replacements (decision change).": 1},
+    "gradients": {"Of what moves the ": 3, "left unexplained": 1},
+    "perturbation": {"Of what moves the ": 3, "typical error": 1},
     "shapley": {"pole angle'": 4, "left unexplained": 2},
 }
 """What the code of each page of methods prints, and how often."""
@@ -115,7 +115,7 @@ SCREENSHOTS = _SCRIPT["PICTURES"]
 
 def test_the_readme_shows_every_screenshot() -> None:
     page = (DOCS.parent / "README.md").read_text(encoding="utf-8")
-    assert set(re.findall(r"\(docs/([\w-]+)\.png\)", page)) == set(SCREENSHOTS)
+    assert set(re.findall(r'src="docs/([\w-]+)\.png"', page)) == set(SCREENSHOTS)
 
 
 @pytest.mark.parametrize("name", SCREENSHOTS)
@@ -154,7 +154,9 @@ def test_pictures_of_other_episodes_are_not_compared(tmp_path: Path, monkeypatch
 
 def test_one_command_draws_all_of_them() -> None:
     makers = runpy.run_path(str(DOCS / "pictures.py"))["commands"]()
-    stored = {path.stem for path in DOCS.rglob("*.png")} | {path.stem for path in DOCS.rglob("*.ipynb")}
+    stored = {path.stem.removesuffix("-dark") for path in DOCS.rglob("*.png")} | {
+        path.stem for path in DOCS.rglob("*.ipynb")
+    }
     assert set(makers) == stored
     assert all(Path(script).is_file() for script, *_ in makers.values())
 

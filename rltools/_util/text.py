@@ -105,7 +105,8 @@ def interval(value: float, low: float, high: float, write: Callable[[float], str
     if not has_interval(low, high):
         return write(value)
     decimals = decimals_of(low, high)
-    return f"{fixed(value, decimals)} [{fixed(low, decimals)}, {fixed(high, decimals)}]"
+    first, last = fixed(low, decimals), fixed(high, decimals)
+    return write(value) if first == last else f"{fixed(value, decimals)} [{first}, {last}]"
 
 
 def share_interval(value: float, low: float, high: float) -> tuple[str, str]:

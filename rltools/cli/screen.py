@@ -199,12 +199,16 @@ def _show_caveats(answer: Answer) -> None:
 
 
 def wrapped_error(message: str) -> list[str]:
-    """Lines of an error or a warning that fit into the width of standard error; each fault begins a line."""
-    width = COLUMNS
-    if sys.stderr and sys.stderr.isatty():
-        width = max(NARROWEST, shutil.get_terminal_size((COLUMNS, 24)).columns)
+    """Lines of an error or a warning that fit into the terminal; each fault begins a line.
+
+    In a pipe or a log each stays whole, so that whoever searches them reads all of it.
+    """
+    lines = message.split("\n")
+    if not (sys.stderr and sys.stderr.isatty()):
+        return lines
+    width, faults = max(NARROWEST, shutil.get_terminal_size((COLUMNS, 24)).columns), lines
     lines = []
-    for line in message.split("\n"):
+    for line in faults:
         indent = line[: len(line) - len(line.lstrip())]
         lines += wrapped(line.strip(), indent, f"{indent}{_CONTINUED}", width)
     return lines

@@ -94,7 +94,7 @@ def agreement(
         ...     recording = rltools.explain(recording, policy, method=method)
         >>> axes = rltools.plots.agreement(recording)
         >>> [label.get_text() for label in axes.get_yticklabels()][-2:]
-        ['integrated gradients', 'std (control)']
+        ['SmoothGrad × std', 'std (control)']
     """
     recordings = {str(label): member for label, member in recordings_by_label(recording).items()}
     methods = [method] if isinstance(method, str) else method

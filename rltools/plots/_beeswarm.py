@@ -87,7 +87,7 @@ def beeswarm(
         >>> recording = rltools.record(policy, episodes=8)
         >>> recording = rltools.explain(recording, policy, method="integrated_gradients")
         >>> axes = rltools.plots.beeswarm(recording)
-        >>> axes.get_xlabel()
+        >>> " ".join(axes.get_xlabel().split())
         'integrated gradients of the score of the action taken (centered)'
     """
     summary = summarize(recording, method=method, target=target)
@@ -98,7 +98,7 @@ def beeswarm(
     sample = explained_points(recording, key, label=label_index, stride=stride, scale=quantity.scale)
     order = [ranked.position for ranked in summary.top(top)]
     labels = labels_of(summary, order, units=False)
-    ranges = [_Range.of(sample.values[:, position], summary.units[position]) for position in order]
+    ranges = [_Range.spanning(sample.values[:, position], summary.units[position]) for position in order]
     low_inches, high_inches = (inches(texts, points=8.3) for texts in _ends(ranges))
     beside = 0.3 + low_inches + _GRADIENT_INCHES + high_inches
     axes, width = canvas(axes, 1.55 + 0.36 * max(len(order), 3), 0.4 + inches(labels) + beside)
@@ -146,7 +146,7 @@ class _Range:
     texts: tuple[str, str]
 
     @classmethod
-    def of(cls, values: np.ndarray, unit: str) -> _Range:
+    def spanning(cls, values: np.ndarray, unit: str) -> _Range:
         """From the 5th to the 95th percentile; all values of a feature that is nearly always the same."""
         if not len(values):
             return cls(0.0, 0.0, ("", ""))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rltools._util.glossary import TERMS
-from rltools._util.text import capitalized, plural, value_with_unit
+from rltools._util.text import plural, value_with_unit
 from rltools.plots.drawing.alt import rows_text, tell
 from rltools.plots.drawing.bars import draw_arrows, write_in_bars
 from rltools.plots.drawing.colors import theme_color
@@ -86,8 +86,8 @@ def decision(
         >>> target = "logit:chosen - runner_up"
         >>> recording = rltools.explain(recording, policy, method="shapley", references=32, target=target, every=5)
         >>> axes = rltools.plots.decision(recording, episode=1, step=148)
-        >>> axes.get_xlabel()
-        'The logit of the action taken less that of the runner-up'
+        >>> " ".join(axes.get_xlabel().split())
+        'the logit of the action taken less that of the runner-up'
     """
     summary = summarize(recording, method=contrast_key(recording, method, target))
     quantity = measure(summary, None)
@@ -99,7 +99,7 @@ def decision(
         axes, 1.75 + (0.4 if any("\n" in row for row in labels) else 0.32) * max(len(rows), 3), 0.6 + inches(labels)
     )
     name, label_name = score_words(summary.labels[label_index]), summary.labels[label_index]
-    text = f"{capitalized(name)}" if _adds_up(result) else effect_words(quantity, label_name)
+    text = name if _adds_up(result) else effect_words(quantity, label_name)
     set_x_label(axes, width, text)
     keep_spines(axes, "bottom")
     step_notes = () if result is None else _step_notes(result, by_default=step is None, within=episode)

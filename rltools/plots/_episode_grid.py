@@ -117,8 +117,9 @@ def episode_grid(
     discrete = recording.header.action_start is not None
     map_inches = _ROW * (max(len(order), 2) + _ACTIONS * discrete)
     beside = _BAR + 0.21 * min(len(recording.header.action_names), MAX_ACTIONS + 1) * discrete
-    height = 1.3 + max(rows * (_TITLE + map_inches), beside)
-    axes, width = canvas(axes, height, 1.0 + inches(labels, points=8.3) + (data - DATA_INCHES))
+    axes, width = canvas(
+        axes, 1.3 + max(rows * (_TITLE + map_inches), beside), 1.0 + inches(labels, points=8.3) + (data - DATA_INCHES)
+    )
     width = data if own_figure else width
     axes.set_xlabel("step")
     keep_spines(axes)
@@ -145,16 +146,16 @@ def episode_grid(
         episode_steps(recording, summary.key, outcome.number, label=label_index, scale=quantity.scale)
         for outcome in outcomes_drawn
     ]
-    attributions = [steps.attributions[:, order] for steps in every]
-    largest = color_limit(np.concatenate(attributions))
-    tell(axes, largest_text(np.concatenate(attributions).T, labels, _steps_of(outcomes_drawn), "attribution"))
-    shown = [_last_event(uneventful, outcome) for outcome in outcomes_drawn]
+    attributions = np.concatenate([steps.attributions[:, order] for steps in every])
+    largest = color_limit(attributions)
+    tell(axes, largest_text(attributions.T, labels, _steps_of(outcomes_drawn), "attribution"))
+    lengths = [_last_event(uneventful, outcome) for outcome in outcomes_drawn]
     columns_extent = _cells(columns, _GAP / max(room, _GAP * columns + 1))
     rows_extent = _cells(rows, _TITLE / (_TITLE + map_inches) / rows)
-    for position, (outcome, steps, last, title) in enumerate(zip(outcomes_drawn, every, shown, titles, strict=True)):
+    for position, (outcome, steps, last, title) in enumerate(zip(outcomes_drawn, every, lengths, titles, strict=True)):
         (left, part_x), (below, part_y) = columns_extent[position % columns], rows_extent[position // columns]
         cell = axes.inset_axes((left, 1 - below - part_y, part_x, part_y))
-        _draw_cell(cell, steps.attributions[:last, order], outcome, max(shown), largest)
+        _draw_cell(cell, steps.attributions[:last, order], outcome, max(lengths), largest)
         if discrete:
             draw_runs(
                 cell, steps.actions[:last] - int(recording.header.action_start or 0), (len(order) - 0.4, _ACTIONS)
@@ -165,7 +166,7 @@ def episode_grid(
         link_span(cell, outcome.number, last)
     tops = [1 - below - part_y for below, part_y in rows_extent]
     _name_rows(axes, tops, rows_extent[0][1], [*labels, *(["action"] if discrete else [])])
-    _name_steps(axes, columns_extent, max(shown))
+    _name_steps(axes, columns_extent, max(lengths))
     if discrete:
         taken = np.concatenate([steps.actions for steps in every]) - int(recording.header.action_start or 0)
         action_legend(axes, taken, recording.header.action_names)

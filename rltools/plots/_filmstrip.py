@@ -232,7 +232,7 @@ def _draw_frames(axes: Axes, strip: Filmstrip, rows: _Rows) -> None:
         left, part = index / count, 1 / count
         gap = part * _GAP * count / _DATA
         panel = axes.inset_axes((left + gap / 2, bottom, part - gap, height))
-        shown = panel.imshow(picture, interpolation="nearest" if max(picture.shape) < 100 else "auto")
+        pixels = panel.imshow(picture, interpolation="nearest" if max(picture.shape) < 100 else "auto")
         tall, wide = picture.shape[:2]
         panel.set_xticks([])
         panel.set_yticks([])
@@ -250,8 +250,8 @@ def _draw_frames(axes: Axes, strip: Filmstrip, rows: _Rows) -> None:
             transform=panel.transData,
         )
         panel.add_patch(edge)
-        shown.set_clip_path(edge)
-        link_dots([shown], np.array([strip.outcome.number]), np.array([step]))
+        pixels.set_clip_path(edge)
+        link_dots([pixels], np.array([strip.outcome.number]), np.array([step]))
         middle, time = left + part / 2, (step + 0.5) / steps
         axes.plot(
             [middle, time], [bottom - 0.08 * (bottom - below), below + 0.08 * (bottom - below)],

@@ -305,12 +305,12 @@ def _outline(panel: Axes, region: np.ndarray) -> None:
 
 def _draw_image(panel: Axes, image: np.ndarray) -> list[AxesImage]:
     # Small grids stay sharp; larger frames are averaged to the pixels of the figure.
-    shown = panel.imshow(np.clip(image, 0, 1), interpolation="nearest" if max(image.shape) < 100 else "auto")
+    pixels = panel.imshow(np.clip(image, 0, 1), interpolation="nearest" if max(image.shape) < 100 else "auto")
     panel.set_xticks([])
     panel.set_yticks([])
     for spine in panel.spines.values():
         spine.set(color=theme_color("line"), linewidth=0.6)
-    return [shown]
+    return [pixels]
 
 
 def _overlay(image: np.ndarray, values: np.ndarray, limit: float) -> np.ndarray:

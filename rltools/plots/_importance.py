@@ -73,7 +73,7 @@ def importance(
     top: int | None = TOP,
     level: float = 0.95,
 ) -> Axes:
-    """Share of each feature in the total importance, sorted, with intervals.
+    r"""Share of each feature in the total importance, sorted, with intervals.
 
     With fewer than five episodes, dots for the episodes stand in place of an interval.
 
@@ -104,7 +104,7 @@ def importance(
         ...     recording = rltools.explain(recording, policy, method=method)
         >>> axes = rltools.plots.importance(recording, method=methods)
         >>> axes.get_xlabel()
-        'share of mean |attribution| (%)'
+        'share of mean |attribution|\xa0(%)'
     """
     from matplotlib.ticker import MaxNLocator
 
@@ -288,8 +288,8 @@ def _link(bars: Sequence[Rectangle], series: _Series, names: list[str]) -> None:
     if not summary.n or is_control(summary.unit):
         return
     numbers, steps = extreme_steps(series.recording, summary.key, label=strongest_label(summary, None))
-    known = np.flatnonzero(columns >= 0)
-    link_dots([bars[row] for row in known.tolist()], numbers[columns[known]], steps[columns[known]])
+    present = np.flatnonzero(columns >= 0)
+    link_dots([bars[row] for row in present.tolist()], numbers[columns[present]], steps[columns[present]])
 
 
 def _name_lanes(axes: Axes, lanes: np.ndarray, labels: list[str], rows: int) -> None:

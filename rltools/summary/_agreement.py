@@ -118,12 +118,12 @@ def without_random(result: Agreement) -> Agreement:
     if others.all() or others.sum() < 2:
         return result
     rankings = tuple(ranking for ranking, other in zip(result.rankings, others, strict=True) if other)
-    kept = np.ix_(others, others)
+    cells = np.ix_(others, others)
     correlation = result.correlation
     return replace(
         result,
         rankings=rankings,
-        correlation=Interval(correlation.value[kept], correlation.low[kept], correlation.high[kept]),
+        correlation=Interval(correlation.value[cells], correlation.low[cells], correlation.high[cells]),
     )
 
 

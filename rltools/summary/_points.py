@@ -118,10 +118,10 @@ def extreme_steps(recording: Recording, key: str, *, label: int = 0) -> tuple[np
         if not len(rows):
             continue
         sizes = np.abs(grouped(flat(attribution.values[:, label], 1)[rows], groups))
-        at = sizes.argmax(axis=0)
-        size = sizes[at, np.arange(len(groups))]
+        strongest = sizes.argmax(axis=0)
+        size = sizes[strongest, np.arange(len(groups))]
         larger = size > largest
-        numbers[larger], steps[larger], largest[larger] = episode.outcome.number, rows[at][larger], size[larger]
+        numbers[larger], steps[larger], largest[larger] = episode.outcome.number, rows[strongest][larger], size[larger]
     return numbers, steps
 
 

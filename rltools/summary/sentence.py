@@ -95,7 +95,12 @@ def each_value(number: Ranked, *, scale: float = 1.0, unit: str = "") -> Sentenc
     where = f"{'at' if number.parts == 'seeds' else 'in'} {len(values)} {number.parts}"
     if values[0] == values[-1]:
         return span(f" ({where})", "interval")
-    decimals = decimals_of(*(end - (values[0] + values[-1]) / 2 for end in (2 * values[0], 2 * values[-1])))
+    middle = (values[0] + values[-1]) / 2
+    decimals = decimals_of(*(2 * (end - middle) for end in (values[0], values[-1])))
+    if scale != 1:
+        decimals = min(decimals, 2)
+    if fixed(values[0], decimals) == fixed(values[-1], decimals):
+        return span(f" ({where})", "interval")
     return span(f" ({texts(fixed(value, decimals) for value in values)}{unit} {where})", "interval")
 
 

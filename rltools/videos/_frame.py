@@ -12,12 +12,14 @@ from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
 from rltools._util.glossary import ENDINGS
+from rltools._util.text import capitalized
 from rltools._util.text import number as number_text
 from rltools.pages.replay.rows import Row, rows_of
 from rltools.plots.drawing.colors import action_color, color_limit, signed_colors, theme_color
 from rltools.plots.drawing.labels import feature_labels, fixed, inches, plain
 from rltools.plots.drawing.moving import LARGE, MEDIUM, SMALL, TINY, Sheet
 from rltools.plots.drawing.panels import draw_attributions, draw_line, two_ticks
+from rltools.plots.drawing.theme import themed
 from rltools.recording import Episode, Recording
 from rltools.spaces.image import visible
 from rltools.spaces.leaves import pick
@@ -31,6 +33,13 @@ def frame(
     recording: Recording, number: int, method: str | None, target: str | None, width: int, pace: str
 ) -> Callable[[int], np.ndarray]:
     """A function that draws the frame of a step, uint8 `[y, x, 4]`, over the last one; raises as `video` does."""
+    with themed():
+        return _frame(recording, number, method, target, width, pace)
+
+
+def _frame(
+    recording: Recording, number: int, method: str | None, target: str | None, width: int, pace: str
+) -> Callable[[int], np.ndarray]:
     header, episode, sheet = recording.header, shown_episode(recording, number, method, target), Sheet(width)
     rows, outcome, actions = rows_of(episode.features), episode.outcome, actions_of(header, episode)
     explained = explained_of(recording, number, rows, method, target)
@@ -101,9 +110,9 @@ def _draw_rows(
     zero = column + 16 + wide / 2
     notes, title = ["nothing was explained"], "observation at this step"
     if explained:
-        notes, title = explained.notes, f"{explained.target} by {explained.method}"
+        notes, title = [explained.target, *explained.notes], capitalized(explained.method)
         sheet.block(zero - 0.5, top, 1, high * count, theme_color("line"))
-        higher = "a higher value " * (" per " in notes[0])
+        higher = "a higher value " * (" per " in explained.notes[0])
         below, above = ("≤ ", "≥ ") if np.nanmax(np.abs(values), initial=0) > scale else ("", "")
         sheet.text(column + 16, TOP + 52, f"{higher}lowers  {below}{fixed(-scale, scale, 1)}", TINY, color=lowers)
         sheet.text(
@@ -136,7 +145,7 @@ def _draw_episode(
         lines = {actions.what: (actions.values[:, actions.drawn], [action_color(k) for k in actions.drawn])} | lines
     left, y, span = 228.0, top, (-0.5, len(actions.returns) - 0.5)
     if explained:
-        lines = {explained.target: (explained.scores[:, None], [theme_color("ink")])} | lines
+        lines = {"explained score": (explained.scores[:, None], [theme_color("ink")])} | lines
         still = drawn[0, (drawn == drawn[0]).all(axis=0)]
         names, values = [plain(rows[k].name, 44) for k in still], explained.values[:, still]
         left, high = max(left, LEFT + 16 + 100 * inches(names, points=TINY)), min(142.0, 22 * len(names))
@@ -164,7 +173,9 @@ def _draw_episode(
         y += high + 9
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, steps=[1, 2, 5, 10]))
     sheet.text(END + 14, y + 5, "step", TINY, color=theme_color("muted"))
-    cursor = sheet.axes(left, top - 5, END - left, y - top, xlim=span).axvline(0, color="#0072b2", clip_on=False)
+    cursor = sheet.axes(left, top - 5, END - left, y - top, xlim=span).axvline(
+        0, color=theme_color("accent"), clip_on=False
+    )
     sheet.move(cursor, lambda step: cursor.set_xdata([step, step]))
 
 

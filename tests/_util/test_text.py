@@ -60,6 +60,7 @@ def test_an_end_that_is_not_0_does_not_read_as_0() -> None:
 def test_no_end_of_an_interval_is_shown_if_both_are_the_same_or_unknown() -> None:
     assert interval(500, 500, 500) == "500"
     assert interval(2.5, NAN, NAN) == "2.5"
+    assert interval(1e-9, -1e-9, 2e-9) == "1e−09", "no row of zeros"
     assert plus_minus(7, NAN, NAN) == ("7", "")
     assert plus_minus(1, 0, math.inf) == ("1", "")
 

@@ -31,7 +31,8 @@ class Endless(gymnasium.Env):
         return self.noise[self.t % 4096], 1.0, False, False, {}
 
 net = torch.nn.Sequential(torch.nn.Linear(8, 64), torch.nn.Tanh(), torch.nn.Linear(64, 4))
-policy = TorchPolicy(net, Endless.observation_space, Endless.action_space)
+heads = {"logit": net, "value": torch.nn.Linear(8, 1)}
+policy = TorchPolicy(net, Endless.observation_space, Endless.action_space, heads)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 with tempfile.TemporaryDirectory() as folder:
     recording = rltools.record(policy, Endless, episodes=1, max_steps=1_000_000, directory=folder)

@@ -59,7 +59,7 @@ class CommandResult:
     Attributes:
         code: the exit code.
         out: standard output.
-        err: standard error, without what says how far the work is, and with long lines in one.
+        err: standard error, without what says how far the work is.
     """
 
     code: int
@@ -105,9 +105,8 @@ def rltools(
                 main()
         out, err = capsys.readouterr()
         assert "Traceback" not in err
-        working = ("record ", "ablate ", "explain ", "draw ", "video of ")
-        long = err.replace("\n    ", " ")  # a long line is wrapped
-        message = [line for line in long.splitlines() if line.strip() and not line.startswith(working)]
+        working = ("record ", "ablate ", "explain ", "draw ", "video of ", "write the ", "load the ", "plan what ")
+        message = [line for line in err.splitlines() if line.strip() and not line.startswith(working)]
         return CommandResult(int(ended.value.code or 0), out, "\n".join(message))
 
     return run

@@ -163,7 +163,10 @@ def test_other_settings_are_refused_until_replaced(rltools, short):
         (("plot", "short", "importance", "--out", "x.xyz"), "ends in '.xyz'; use "),
         (("plot", "short", "importance", "--out", "x"), "; use "),
         (("plot", "short", "importance", "--method", "shapley"), "no shapley in short"),
-        (("plot", "short", "importance", "--episode", "1"), "has no --episode; these have: decision, images, timeline"),
+        (
+            ("plot", "short", "importance", "--episode", "1"),
+            "has no --episode; these have: decision, filmstrip, images, timeline",
+        ),
         (("plot", "short", "importance", "--out", "poles.py/x.png"), "cannot write to poles.py"),
         (("replay", "short", "9"), "no episode 9 in short; it has 2, numbered 0 to 1"),
         (("replay", "short", "0", "--out", "poles.py/x.html"), "poles.py"),

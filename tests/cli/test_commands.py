@@ -11,6 +11,7 @@ import pytest
 
 from rltools import open_recording
 from rltools.cards.content import find_content
+from rltools.targets.scores import target_name
 
 POLES = ("--import", "poles")
 
@@ -29,12 +30,11 @@ def saved(tmp_path_factory):
 def test_a_users_own_model_in_an_environment_of_their_own_module(rltools, project, saved):
     ran = rltools("analyze", saved, "--env", "ShortPole-v0", *POLES, "--episodes", "2", "--out", "here")
     assert ran.code == 0, ran.err
-    assert "of what moves the score" in ran.out
+    assert "Of what moves the score" in ran.out
     assert "Open here/index.html" in ran.out
     recording = open_recording("here")
     assert recording.header.environment_id == "ShortPole-v0"
     assert {query.method for query in recording.specs.values()} == {"gradient", "shapley", "decision_change"}
-    assert "<script" not in (project / "here" / "index.html").read_text()
 
 
 def test_without_out_a_recording_goes_into_runs_under_the_agents_name(rltools, project):
@@ -144,7 +144,7 @@ def test_a_target_is_explained_however_it_is_written(rltools, short, target, rem
     inputs = () if target is None else ("--target", target)
     ran = rltools("explain", short, "cartpole-ppo", "--method", "input_x_gradient", *inputs)
     assert ran.code == 0
-    assert f"(input_x_gradient, {remaining})" in ran.out
+    assert f"Of what moves {target_name(remaining)}, " in " ".join(ran.out.split())
     values = open_recording(short).attribution("input_x_gradient", remaining).values
     assert values.shape == (24, 1, 4)
     assert np.isfinite(values).all()
@@ -253,7 +253,7 @@ def test_list_shows_a_line_for_everything_and_the_users_own_first(rltools, proje
     for word in ("cartpole-ppo", "LunarLander-v3", "shapley", "beeswarm"):
         assert word in printed
     assert not re.search(r"\b1 (actions|features)", printed)
-    assert re.search(r"mine +cannot be read: .*no method 'x'", printed)
+    assert re.search(r"mine cannot be read: .*no method 'x'", " ".join(printed.split()))
     assert re.search(r"broken +cannot be read", printed)
     assert "cartpole-ppo" in rltools("list", "agents").out
     assert "shapley" not in rltools("list", "agents").out
@@ -268,7 +268,7 @@ def test_an_experiment_is_run_from_a_file_with_changes_also_where_nothing_can_be
     assert ran.code == 0
     assert "BlindPole-v0 cannot be made" in ran.fault
     assert "frames could not be drawn (" in ran.fault
-    assert "cartpole-ppo, gradient of centered:chosen: " in ran.out
+    assert "cartpole-ppo, gradient of the score of the action taken (centered): " in ran.out
     assert "Open found/index.html" in ran.out
     assert len(open_recording("found/cartpole-ppo-seed-0")) == 2
     assert (project / "found" / "cartpole-ppo-seed-0" / "replays").is_dir()

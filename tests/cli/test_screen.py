@@ -79,8 +79,11 @@ def test_names_cannot_forge_links(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "\x1b" not in "".join(screen.wrapped("\x1b[2J", width=80) + screen.grid([("\x1b[2J", "\x1b[2J")], 80))
 
 
-def test_errors_are_wrapped_and_words_stay_whole() -> None:
+def test_errors_are_wrapped_on_a_terminal_and_words_stay_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     message = "there are " + ", ".join(f"name_number_{number}" for number in range(13))
+    assert len(screen.wrapped_error(message)) == 1, "in a pipe it is one line"
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setenv("COLUMNS", "80")
     lines = screen.wrapped_error(f"rltools: no such plot; {message}")
     assert len(lines) == 3
     assert max(map(len, lines)) <= 80

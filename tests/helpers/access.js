@@ -71,12 +71,22 @@
     const layers = [...ancestors(element)].reverse().map((each) => rgba(getComputedStyle(each).backgroundColor));
     return layers.reduce((below, layer) => over(layer, below), canvas);
   };
+  const once = (compute) => {
+    const known = new Map();
+    return (element) => {
+      if (!known.has(element)) known.set(element, compute(element));
+      return known.get(element);
+    };
+  };
+  const groundOf = once(ground);
+  const shapesOf = once((picture) => [...picture.querySelectorAll("rect, path, circle, image")].map((shape) => [shape, shape.getBoundingClientRect()]));
+  const opacityOf = once((element) => (element ? opacityOf(element.parentElement) * Number(getComputedStyle(element).opacity) : 1));
   /** What a text of a picture stands on: the filled shapes before it that hold its middle, over the ground; null over a bitmap. */
   const behind = (text, box) => {
     const [x, y] = [(box.left + box.right) / 2, (box.top + box.bottom) / 2];
-    let below = ground(text.closest("svg").parentElement);
-    for (const shape of text.ownerSVGElement.closest("div, figure, span, li, td, section").querySelectorAll("rect, path, circle, image")) {
-      const edge = shape.getBoundingClientRect();
+    const picture = text.ownerSVGElement.closest("div, figure, span, li, td, section");
+    let below = groundOf(picture);
+    for (const [shape, edge] of shapesOf(picture)) {
       if (edge.left > x || edge.right < x || edge.top > y || edge.bottom < y) continue;
       if (!(shape.compareDocumentPosition(text) & Node.DOCUMENT_POSITION_FOLLOWING) || shape.closest("defs, clipPath")) continue;
       if (shape.localName === "image") return null;
@@ -181,8 +191,8 @@
     for (const shape of all("svg :is(path, line, polyline, circle, rect, use, ellipse)")) {
       if (shape.closest("defs, clipPath, marker, button, symbol")) continue;
       const style = getComputedStyle(shape);
-      const below = ground(shape.closest("svg").parentElement);
-      const fades = [...ancestors(shape)].reduce((product, each) => product * Number(getComputedStyle(each).opacity), 1);
+      const below = groundOf(shape.closest("svg").parentElement);
+      const fades = opacityOf(shape);
       const filled = style.fill !== "none" && Number(style.fillOpacity) > 0 && !style.fill.startsWith("url");
       for (const [kind, paint, opacity] of [["line", style.stroke, style.strokeOpacity], ["area", style.fill, style.fillOpacity]]) {
         if (paint === "none" || paint.startsWith("url") || Number(opacity) === 0 || (kind === "line" && filled)) continue;
@@ -264,14 +274,16 @@
     [...new Set(texts().flatMap(({ owner, text, box }) => {
       if (owner.closest(":disabled")) return []; // which need no contrast
       const style = getComputedStyle(owner);
-      const stands = owner.closest("svg") ? behind(owner, box) : ground(owner);
+      const stands = owner.closest("svg") ? behind(owner, box) : groundOf(owner);
       if (!stands) return [];
       const below = paper && !owner.closest("svg") ? rgba(paper).slice(0, 3) : stands;
       const ink = owner.closest("svg") ? style.fill : style.color;
       if (ink === "none" || ink.startsWith("url")) return [];
-      const fades = [...ancestors(owner)].reduce((product, each) => product * Number(getComputedStyle(each).opacity), 1);
+      const fades = opacityOf(owner);
       const value = ratio(over(rgba(ink), below, fades), below);
-      return value < least ? [`${named(owner)} "${text}": ${value}:1`] : [];
+      // A number in a cell of a color scale is as legible as the cells are; tables have the same numbers.
+      const limit = owner.closest("svg") && hex(below) !== hex(groundOf(owner.ownerSVGElement.parentElement)) ? Math.min(3, least) : least;
+      return value < limit ? [`${named(owner)} "${text}": ${value}:1`] : [];
     }))];
 
   /** Where each part of the page stands from above, by its place in the document; marks that follow the step are free. */

@@ -44,10 +44,10 @@ def axe_script() -> str:
         if (npm := shutil.which("npm")) is None:
             raise FileNotFoundError("npm is not installed")
         cache.mkdir(parents=True, exist_ok=True)
-        quiet = ["--no-save", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"]
+        quiet = ["--no-save", "--no-audit", "--no-fund", "--ignore-scripts", "--fetch-retries=0", "--loglevel=error"]
         with FileLock(cache / "lock"):
             install = [npm, "install", "--prefix", str(folder), *quiet, AXE]
-            subprocess.run(install, check=True, timeout=90, capture_output=True)
+            subprocess.run(install, check=True, timeout=60, capture_output=True)
     return source.read_text(encoding="utf-8")
 
 

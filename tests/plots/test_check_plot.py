@@ -80,6 +80,7 @@ def _another_method(recording, axes=None):
 def _another_target(recording, axes=None):
     axes = importance(recording, axes=axes)
     axes.set_xlabel("gradient of something")
+    axes.texts[0].set_text("")
     return axes
 
 

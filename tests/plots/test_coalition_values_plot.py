@@ -35,15 +35,15 @@ def test_the_three_marks_are_share_loss_and_gain(tmp_path):
     assert _marks(axes, "o") == pytest.approx([30, 30, 10])
     assert _marks(axes, "s") == pytest.approx([60, 60, 10])
     assert _marks(axes, ">") == pytest.approx([0, 0, 10])
-    assert "all features together gain 70 [70, 70] over none" in alt_text(axes)
+    assert "all features together gain 70 over none" in alt_text(axes)
     assert "exact: all 8 coalitions at 6 seeds" in alt_text(axes)
 
 
 @pytest.mark.parametrize(
     ("outcome", "text"),
     [
-        (_needed_together, "−60.0 [−60.0, −60.0]: needed together"),
-        (_either, "60.0 [60.0, 60.0]: can stand in for each other"),
+        (_needed_together, "−60: needed together"),
+        (_either, "60: can stand in for each other"),
     ],
 )
 def test_the_largest_interaction_is_in_words(tmp_path, outcome, text):

@@ -46,7 +46,7 @@ def test_bars_are_the_losses_with_the_largest_on_top(tmp_path):
     assert [bar.get_width() for bar in axes.patches] == pytest.approx([70, 40, 10])
     assert {"70.0", "40.0", "10.0", "needed"} <= set(_words(axes))
     assert "tied" not in _words(axes)
-    assert "return 100 [100, 100] with everything seen" in alt_text(axes)
+    assert "return 100 with everything seen" in alt_text(axes)
 
 
 def test_the_second_replacement_is_a_mark_beside(tmp_path):

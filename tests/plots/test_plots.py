@@ -126,9 +126,9 @@ def test_beeswarm_draws_each_step_once_and_at_most_three_hundred(tmp_path):
 
 
 def test_beeswarm_rows_do_not_touch_and_name_the_ends_of_their_colors(tmp_path):
-    states = [np.tile([[0.0, -2.5], [1.0, 4.0]], (100, 1))] * 2
+    states = [np.tile([[0.0, -2.5], [1.0, 4.0]], (50, 1))] * 2
     names = Features((2,), ("feature",), ("contact", "speed"), ("", "m/s"))
-    values = [np.ones((200, 1, 2))] * 2
+    values = [np.ones((100, 1, 2))] * 2
     axes = beeswarm(example_recording(tmp_path / "r", values, features=names, observations=states, unit="score"))
     for dots in _swarms(axes):
         assert np.ptp(dots.get_offsets()[:, 1]) <= 0.8

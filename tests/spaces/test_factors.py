@@ -21,7 +21,7 @@ PLACE = (Factor("row", ("0", "1", "2")), Factor("column", ("0", "1")))
 LAMP = (Factor("lamp", ("off", "on")), Factor("color", ("red", "green")))
 
 
-def of(space, factors):
+def factored(space, factors):
     return dataclasses.replace(space_features(space), factors=factors)
 
 
@@ -43,7 +43,7 @@ def test_every_state_of_taxi_by_mixed_radix():
 
 
 def test_choices_beside_other_arrays():
-    features = of(Dict(a=Box(-1, 1, (2, 2)), b=Discrete(6), c=MultiDiscrete([3, 4])), (PLACE, (), LAMP))
+    features = factored(Dict(a=Box(-1, 1, (2, 2)), b=Discrete(6), c=MultiDiscrete([3, 4])), (PLACE, (), LAMP))
     assert [name for name, _ in features.decoded.variables()] == ["a", "row", "column", "c/0", "lamp", "color"]
     rng = np.random.default_rng(0)
     observations = {"a": rng.normal(size=(72, 2, 2)).astype(np.float32), "b": np.tile(np.arange(6), 12)}
@@ -57,7 +57,7 @@ def test_choices_beside_other_arrays():
 
 
 def test_a_mean_decodes_to_how_often_each_value_occurs_and_encodes_as_independent():
-    features = of(Discrete(6), (PLACE,))
+    features = factored(Discrete(6), (PLACE,))
     mean = features.encode(np.array([0, 3, 3, 5])).mean(axis=0)
     factors = decode(features, mean)
     assert factors.tolist() == [0.25, 0.5, 0.25, 0.25, 0.75]  # rows 0 1 1 2, columns 0 1 1 1
@@ -65,7 +65,7 @@ def test_a_mean_decodes_to_how_often_each_value_occurs_and_encodes_as_independen
 
 
 def test_it_is_differentiable():
-    features = of(Discrete(6), (PLACE,))
+    features = factored(Discrete(6), (PLACE,))
     factors = decode(features, torch.eye(6), torch).requires_grad_()
     weights = torch.arange(6.0)
     (encode(features, factors, torch) @ weights).sum().backward()
@@ -74,13 +74,13 @@ def test_it_is_differentiable():
 
 
 def test_two_choices_with_a_factor_of_one_name_are_told_apart():
-    features = of(Dict(here=Discrete(6), there=Discrete(6)), (PLACE, PLACE))
+    features = factored(Dict(here=Discrete(6), there=Discrete(6)), (PLACE, PLACE))
     names = [name for name, _ in features.decoded.variables()]
     assert len(set(names)) == 4
 
 
 def test_files_hold_factors_and_older_ones_none():
-    features = of(Dict(b=Discrete(6), c=Discrete(4)), (PLACE, ()))
+    features = factored(Dict(b=Discrete(6), c=Discrete(4)), (PLACE, ()))
     entry = features.to_json()
     assert Features.from_json(entry).factors == (PLACE, ())
     del entry["factors"]

@@ -12,7 +12,7 @@ import pytest
 
 import rltools
 from rltools.pages.replay.rows import rows_of
-from rltools.plots.drawing.colors import PALE, action_color, signed_colors
+from rltools.plots.drawing.colors import action_color, signed_colors, theme_color
 from rltools.plots.drawing.moving import Sheet
 from rltools.spaces import Features
 from rltools.spaces.leaves import Leaf
@@ -21,7 +21,7 @@ from rltools.videos._encode import timing
 from rltools.videos._episode import actions_of, drawn_rows, explained_of
 from rltools.videos._frame import RIGHT, frame
 
-CURSOR = (0, 114, 178)
+CURSOR = tuple(bytes.fromhex(theme_color("accent")[1:]))
 LOWERS, RAISES = np.rint(255 * signed_colors()([0.0, 1.0])[:, :3]).astype(int)
 
 
@@ -90,7 +90,7 @@ def test_bars_have_the_sign_and_the_length_of_the_attribution(tmp_path: Path) ->
     values[1, 0] = [-1.0, 0.5, 0.0]
     recording = example(tmp_path, values)
     for step, (first, second) in ((0, (RAISES, LOWERS)), (1, (LOWERS, RAISES))):
-        image = at_step(recording, step)[140:400]
+        image = at_step(recording, step)[140:288]  # above the map of the episode
         (full,), (half,) = bands(columns(image, first)), bands(columns(image, second))
         assert half == pytest.approx(full / 2, abs=2)
         assert full > 250
@@ -104,7 +104,8 @@ def test_what_is_read_at_a_step(tmp_path: Path, words: Any) -> None:
     observations = [np.array([[0.5, 12.0], [-1.5, 3.0]], np.float32)]
     recording = example(tmp_path, values, features=features, observations=observations, actions=[np.array([1, 0])])
     first, second = words(recording, 0), words(recording, 1)
-    assert {"example", "speed (m/s)", "height", "centered:chosen by gradient", "score", "return so far"} <= {*first}
+    assert {"example", "speed (m/s)", "height", "Gradient", "explained score", "return so far"} <= {*first}
+    assert "the score of the action taken (centered)  ·  units of the score" in first
     assert {"0.500", "12.00", "+1.000", "−0.500", "step 0 / 1", "right", "1.00"} <= {*first}
     assert {"−1.500", "3.00", "−0.250", "+0.125", "step 1 / 1", "left", "2.00"} <= {*second}
     assert any("episode 0  ·  seed 0  ·  return 2  ·  terminated by the environment  ·  5 steps/s" in w for w in first)
@@ -114,14 +115,15 @@ def test_gradients_are_times_the_deviation(tmp_path: Path, words: Any) -> None:
     observations = np.array([[0.0, 0.0], [2.0, 20.0]], np.float32)
     recording = example(tmp_path, np.ones((2, 1, 2)), observations=[observations], unit="score per unit")
     np.testing.assert_allclose(explained(recording).values, [[1, 10], [1, 10]])
-    assert explained(recording).notes == ["score per standard deviation"]
+    assert explained(recording).notes == ["units of the score per standard deviation"]
     assert any(word.startswith("a higher value lowers  −10") for word in words(recording, 0))
 
 
 def test_of_several_targets_the_strongest_is_shown(tmp_path: Path) -> None:
     values = np.ones((3, 2, 2)) * np.array([1.0, -4.0])[None, :, None]
     scalar = explained(example(tmp_path, values, labels=("logit:left", "logit:right")))
-    assert (scalar.title, scalar.notes) == ("logit:right by gradient", ["score", "strongest of 2 targets"])
+    assert (scalar.target, scalar.method) == ("the logit of right", "gradient")
+    assert scalar.notes == ["units of the logit", "strongest of 2 targets"]
 
 
 def test_without_attributions_there_is_everything_else(
@@ -226,7 +228,19 @@ def test_what_is_done_is_a_bar_in_its_color(tmp_path: Path) -> None:
     first, second = (tuple(bytes.fromhex(action_color(k)[1:])) for k in (0, 1))
     assert bands(columns(image, first))[1] == pytest.approx(260 / 4, abs=2)  # the first is the square at its name
     assert bands(columns(image, second))[1] == pytest.approx(260 / 2, abs=2)
-    assert columns(image, tuple(bytes.fromhex(PALE[1:]))).max() == pytest.approx(260 * 3 / 4, abs=2)
+    assert columns(image, tuple(bytes.fromhex(theme_color("line")[1:]))).max() == pytest.approx(260 * 3 / 4, abs=2)
+
+
+def test_a_bar_that_is_cut_has_a_torn_end(tmp_path: Path, words: Callable[[rltools.Recording, int], list[str]]) -> None:
+    values = np.ones((200, 1, 2))
+    values[7, 0] = (50, -50)
+    recording = example(tmp_path, values)
+    whole, torn = (columns(at_step(recording, step)[:380, 500:], RAISES) for step in (6, 7))
+    assert len(set(whole[whole > 50])) <= 2  # the ends of both are straight
+    assert len(set(torn[torn > 50])) > 3
+    texts = words(recording, 7)
+    assert any("≤" in text for text in texts)
+    assert any("≥" in text for text in texts)
 
 
 @pytest.mark.parametrize("name", ["x" * 10_000, "$\\frac{1}{", "速度\u202e\n\x00", "Ω μ 🚀 <b>"])

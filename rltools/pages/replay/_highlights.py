@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rltools._util.glossary import method_title
+from rltools._util.text import plural
 from rltools.attributions import is_per_feature_unit
 from rltools.recording import Attribution, Episode, Header, episode_advantages, episode_margins
 
@@ -143,7 +145,7 @@ def _attribution(attribution: Attribution | None, spread: np.ndarray | None) -> 
         change[steps] = np.abs(np.diff(values, axis=0)).sum(axis=1)
     if np.isfinite(change).any() and np.nanmax(change) > 0:
         step = int(np.nanargmax(change)) + 1
-        yield step, "attribution", f"largest change of attribution ({attribution.method} of {attribution.labels[0]})"
+        yield step, "attribution", f"largest change of attribution ({method_title(attribution.method)})"
 
 
 def _reward(episode: Episode) -> Iterator[Moment]:
@@ -158,7 +160,7 @@ def _end(episode: Episode, speed: float) -> Iterator[Moment]:
     """The moment before a termination; the text does not say whether that is a failure or a success."""
     step = len(episode) - round(SECONDS * speed)
     if episode.outcome.ended == "terminated" and step > 0:
-        yield step, "end", f"{SECONDS:g} s before the environment ended the episode"
+        yield step, "end", f"{plural(len(episode) - step, 'step')} before the environment ended the episode"
 
 
 def _name(header: Header, position: int) -> str:

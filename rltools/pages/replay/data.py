@@ -13,6 +13,7 @@ import numpy as np
 
 from rltools._util import glossary
 from rltools._util.files import numbered_path
+from rltools._util.glossary import method_title
 from rltools.attributions import is_per_feature_unit
 from rltools.pages.replay._encode import packed, quantized
 from rltools.pages.replay._highlights import highlights, score_unit
@@ -22,7 +23,7 @@ from rltools.recording.parquet import read_metadata
 from rltools.spaces import Features, Part
 from rltools.spaces.leaves import pick
 from rltools.summary.episodes import std
-from rltools.targets.scores import target_meaning
+from rltools.targets.scores import target_meaning, target_name, target_noun
 
 USUAL_SPEED = 30.0
 """Steps per second where the environment declares no frame rate."""
@@ -154,9 +155,16 @@ def _features(features: Features, episode: Episode, rows: list[Row]) -> dict[str
         "variables": [vars(variable) for variable in variables_of(features)],
         "values": packed(states if single == list(range(states.shape[1])) else states[:, single]),
         "images": [
-            pictures(_observed(part, episode), part) for part in features.parts if part.is_image and len(episode)
+            pictures(_observed(part, episode), part) | {"first_row": _first_row(rows, part)}
+            for part in features.parts
+            if part.is_image and len(episode)
         ],
     }
+
+
+def _first_row(rows: list[Row], part: Part) -> int:
+    """The position of the first region of an image among the rows."""
+    return next(position for position, row in enumerate(rows) if part.start <= row.entries[0] < part.stop)
 
 
 def _observed(part: Part, episode: Episode) -> np.ndarray:
@@ -184,7 +192,10 @@ def _attribution(
     plain, *scaled = [_packed_attribution(part, rows, attribution.features, len(forms)) for part in forms]
     return {
         "method": spec.method,
+        "title": method_title(spec.method),
         "target": spec.target,
+        "noun": target_noun(spec.target),
+        "names": [target_name(label) for label in spec.labels],
         "meaning": target_meaning(spec.target),
         "distinction": apart,
         "labels": list(spec.labels),

@@ -56,11 +56,11 @@ def links_beside(
     if path.parent.resolve() != folder.resolve():
         return Links()
     files = {each: replay_file(recording, each).name for each in recording.numbers}
-    there = {each: name for each, name in files.items() if each in set(planned) or (folder / name).is_file()}
-    lower, higher = [each for each in there if each < number], [each for each in there if each > number]
+    written = {each: name for each, name in files.items() if each in set(planned) or (folder / name).is_file()}
+    lower, higher = [each for each in written if each < number], [each for each in written if each > number]
     exists = report or (recording.directory / "index.html").is_file()
     return Links(
         "../index.html" if exists else "",
-        Neighbor(max(lower), there[max(lower)]) if lower else None,
-        Neighbor(min(higher), there[min(higher)]) if higher else None,
+        Neighbor(max(lower), written[max(lower)]) if lower else None,
+        Neighbor(min(higher), written[min(higher)]) if higher else None,
     )

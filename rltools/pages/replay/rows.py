@@ -77,50 +77,49 @@ def boxes(part: Part) -> list[list[int]]:
 
 @dataclass(frozen=True)
 class Variable:
-    """What a person would call one thing in an observation: an element, a choice, or an image.
+    """A variable of an observation as rows: what `Features.variables` ranks.
 
     Attributes:
-        name: the name of the element, the choice or the image.
-        kind: "number", "choice" or "image".
-        start: the position of its first row.
-        stop: the position after its last row.
+        name: its name.
+        kind: that of its row if it has one; otherwise "choice", "image", or "group" for anything else.
+        rows: the positions of its rows.
         options: for a choice the names of its values, one per row; otherwise empty.
     """
 
     name: str
     kind: str
-    start: int
-    stop: int
+    rows: tuple[int, ...]
     options: tuple[str, ...] = ()
 
 
 def variables_of(features: Features) -> list[Variable]:
-    """The variables of an observation, which together cover its rows in their order.
+    """The variables of an observation, each with the rows that it is the sum of.
 
     >>> from gymnasium.spaces import Box, Dict, Discrete
     >>> from rltools.spaces import space_features
-    >>> [(each.name, each.start, each.stop) for each in variables_of(space_features(Dict(cell=Discrete(3))))]
-    [('cell', 0, 3)]
+    >>> features = space_features(Dict(cell=Discrete(2), pose=Box(-1, 1, (2,))))
+    >>> [(each.name, each.kind, each.rows) for each in variables_of(features)]
+    [('cell', 'choice', (0, 1)), ('pose', 'group', (2, 3))]
     """
     rows = rows_of(features)
-    merged = {int(elements.min()): (name, len(elements)) for name, elements in features.groups(merged=True)}
-    variables: list[Variable] = []
-    images = [part for part in features.parts if part.is_image]
-    start = 0
-    while start < len(rows):
-        row = rows[start]
-        if row.kind == "region":
-            part = next(part for part in images if part.start <= row.entries[0] < part.stop)
-            variables.append(Variable(part.leaf.name or "image", "image", start, start + len(_grid(part))))
+    row_of = {int(element): position for position, row in enumerate(rows) for element in row.entries}
+    variables = []
+    for name, elements in features.variables():
+        own = tuple(dict.fromkeys(row_of[int(element)] for element in elements))
+        kinds = {rows[position].kind for position in own}
+        if len(own) == 1:
+            variables.append(Variable(rows[own[0]].name, rows[own[0]].kind, own))
+        elif kinds == {"choice"} and len(own) in _choice_sizes(features):
+            options = tuple(rows[position].name.removeprefix(f"{name}=") for position in own)
+            variables.append(Variable(name, "choice", own, options))
         else:
-            name, size = merged.get(int(row.entries[0]), (row.name, 1))
-            many = row.kind == "choice" and size > 1
-            names = [each.name.removeprefix(f"{name}=") for each in rows[start : start + size]] if many else []
-            variables.append(
-                Variable(name if many else row.name, row.kind, start, start + (size if many else 1), tuple(names))
-            )
-        start = variables[-1].stop
+            variables.append(Variable(name, "image" if kinds == {"region"} else "group", own))
     return variables
+
+
+def _choice_sizes(features: Features) -> set[int]:
+    """How many values the choices of an observation have."""
+    return {size for leaf in features.leaves for size in leaf.sizes}
 
 
 def at_chosen(attribution: Attribution, episode: Episode) -> Attribution:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from rltools._util.glossary import method_title
 from rltools._util.text import number as number_text
 from rltools.attributions import is_per_feature_unit
 from rltools.pages.replay._highlights import highlights
@@ -39,7 +40,7 @@ def static_data(recording: Recording, number: int, keys: list[str]) -> dict[str,
     return {
         "policy": header.policy,
         "facts": [(term, value) for term, value in facts.items() if value],
-        "explained": "" if attribution is None else f"largest of {attribution.labels[0]} by {attribution.method}",
+        "explained": "" if attribution is None else f"largest by {method_title(attribution.method)}",
         "moments": [
             {
                 "step": moment.step,
@@ -66,9 +67,7 @@ def _largest(attribution: Attribution, spread: np.ndarray | None, step: int) -> 
     values = attribution.values[step, 0].reshape(-1).astype(np.float64)
     rows = summed(values if spread is None else values * spread, rows_of(attribution.features))
     variables = variables_of(attribution.features)
-    if len(variables) == 1:
-        return ""
-    sizes = np.array([rows[each.start : each.stop].sum() for each in variables])
+    sizes = np.array([rows[list(each.rows)].sum() for each in variables])
     if not np.isfinite(sizes).any():
         return ""
     ranked = np.argsort(-np.abs(np.nan_to_num(sizes)), kind="stable")[:LARGEST]

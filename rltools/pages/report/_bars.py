@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from rltools._util.text import interval, plural
@@ -40,7 +40,8 @@ class Bar:
         kind: "measured" if it is certainly not zero, "uncertain" if it may be, "share" for what is no loss.
         note: the verdict; "" for none.
         number: where its number stands.
-        inside: whether that is within the bar, so that the number ends there.
+        inside: whether that is within the bar.
+        each: where the values of few episodes or seeds are, which are drawn in place of an interval.
         step: the step that it leads to, if there is one.
     """
 
@@ -56,6 +57,7 @@ class Bar:
     number: float
     inside: bool
     step: StepLink | None
+    each: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ def loss_bars(measured: Measured, examples: Mapping[str, StepLink]) -> Bars | No
         verdict = verdicts[each.feature]
         kind: Kind = "measured" if each.low > 0 or each.high < 0 else "uncertain"
         note = verdict_text(verdict.kind, verdict.partner)
-        numbers.append(Numbered(each, loss_text(each), kind, note, other, examples.get(each.feature)))
+        numbers.append(Numbered(each, loss_text(replace(each, each=())), kind, note, other, examples.get(each.feature)))
     rows, zero = _rows(numbers)
     value, low, high = (float(end) for end in (losses.baseline.value, losses.baseline.low, losses.baseline.high))
     notes = [f"return with everything seen: {interval(value, low, high)}"]
@@ -112,24 +114,34 @@ def loss_bars(measured: Measured, examples: Mapping[str, StepLink]) -> Bars | No
         notes.append(f"the first {losses.leaders} cannot be told apart")
     if math.isfinite(max(seconds, default=math.nan)):
         notes.append("◇ with the other replacement")
+    notes += _few(ranked)
     if more := len(losses.players) - len(order):
         notes.append(f"{plural(more, 'more feature')} below")
     return Bars("Return lost without each feature", rows, zero, tuple(notes), "losses")
 
 
-def share_bars(summary: Summary, found: Sequence[Extremes], title: str) -> Bars | None:
+def share_bars(summary: Summary, extreme_steps: Sequence[Extremes], title: str) -> Bars | None:
     """The shares of the features, or for changes of the decision how much each of them changes; None without steps."""
     ranked = [each for each in ranked_features(summary) if math.isfinite(each.share)][:TOP]
     if not summary.n or not ranked:
         return None
-    steps = [found[each.position].example if each.position < len(found) else None for each in ranked]
+    steps = [extreme_steps[each.position].example if each.position < len(extreme_steps) else None for each in ranked]
     rows, zero = _rows(
-        [Numbered(each, str(share_of(each)), "share", step=step) for each, step in zip(ranked, steps, strict=True)]
+        [
+            Numbered(each, str(share_of(replace(each, each=()))), "share", step=step)
+            for each, step in zip(ranked, steps, strict=True)
+        ]
     )
     more = len(summary.features) - len(ranked)
-    notes = (f"{plural(more, 'more feature')} below",) if more else ()
+    notes = (*((f"{plural(more, f'more {summary.noun}')} below",) if more else ()), *_few(ranked))
     name = "" if summary.target == DECISION else "importance"
     return Bars(title, rows, zero, notes, name)
+
+
+def _few(ranked: Sequence[Ranked]) -> list[str]:
+    """What the dots on the bars are, if there are any."""
+    first = next((each for each in ranked if len(each.each) > 1), None)
+    return [f"dots: each of {len(first.each)} {first.parts}, too few for an interval"] if first else []
 
 
 class _Scale:
@@ -147,20 +159,33 @@ class _Scale:
         each = number.ranked
         start, end = sorted((self.position(0.0), self.position(each.share)))
         low, high = (self.position(part) if math.isfinite(part) else None for part in (each.low, each.high))
-        clear = min(end, end if low is None else low) - start
-        inside = number.kind != "uncertain" and each.share > 0 and clear >= _CHARACTER * (len(number.text) + 1)
-        place = start if inside else max(end, high or 0.0)
         second = self.position(number.second) if math.isfinite(number.second) else None
-        width = round(end - start, 2)
+        dots = tuple(self.position(value) for value in each.each if math.isfinite(value))
+        marks = [mark for mark in (low, high, second, *dots) if mark is not None]
+        clear = min([end, *marks]) - start
+        inside = number.kind != "uncertain" and each.share > 0 and clear >= _CHARACTER * (len(number.text) + 1)
         return Bar(
-            each.feature, number.text, start, width, low, high, second, number.kind, number.note, place, inside,
+            each.feature,
+            number.text,
+            start,
+            round(end - start, 2),
+            low,
+            high,
+            second,
+            number.kind,
+            number.note,
+            start if inside else max([end, *marks]),
+            inside,
             number.step,
-        )  # fmt: skip
+            dots,
+        )
 
 
 def _rows(numbers: Sequence[Numbered]) -> tuple[tuple[Bar, ...], float]:
     """The bars, drawn so that every number fits, and where zero is."""
-    every = [end for each in numbers for end in (each.ranked.share, each.ranked.low, each.ranked.high, each.second)]
+    ranked = [each.ranked for each in numbers]
+    every = [end for each in ranked for end in (each.share, each.low, each.high, *each.each)]
+    every += [each.second for each in numbers]
     for margin in _MARGINS:
         scale = _Scale(every, margin)
         rows = tuple(scale.bar(each) for each in numbers)

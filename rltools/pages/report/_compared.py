@@ -127,8 +127,8 @@ def _compared(
     names = sorted(largest, key=lambda name: -largest[name])[:MOST_ROWS]
     if not names:
         return None
-    shown = [ranked[name] for ranked in by_run.values() for name in names if name in ranked]
-    finite = [part for each in shown for part in (each.share, each.low, each.high) if math.isfinite(part)]
+    numbers = [ranked[name] for ranked in by_run.values() for name in names if name in ranked]
+    finite = [part for each in numbers for part in (each.share, each.low, each.high) if math.isfinite(part)]
     low, high = min([0.0, *finite]), max([0.0, *finite])
     span = (high - low) or 1.0
 
@@ -150,7 +150,7 @@ def _compared(
         )
         places = [mark.x for mark in marks]
         lines.append(Line(name, marks, min(places), max(places)))
-    most = max((abs(each.share) for each in shown), default=0.0) or 1.0
+    most = max((abs(each.share) for each in numbers), default=0.0) or 1.0
     rows = tuple(
         (
             label,

@@ -45,11 +45,12 @@ class Strip:
     """Returns on one scale, in percent of its width.
 
     Attributes:
-        dots: one for each episode that did not end by a fault.
+        dots: one for each episode that did not end by a fault, unless more coincide than there are rows.
         mean: the mean of the returns.
         low: lower end of the interval of the mean; None without an interval.
         high: upper end of the interval of the mean; None without an interval.
         ends: the smallest and the largest return, as text.
+        crowds: where more episodes coincide than there are rows, and how many.
     """
 
     dots: tuple[Dot, ...]
@@ -57,6 +58,7 @@ class Strip:
     low: float | None
     high: float | None
     ends: tuple[str, str]
+    crowds: tuple[tuple[float, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -95,16 +97,22 @@ def strip(outcomes: Sequence[Outcome], summary: Summary) -> Strip | None:
 
     dots: list[Dot] = []
     free = [-np.inf] * LEVELS
+    crowds: dict[float, int] = {}
     for outcome in walked:
         x = position(outcome.total_reward)
-        row = next((level for level in range(LEVELS) if x - free[level] >= TOUCHING), len(dots) % LEVELS)
+        row = next((level for level in range(LEVELS) if x - free[level] >= TOUCHING), None)
+        if row is None:
+            crowds[max(free)] = crowds.get(max(free), LEVELS) + 1
+            continue
         free[row] = x
         text = f"episode {outcome.number}: return {number(outcome.total_reward)}, {outcome.ended}"
         dots.append(Dot(x, row, f"{text} after {outcome.steps} steps", outcome.ended == "terminated"))
     returns = summary.returns
     without = np.isnan(returns.low) or len(walked) < FEWEST_REPORTED
     ends = [None, None] if without else [position(returns.low), position(returns.high)]
-    return Strip(tuple(dots), position(returns.mean), ends[0], ends[1], (number(low), number(high)))
+    return Strip(
+        tuple(dots), position(returns.mean), ends[0], ends[1], (number(low), number(high)), tuple(crowds.items())
+    )
 
 
 def return_strip(returns: Strip | None, summary: Summary) -> Markup:

@@ -53,7 +53,7 @@ def extremes(recording: Recording, summary: Summary, replays: Mapping[int, str])
         replays: the files of replays by the numbers of their episodes.
     """
     count = len(summary.features)
-    found: list[dict[str, StepLink]] = [{} for _ in range(count)]
+    best_links: list[dict[str, StepLink]] = [{} for _ in range(count)]
     for outcome in summary.outcomes:
         if not outcome.steps:
             continue
@@ -70,9 +70,9 @@ def extremes(recording: Recording, summary: Summary, replays: Mapping[int, str])
                 ends["example"] = int(np.abs(column).argmax())
                 for name, step in ends.items():
                     link = StepLink(outcome.number, step, file, float(column[step]))
-                    if _is_better(name, link, found[feature].get(name)):
-                        found[feature][name] = link
-    return tuple(Extremes(each.get("highest"), each.get("lowest"), each.get("example")) for each in found)
+                    if _is_better(name, link, best_links[feature].get(name)):
+                        best_links[feature][name] = link
+    return tuple(Extremes(each.get("highest"), each.get("lowest"), each.get("example")) for each in best_links)
 
 
 def _is_better(name: str, link: StepLink, best: StepLink | None) -> bool:

@@ -90,7 +90,7 @@ class Figure:
     height: int
 
 
-def drawn(plot: Callable[[], Axes], name: str, caption: str, folder: Path, known: Collection[str] = ()) -> Figure:
+def drawn(plot: Callable[[], Axes], name: str, caption: str, folder: Path, repeated: Collection[str] = ()) -> Figure:
     """Draw a plot for a page, and into `folder` as `name.png`, `name.svg` and `name-dark.svg`.
 
     Args:
@@ -98,7 +98,7 @@ def drawn(plot: Callable[[], Axes], name: str, caption: str, folder: Path, known
         name: the name of its files, and the beginning of its ids.
         caption: how to read it.
         folder: the folder of its files.
-        known: small print that the page says already.
+        repeated: small print that the page says already.
     """
     with within_page():
         axes = plot()
@@ -124,6 +124,6 @@ def drawn(plot: Callable[[], Axes], name: str, caption: str, folder: Path, known
     for file, content in files.items():
         with atomic_write(folder / file) as temporary:
             temporary.write_bytes(content)
-    note = " · ".join(part for part in above.notes if part not in known)
+    note = " · ".join(part for part in above.notes if part not in repeated)
     safe = Markup(markup)  # noqa: S704 - its texts are escaped
     return Figure(name, above.title, note, caption, safe, tuple(files), alt, width, height)

@@ -86,9 +86,9 @@ def player(recording: Recording, main: Summary, summaries: Sequence[Summary], re
                 "attributions": quantized(added, np.dtype("<i2")),
                 "targets": quantized(_targets(recording, number, chosen, main), np.dtype("<i2")),
                 "decisions": None if decision is None else _decisions(recording, number, chosen, rows, decision),
-                **_images(recording, episode, chosen, scaled, shown=pictured or number in replays),
+                **_images(recording, episode, chosen, scaled, included=pictured or number in replays),
                 "replay": replays.get(number, ""),
-                "frames": budget.of(number),
+                "frames": budget.images(number),
             }
         )
     joined = np.concatenate(sizes)
@@ -146,10 +146,10 @@ def _episode(recording: Recording, episode: Episode, steps: np.ndarray) -> dict[
 
 
 def _images(
-    recording: Recording, episode: Episode, steps: np.ndarray, attributions: np.ndarray, *, shown: bool
+    recording: Recording, episode: Episode, steps: np.ndarray, attributions: np.ndarray, *, included: bool
 ) -> dict[str, Any]:
     """Observations that are images, and their attributions as maps."""
-    parts = [part for part in recording.features.parts if part.is_image and shown and len(steps)]
+    parts = [part for part in recording.features.parts if part.is_image and included and len(steps)]
     return {
         "images": [pictures(_observed(part, episode)[steps], part) for part in parts],
         "maps": [maps(attributions[..., part.start : part.stop], part) for part in parts],
@@ -189,7 +189,7 @@ class Frames:
             self._size = next(fitting, _SIZES[-1])
             self._every = max(1, -(-int(bytes_of[self._size] * total) // FRAME_BYTES))
 
-    def of(self, number: int) -> dict[str, Any] | None:
+    def images(self, number: int) -> dict[str, Any] | None:
         """Every so many-th frame of an episode as data URIs; None if it has none."""
         frames = self._frames.get(number)
         if not frames:

@@ -77,10 +77,10 @@ def write_report(
     replays, _ = replay_files(recording, main)
     with os_errors_as(folder):
         write_csv(folder / "summary.csv", summaries)
-        found = {summary.key: extremes(recording, summary, replays) for summary in summaries}
-        shown = player(recording, main, summaries, replays)
+        extreme_steps = {summary.key: extremes(recording, summary, replays) for summary in summaries}
+        steps = player(recording, main, summaries, replays)
         has_images = recording.features_of(main.key).has_images
-        bars = _bars(main, summaries, losses, found, has_images=has_images)
+        bars = _bars(main, summaries, losses, extreme_steps, has_images=has_images)
         pictures = _figures(recording, main, summaries, {FILMSTRIP, *(each.name for each in bars.values() if each)})
         of_losses = [figure for chapter, figure in pictures if chapter == Chapter.MEASURED]
         others = [(chapter, figure) for chapter, figure in pictures if chapter != Chapter.MEASURED]
@@ -116,11 +116,11 @@ def write_report(
             lead=others[0][1] if pictured else None,
             chapters=_chapters(others[1:] if pictured else others),
             cards=cards(recording, main),
-            tables=tables(recording, summaries, found),
-            player=shown,
-            first_step=first_step((bars[section.key] for section in answer.sections if section.key in bars), shown),
-            player_index=json_markup(shown.index if shown else {}),
-            player_episodes=episode_scripts(shown),
+            tables=tables(recording, summaries, extreme_steps),
+            player=steps,
+            first_step=first_step((bars[section.key] for section in answer.sections if section.key in bars), steps),
+            player_index=json_markup(steps.index if steps else {}),
+            player_episodes=episode_scripts(steps),
             script=script_markup(),
             closing=closing(answer.caveats, commands, recording.header, policy=True),
         )
@@ -134,27 +134,31 @@ def _bars(
     main: Summary,
     summaries: Sequence[Summary],
     losses: Measured | None,
-    found: Mapping[str, Sequence[Extremes]],
+    extreme_steps: Mapping[str, Sequence[Extremes]],
     *,
     has_images: bool,
 ) -> dict[str, Bars | None]:
     """The pictures of what was measured, of how the decision changes and of what moves the score."""
-    examples = {name: each.example for name, each in zip(main.features, found[main.key], strict=False) if each.example}
+    examples = {
+        name: each.example for name, each in zip(main.features, extreme_steps[main.key], strict=False) if each.example
+    }
     decision = next((summary for summary in summaries if summary.target == DECISION), None)
     bars = {
         "measured": loss_bars(losses, examples) if losses else None,
-        "decision": share_bars(decision, found[decision.key], "How often the decision changes") if decision else None,
+        "decision": share_bars(decision, extreme_steps[decision.key], "How often the decision changes")
+        if decision
+        else None,
         "score": None,
     }
     if main.target != DECISION and not has_images:
-        bars["score"] = share_bars(main, found[main.key], "Share of what moves the score")
+        bars["score"] = share_bars(main, extreme_steps[main.key], "Share of what moves the score")
     return bars
 
 
 def _figures(
-    recording: Recording, main: Summary, summaries: Sequence[Summary], shown: Container[str]
+    recording: Recording, main: Summary, summaries: Sequence[Summary], as_bars: Container[str]
 ) -> list[tuple[str, Figure]]:
-    """The plots that apply to this run, each with its chapter, without those that are `shown` as bars.
+    """The plots that apply to this run, each with its chapter, without those that are drawn as bars.
 
     All of them are drawn into the folder of plots.
     """
@@ -163,7 +167,7 @@ def _figures(
         (plot.name, plot.chapter, drawn(plot.draw, plot.name, plot.caption, folder, describe(main)))
         for plot in report_plots(recording, main, summaries)
     ]
-    return [(chapter, figure) for name, chapter, figure in figures if name not in shown]
+    return [(chapter, figure) for name, chapter, figure in figures if name not in as_bars]
 
 
 def _chapters(figures: Sequence[tuple[str, Figure]]) -> list[tuple[str, list[Figure]]]:

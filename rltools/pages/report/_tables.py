@@ -68,28 +68,28 @@ def measured_table(measured: Measured) -> dict[str, Any]:
 
 
 def tables(
-    recording: Recording, summaries: Sequence[Summary], found: Mapping[str, Sequence[Extremes]]
+    recording: Recording, summaries: Sequence[Summary], extreme_steps: Mapping[str, Sequence[Extremes]]
 ) -> list[dict[str, Any]]:
     """A table for each summary; a target is explained at its first table, the first target above the findings.
 
     Args:
         recording: the recording of the summaries.
         summaries: the summary that leads the page first.
-        found: the extreme steps of the features, by the key of each summary.
+        extreme_steps: the extreme steps of the features, by the key of each summary.
     """
     explained = {summaries[0].target}
     rows = []
     for summary in summaries:
         meaning = "" if summary.target in explained else target_meaning(summary.target)
         explained.add(summary.target)
-        end, numbers = score_table(summary, found[summary.key])
+        end, numbers = score_table(summary, extreme_steps[summary.key])
         table = {"name": attribution_name(recording, summary), "summary": summary, "rows": numbers, "end": end}
         table |= {"meaning": meaning, "more": max(0, len(summary.features) - MOST_ROWS)}
         rows.append(table | {"by_action": means_by_action(summary)})
     return rows
 
 
-def score_table(summary: Summary, found: Sequence[Extremes]) -> tuple[str, list[dict[str, Any]]]:
+def score_table(summary: Summary, extreme_steps: Sequence[Extremes]) -> tuple[str, list[dict[str, Any]]]:
     """The end of the scale, and a row for each feature, the most important first.
 
     A row has the share with its interval, in words and in percent of the scale, and the steps at which the feature
@@ -111,8 +111,8 @@ def score_table(summary: Summary, found: Sequence[Extremes]) -> tuple[str, list[
             "position": position(each.share) or 0.0,
             "low": position(each.low),
             "high": position(each.high),
-            "highest": found[each.position].highest,
-            "lowest": found[each.position].lowest,
+            "highest": extreme_steps[each.position].highest,
+            "lowest": extreme_steps[each.position].lowest,
         }
         for each in ranked
     ]

@@ -18,6 +18,7 @@ from matplotlib.patches import Rectangle
 
 from rltools.plots.drawing.colors import theme_color
 from rltools.plots.drawing.style import keep_spines
+from rltools.plots.drawing.theme import font_families, themed
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -49,7 +50,8 @@ class Sheet:
     def draw(self, step: int) -> np.ndarray:
         """The image of a step, uint8 `[y, x, 4]`; the next call overwrites it."""
         if self.background is None:
-            self.canvas.draw()
+            with themed():
+                self.canvas.draw()
             self.background = self.canvas.copy_from_bbox(self.figure.bbox)
         self.canvas.restore_region(self.background)
         for move in self.moving:
@@ -89,7 +91,12 @@ class Sheet:
     def text(self, x: float, y: float, text: str, points: float = SMALL, **look: Any) -> None:
         """Draw a static line of text; y is its baseline, `look` as for `Figure.text`."""
         self.figure.text(
-            x / 1280, 1 - y / 720, text, fontsize=points, parse_math=False, **{"color": theme_color("ink")} | look
+            x / 1280,
+            1 - y / 720,
+            text,
+            fontsize=points,
+            parse_math=False,
+            **{"color": theme_color("ink"), "family": font_families()} | look,
         )
 
     def move(self, artist: Artist, change: Callable[[int], object]) -> None:
@@ -187,7 +194,10 @@ def _stamp(text: str, points: float, dpi: float, bold: bool, color: str) -> np.n
 @lru_cache(maxsize=4096)
 def _part(text: str, points: float, dpi: float, bold: bool, color: str) -> np.ndarray:
     """A part of a line of text, as wide as its advance."""
-    font, em = FontProperties(size=points, weight="bold" if bold else "normal"), points * dpi / 72
+    font, em = (
+        FontProperties(family=list(font_families()), size=points, weight="bold" if bold else "normal"),
+        points * dpi / 72,
+    )
     measure = agg.RendererAgg(1, 1, dpi).get_text_width_height_descent
     width = measure(text + "0", font, False)[0] - measure("0", font, False)[0]
     renderer = agg.RendererAgg(max(1, round(width)), round(1.5 * em), dpi)

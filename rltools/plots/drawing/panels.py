@@ -68,9 +68,9 @@ def draw_runs(panel: Axes, positions: np.ndarray, y: tuple[float, float]) -> Non
     named, _ = most_taken(positions)
     starts = np.flatnonzero(np.diff(positions, prepend=positions[:1] - 1))
     ends = np.append(starts[1:], len(positions))
-    shown = np.where(np.isin(positions[starts], named), positions[starts], -1)
-    for position in np.unique(shown).tolist():
-        of_action = shown == position
+    colored = np.where(np.isin(positions[starts], named), positions[starts], -1)
+    for position in np.unique(colored).tolist():
+        of_action = colored == position
         runs = [(start - 0.5, end - start) for start, end in zip(starts[of_action], ends[of_action], strict=True)]
         color = theme_color("muted") if position < 0 else action_color(position)
         panel.broken_barh(runs, y, facecolors=color, linewidth=0, antialiased=False)
@@ -107,6 +107,8 @@ def draw_attributions(
 ) -> None:
     """Draw attributions as colors, the first row at the top; of the steps in a column of pixels the largest is shown.
 
+    Steps that were not explained are gray and hatched, so that they do not look like zero.
+
     Args:
         panel: axes with steps on the x axis.
         values: float `[step, row]`, NaN for steps that were not explained.
@@ -114,6 +116,8 @@ def draw_attributions(
         y: lower end of the last row, and upper end of the first.
         columns: width of the panel in pixels, about.
     """
+    if not np.isfinite(values).all():
+        _draw_missing(panel, (-0.5, min(y)), len(values), abs(y[1] - y[0]))
     sizes = np.where(np.isfinite(values), np.abs(values), -1.0)
     parts = np.array_split(np.arange(len(values)), min(columns, len(values)))
     strongest = np.stack([part[0] + sizes[part].argmax(axis=0) for part in parts])
@@ -121,12 +125,21 @@ def draw_attributions(
         np.ma.masked_invalid(np.take_along_axis(values, strongest, axis=0)).T,
         aspect="auto",
         extent=(-0.5, len(values) - 0.5, *y),
-        cmap=signed_colors(),
+        cmap=signed_colors().with_extremes(bad="none"),
         vmin=-largest,
         vmax=largest,
         interpolation="nearest",
         rasterized=True,
     )
+
+
+def _draw_missing(panel: Axes, corner: tuple[float, float], width: float, height: float) -> None:
+    """Draw what lies below attributions, and is seen where there are none."""
+    from matplotlib.patches import Rectangle
+
+    look = Rectangle(corner, width, height, linewidth=0, zorder=-1, hatch="////")
+    look.set(facecolor=theme_color("missing"), edgecolor=theme_color("paper"))
+    panel.add_patch(look)
 
 
 def _panel(axes: Axes, extent: Extent, name: str) -> Axes:

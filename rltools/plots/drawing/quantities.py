@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
+from rltools._util.glossary import ENDINGS
 from rltools._util.text import plural
 from rltools.plots.drawing.labels import plain
 from rltools.targets.scores import target_name, target_noun
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 MOST_CHARACTERS = 72
 """The longest name of a score."""
-_ENDINGS = {"limit": "stopped", "fault": "stopped by a fault"}
+_ENDINGS = {"limit": "stopped", "fault": ENDINGS["fault"].meaning}
 
 
 def score_words(target: str) -> str:

@@ -19,17 +19,12 @@ def themed() -> Iterator[None]:
 
     A font family that the caller has set is kept, too, since a paper has its own.
     """
-    from matplotlib import rc_context, rcParams, rcParamsDefault
+    from matplotlib import rc_context
 
-    families = list(rcParams["font.family"])
-    ours = families[0] != FAMILY and families == list(rcParamsDefault["font.family"])
-    if ours:
-        _register_font()
     ink, muted, paper = theme_color("ink"), theme_color("muted"), theme_color("paper")
     with rc_context(
         {
-            # What our font lacks is drawn with matplotlib's.
-            "font.family": [FAMILY, *families] if ours else families,
+            "font.family": list(font_families()),
             "figure.facecolor": paper,
             "axes.facecolor": paper,
             "axes.edgecolor": muted,
@@ -45,6 +40,17 @@ def themed() -> Iterator[None]:
         }
     ):
         yield
+
+
+def font_families() -> tuple[str, ...]:
+    """Our font, and matplotlib's for what it lacks; those that the caller has set, if any are."""
+    from matplotlib import rcParams, rcParamsDefault
+
+    families = tuple(rcParams["font.family"])
+    if families != tuple(rcParamsDefault["font.family"]):
+        return families
+    _register_font()
+    return FAMILY, *families
 
 
 @cache

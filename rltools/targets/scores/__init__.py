@@ -78,7 +78,7 @@ def _plain_name(target: str) -> str:
     first, _, subtrahend = target.partition(" - ")
     score, _, action = first.partition(":")
     title = find_score(score).title or ("the output " + score + (" for {}" if action else ""))
-    name = title.format(_action_name(score, action))
+    name = title.replace("{}", _action_name(score, action))  # a name may have braces of its own
     if not subtrahend:
         return name
     if ":" in subtrahend or subtrahend in score_names():

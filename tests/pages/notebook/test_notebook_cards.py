@@ -19,6 +19,7 @@ from rltools.pages.notebook._card import card
 from rltools.recording import Attribution, AttributionSpec
 from rltools.spaces import Features
 from rltools.summary.sentence import share_of
+from rltools.targets.scores import target_name
 
 OURS = {"div", "style", "p", "b", "bdi", "span", "table", "thead", "tbody", "tr", "th", "td", "i"}
 HOSTILE = [
@@ -86,7 +87,7 @@ def test_a_recording(recording: rltools.Recording) -> None:
     requested = recording.spec(recording.find())
     assert f"{len(recording)} episodes" in text
     assert recording.header.policy in text
-    assert f"of {requested.target}; 95 % interval over episodes" in text
+    assert f"of {target_name(requested.target)}; 95 % interval over episodes" in text
     top = rltools.summarize(recording).top(1)[0]
     assert top.feature in text
     assert re.search(r"\d %? ?\[\d", text)

@@ -142,10 +142,13 @@ def change(browser: Any, selector: str, value: int) -> None:
 def test_each_explained_scalar_can_be_chosen(browser: Any, page: Path, explained_cartpole: Made) -> None:
     opened(browser, page, "#step=1")
     names = browser.run("[...document.querySelectorAll('.views option')].map((option) => option.textContent)")
-    assert names[0] == "centered:chosen by shapley"
-    assert set(names[1:]) == {"centered:chosen by gradient", "logit:left by gradient", "logit:right by gradient"}
+    assert names[0] == "Shapley values of the score of the action taken (centered)"
+    assert set(names[1:]) == {
+        f"gradient of the {name}"
+        for name in ("score of the action taken (centered)", "logit of left", "logit of right")
+    }
     assert browser.run("document.querySelector('.standardized-label').hidden") is True
-    change(browser, ".views", names.index("logit:right by gradient"))
+    change(browser, ".views", names.index("gradient of the logit of right"))
     values = explained_cartpole[0].attribution("gradient", "logit:all", episodes=[0]).values[1, 1]
     assert "score per standard deviation" in browser.text(".caption")
     browser.run("document.querySelector('.standardized').click()")

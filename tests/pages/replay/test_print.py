@@ -34,7 +34,7 @@ def test_on_paper_bars_survive_and_controls_do_not(browser: Any, page: Path) -> 
     )  # ink on white, however dark it was
     rights = "[...document.querySelectorAll('.track canvas')].map((each) => each.getBoundingClientRect().right)"
     assert max(browser.run(rights)) <= WIDTH
-    assert "shapley" in browser.text("#provenance")
+    assert "Shapley values" in browser.text("#provenance")
     assert browser.run("document.getElementById('about').checkVisibility()") is True
     browser.call("Emulation.setEmulatedMedia", media="", features=dark)
     browser.wait_for("!document.body.classList.contains('paper')")

@@ -12,6 +12,7 @@ import rltools
 from rltools.errors import ArgumentError, RecordingError, UnknownNameError
 
 Made = tuple[rltools.Recording, rltools.Policy]
+SCORE = "the score of the action taken (centered)"
 Data = Callable[[Path], dict[str, Any]]
 
 
@@ -101,13 +102,13 @@ def test_two_agents_go_step_by_step(
     taken = browser.run("[...document.querySelectorAll('.side')].map((x) => x.querySelector('.now dd').textContent)")
     assert taken == [("left", "right")[episode.actions[3]] for episode in episodes]
     names = browser.run("[...document.querySelectorAll('.views')].map((x) => x.selectedOptions[0].textContent)")
-    assert names == ["centered:chosen by shapley", "centered:chosen by gradient"]
+    assert names == [f"{method} of {SCORE}" for method in ("Shapley values", "gradient")]
     browser.press("m")  # what both have is chosen on both
     names = browser.run("[...document.querySelectorAll('.views')].map((x) => x.selectedOptions[0].textContent)")
-    assert names == ["centered:chosen by gradient"] * 2
+    assert names == [f"gradient of {SCORE}"] * 2
     browser.run("document.querySelectorAll('.side')[1].querySelectorAll('.row:not(.headers)')[2].click()")
     selected = browser.run("[...document.querySelectorAll('.row.selected .feature span')].map((x) => x.textContent)")
-    assert selected == ["pole angle", "rad"] * 2
+    assert selected == ["pole angle", "(rad)"] * 2
     browser.press("End")
     marks = browser.run("[...document.querySelectorAll('.mark')].map((mark) => mark.style.left)")
     assert len(set(marks)) == 1
@@ -171,7 +172,7 @@ def test_where_two_agents_first_disagree_is_a_moment(browser: Any, explained_car
     )
     recording = rltools.record(stubborn, "CartPole-v1", episodes=1, seed=5, directory=tmp_path / "run", bounds="any")
     actions = [each.episode(0).actions for each in (explained_cartpole[0], recording)]
-    step = next(k for k, (one, two) in enumerate(zip(*actions, strict=False)) if one != two)
+    step = next(k for k, pair in enumerate(zip(*actions, strict=False)) if pair[0] != pair[1])
     opened(browser, rltools.replay(explained_cartpole[0], 0, tmp_path / "page.html", beside=recording))
     moments = browser.run("[...document.querySelectorAll('#highlight-list a')].map((each) => each.textContent)")
     (moment,) = [text for text in moments if "first step at which they disagree" in text]
@@ -179,3 +180,25 @@ def test_where_two_agents_first_disagree_is_a_moment(browser: Any, explained_car
     names = ("left", "right")
     assert f"tiny {names[1 - other]}, stubborn {names[other]}" in moment
     assert all("tiny: " in text or "stubborn: " in text or "disagree" in text for text in moments)
+
+
+def test_an_agent_that_does_not_observe_a_feature_has_no_values_of_it(browser: Any, tmp_path: Path) -> None:
+    sides = []
+    for agent in ("cartpole-ppo", "cartpole-recurrent-ppo"):  # the latter sees no velocities
+        policy = rltools.load_policy(agent)
+        recording = rltools.record(policy, episodes=1, max_steps=8, directory=tmp_path / agent)
+        sides.append(rltools.explain(recording, policy, method="gradient"))
+    opened(browser, rltools.replay(sides[0], 0, tmp_path / "page.html", beside=sides[1]))
+    tips = {}
+    for name in ("cart position", "cart velocity"):
+        x, y = browser.run(
+            f"(([label, plot]) => [plot.x + plot.width / 2, label.y + label.height / 2])([document.querySelector("
+            f"'.heat .label[title=\"{name}\"]'), document.querySelector('.heat .u-over')]"
+            ".map((each) => each.getBoundingClientRect()))"
+        )
+        browser.call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
+        tips[name] = browser.text("#tip")
+    assert "does not observe it" not in tips["cart position"]
+    assert "cartpole-recurrent-ppo" in tips["cart velocity"]
+    assert "does not observe it" in tips["cart velocity"]
+    assert browser.complaints() == []

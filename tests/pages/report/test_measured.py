@@ -47,7 +47,7 @@ def test_the_largest_losses_come_first_with_their_intervals() -> None:
     (need,) = needs({RUN: "tiny"}, {RUN: CERTAIN})
     names = [part.partition(" ")[0] for part in need.losses.split(", ") if part[0].isalpha() or part[0] == "<"]
     assert names == ["angle", "<b>speed</b>", "noise"]
-    assert need.losses.startswith("angle 95 [")
+    assert need.losses.startswith("angle 95.0 [")
     assert "cannot be told apart" not in need.losses
     assert need.not_needed == "not needed: noise"
     assert need.baseline.startswith("100.1 [")

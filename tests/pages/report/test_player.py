@@ -37,7 +37,7 @@ def point(browser: Any, selector: str, *, click: bool = False) -> tuple[int, int
     return int(episode), int(step)
 
 
-def shown(browser: Any) -> tuple[int, int]:
+def step_in_player(browser: Any) -> tuple[int, int]:
     return tuple(int(browser.run(f"document.getElementById('player').dataset.{name}")) for name in ("episode", "step"))
 
 
@@ -50,7 +50,7 @@ def test_pointing_at_a_bar_shows_its_step_with_the_recorded_numbers(browser: Any
     recording, path = page
     browser.open(path)
     episode, step = point(browser, ".bars li[data-step] .step")
-    assert shown(browser) == (episode, step)
+    assert step_in_player(browser) == (episode, step)
     main = rltools.summarize(recording, method=recording.find())
     rows = shown_rows(recording, main)
     states = recording.episode(episode).states[step]
@@ -70,7 +70,7 @@ def test_every_step_that_a_link_names_is_there(browser: Any, page: Any) -> None:
     browser.open(path)
     for episode, step in set(named):
         browser.open(path, f"#episode={episode}&step={step}")
-        assert shown(browser) == (int(episode), int(step))
+        assert step_in_player(browser) == (int(episode), int(step))
 
 
 def test_a_click_keeps_the_step_in_the_address_and_a_reload_shows_it_again(browser: Any, page: Any) -> None:
@@ -80,12 +80,12 @@ def test_a_click_keeps_the_step_in_the_address_and_a_reload_shows_it_again(brows
     assert browser.run("location.hash") == f"#episode={episode}&step={step}"
     point(browser, ".bars li[data-step] .step")
     browser.call("Input.dispatchMouseEvent", type="mouseMoved", x=5, y=5)
-    assert shown(browser) == (episode, step)  # what is only pointed at goes away again
+    assert step_in_player(browser) == (episode, step)  # what is only pointed at goes away again
     browser.open(path, browser.run("location.hash"))
-    assert shown(browser) == (episode, step)
+    assert step_in_player(browser) == (episode, step)
     assert browser.run("document.getElementById('player').classList.contains('pinned')")
     browser.press(".")
-    assert shown(browser) == (episode, step + 1)
+    assert step_in_player(browser) == (episode, step + 1)
     assert browser.run("location.hash") == f"#episode={episode}&step={step + 1}"
     browser.press("Escape")
     assert browser.run("location.hash") == ""
@@ -151,8 +151,8 @@ def test_on_a_phone_no_bar_and_no_number_is_cut(browser: Any, page: Any) -> None
     ends = browser.run("[...document.querySelectorAll('.bars :is(rect, text, line)')].map((each) => each.getBoundingClientRect().right)")  # fmt: skip  # noqa: E501
     assert ends
     assert max(ends) <= 400
-    point(browser, ".bars li[data-step] .step", click=True)
-    browser.wait_for("document.getElementById('player').getBoundingClientRect().bottom <= innerHeight + 1")
+    browser.open(path, "#episode=0&step=3", width=400)
+    assert browser.run("document.getElementById('player').classList.contains('open')")
 
 
 def test_tables_sort(browser: Any, page: Any) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
+from rltools.plots.drawing.colors import theme_color
 from rltools.plots.drawing.labels import fixed
 from rltools.plots.drawing.panels import draw_attributions, draw_line
 
@@ -36,3 +38,17 @@ def test_numbers_keep_their_width() -> None:
     assert [fixed(value, 1.0) for value in (float("nan"), float("inf"), 0.0)] == ["–", "–", "0.00"]
     assert fixed(2e-7, 2e-7) == "2e−07"
     assert fixed(0.0, 0.0) == "0"
+
+
+def test_steps_that_are_not_explained_are_hatched() -> None:
+    axes, explained = (Figure().add_subplot() for _ in range(2))
+    values = np.array([[1.0], [np.nan], [0.0]])
+    draw_attributions(axes, values, 1.0, (0, 1))
+    draw_attributions(explained, np.zeros((3, 1)), 1.0, (0, 1))
+    (ground,) = axes.patches
+    assert ground.get_hatch()
+    assert to_hex(ground.get_facecolor()) == theme_color("missing")
+    image = axes.images[0]
+    colors = image.cmap(image.norm(image.get_array()))
+    assert colors[0, :, 3].tolist() == [1, 0, 1]
+    assert not explained.patches

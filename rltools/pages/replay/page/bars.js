@@ -3,7 +3,7 @@
 import { isLong } from "./crowd.js";
 import { element } from "./document.js";
 import { hideTip, showTip } from "./tip.js";
-import { attributionText, featureLabel, sizeText, valueLines, valueText } from "./words.js";
+import { attributionText, featureLabel, sizeText, unitText, valueLines, valueText } from "./words.js";
 
 const HEADERS = ["feature", "value", "attribution as a bar", "attribution"];
 
@@ -66,7 +66,7 @@ export function makeBars(host, data, { select, point }) {
       if (row.box.hidden || row.feature === features[k]) return;
       row.feature = features[k];
       row.name.title = featureLabel(data, row.feature);
-      row.name.replaceChildren(element("span", "", names[row.feature]), element("span", "unit", units[row.feature]));
+      row.name.replaceChildren(element("span", "", names[row.feature]), element("span", "unit", unitText(units[row.feature])));
     });
   }
 

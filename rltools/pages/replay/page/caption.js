@@ -6,7 +6,7 @@ import { actionText } from "./words.js";
 
 export function captionText({ data }, view, step) {
   const source = view.held[step];
-  if (source < 0) return `${view.label} is not explained near this step.`;
+  if (source < 0) return `${sentenceCase(view.title)} is not explained near this step.`;
   return view.share ? decisionText(data, view, source) : `${scoreText(data, view, source)}${compositionText(view, source)}`;
 }
 
@@ -20,9 +20,9 @@ function decisionText(data, view, step) {
 }
 
 function scoreText(data, view, step) {
-  const action = view.moving && data.singleChoice ? ` (${actionText(data, step)})` : "";
+  const action = view.moving && data.singleChoice ? `, ${actionText(data, step)},` : "";
   const value = view.explained[step];
-  return Number.isFinite(value) ? `${view.label}${action} is ${brief(value)}` : `${view.label}${action}`;
+  return `${sentenceCase(view.title)}${action}${Number.isFinite(value) ? ` is ${brief(value)}` : ""}`;
 }
 
 function compositionText(view, step) {

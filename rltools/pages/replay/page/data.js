@@ -44,11 +44,10 @@ export function unpackEpisode(episode, level) {
   };
 }
 
-// Each image with the position of its first region among the rows, and the numbers of its cells if it is a grid.
-function imagesOf({ images, variables }) {
-  const starts = variables.filter(({ kind }) => kind === "image").map(({ start }) => start);
+// Each image, with the numbers of its cells if it is a grid.
+function imagesOf({ images }) {
   const cellsOf = (cells) => cells && { values: unpack(cells), depth: cells.shape[3] };
-  return images.map((entry, k) => ({ ...entry, firstRow: starts[k], cells: cellsOf(entry.cells) }));
+  return images.map((entry) => ({ ...entry, cells: cellsOf(entry.cells) }));
 }
 
 // The features at a level: their names, kinds and values, and the rows of the page's data that each is the sum of.
@@ -56,24 +55,24 @@ function featureTable({ names, units, kinds, variables }, observed, level) {
   const withValue = kinds.filter((kind) => kind !== "region").length;
   let next = 0; // the column of each row in `observed`; a region has no value of its own
   const columns = kinds.map((kind) => (kind === "region" ? -1 : next++));
-  const single = (start) => ({ name: names[start], unit: units[start], kind: kinds[start], start, stop: start + 1 });
+  const single = (row) => ({ name: names[row], unit: units[row], kind: kinds[row], rows: [row] });
   const features = level === "elements"
-    ? names.map((_, start) => single(start))
-    : variables.map((each) => (each.stop - each.start > 1 ? { unit: "", ...each } : single(each.start)));
+    ? names.map((_, row) => single(row))
+    : variables.map((each) => (each.rows.length > 1 ? { unit: "", ...each } : single(each.rows[0])));
   const valueAt = (step, f) => {
-    const { start, stop } = features[f];
-    const row = step * withValue;
-    if (columns[start] < 0) return NaN;
-    if (stop - start === 1) return observed[row + columns[start]];
-    for (let k = start; k < stop; k++) if (observed[row + columns[k]] === 1) return k - start;
-    return NaN;
+    const { kind, rows } = features[f];
+    const start = step * withValue;
+    if (rows.length === 1) return columns[rows[0]] < 0 ? NaN : observed[start + columns[rows[0]]];
+    if (kind !== "choice") return NaN; // an image or a group has no value of its own
+    const chosen = rows.findIndex((row) => observed[start + columns[row]] === 1);
+    return chosen < 0 ? NaN : chosen;
   };
   return {
     names: features.map(({ name }) => name),
     units: features.map(({ unit }) => unit),
     kinds: features.map(({ kind, options }) => (options?.length ? "options" : kind)),
     options: features.map(({ options }) => options ?? []),
-    spans: features.map(({ start, stop }) => [start, stop]),
+    members: features.map(({ rows }) => rows),
     count: features.length,
     rows: names.length,
     rowNames: names,
@@ -89,14 +88,14 @@ function nounFor(kinds) {
 }
 
 // Sums over the rows of each feature: `[step, row]` -> `[step, feature]`.
-export function summedRows(values, { rows, spans, count }) {
+export function summedRows(values, { rows, members, count }) {
   if (rows === count) return values;
   const steps = values.length / rows;
   const sums = new Float32Array(steps * count);
   for (let step = 0; step < steps; step++) {
-    spans.forEach(([start, stop], f) => {
+    members.forEach((own, f) => {
       let sum = 0;
-      for (let k = start; k < stop; k++) sum += values[step * rows + k];
+      for (const row of own) sum += values[step * rows + row];
       sums[step * count + f] = sum;
     });
   }

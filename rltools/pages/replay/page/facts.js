@@ -32,7 +32,7 @@ function showProvenance(episode, alone) {
   const provenance = element("dl", "provenance");
   const explained = episode.attributions.map((each) => {
     const settings = parametersText(each);
-    return `${each.target} by ${each.method.replaceAll("_", " ")}${settings ? ` (${settings})` : ""}`;
+    return `${each.target} by ${each.title}${settings ? ` (${settings})` : ""}`;
   });
   const versions = Object.entries(episode.versions).map(([name, version]) => `${name} ${version}`);
   if (!alone) fact(provenance, "agent", `${episode.policy}, episode ${episode.outcome.number} of ${episode.recording}`);

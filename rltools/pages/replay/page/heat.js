@@ -8,10 +8,11 @@ import { attributionText, valueLines } from "./words.js";
 
 export const LEAST_ROW = 11; // pixels of a row whose name can be read
 
-// `sides` have the same features; `select(f)` and `point(f)` as for bars.
+// The rows are the features of the first side; another agent may not have some of them. `select(f)` and `point(f)` as for bars.
 export function makeHeat(sides, span, tracks, { select, point }) {
   const [{ data }] = sides;
   const { count, names, noun } = data;
+  const places = sides.map((side) => names.map((name) => side.data.names.indexOf(name))); // of each row in each side's data
   const canvas = document.createElement("canvas"); // one pixel for each cell, drawn large
   const track = tracks.add({ key: "heat", title: "", label: "Attributions", paint, tip });
   const labels = element("div", "labels");
@@ -32,9 +33,9 @@ export function makeHeat(sides, span, tracks, { select, point }) {
     sizes = new Float64Array(count);
     views.forEach((view, k) => {
       if (!view) return;
-      const of = magnitudes(view, count);
+      const of = magnitudes(view, sides[k].data.count);
       const largest = Math.max(...of) || 1;
-      of.forEach((size, f) => { sizes[f] = Math.max(sizes[f], sides.length > 1 ? size / largest : size); });
+      places[k].forEach((place, f) => { sizes[f] = Math.max(sizes[f], (of[place] ?? 0) / (sides.length > 1 ? largest : 1)); });
     });
     const explained = views.filter(Boolean);
     const unit = [...new Set(explained.map((view) => view.unit))].join(" and ");
@@ -92,9 +93,11 @@ export function makeHeat(sides, span, tracks, { select, point }) {
     if (f === undefined) return [];
     return [[names[f], ""], ...sides.flatMap((side, k) => {
       const own = side.data;
+      const place = places[k][f];
       if (step >= own.steps) return [[side.short, "over"]];
-      const text = views[k] ? attributionText(own, views[k], step, f) : "nothing is explained";
-      return [[sides.length > 1 ? side.short : "attribution", text], ...valueLines(own, step, f)];
+      if (place < 0) return [[side.short, "does not observe it"]];
+      const text = views[k] ? attributionText(own, views[k], step, place) : "nothing is explained";
+      return [[sides.length > 1 ? side.short : "attribution", text], ...valueLines(own, step, place)];
     })];
   }
 
@@ -129,13 +132,13 @@ export function makeHeat(sides, span, tracks, { select, point }) {
     ctx.restore();
   }
 
-  function fillCells(pixels, { data: { steps } }, view, k) {
+  function fillCells(pixels, { data: { steps, count: width } }, view, k) {
     const columns = pixels.width;
     for (let x = 0; x < columns; x++) {
       const [first, end] = span.stepsBehind(x, columns, steps);
       if (first >= steps) break;
       features.forEach((f, row) => {
-        const value = strongest(view, f, first, end);
+        const value = places[k][f] < 0 ? NaN : strongest(view, places[k][f], width, first, end);
         if (!Number.isFinite(value)) return; // what is beneath says that it is not explained
         const start = ((row * sides.length + k) * columns + x) * 4;
         const color = attributionColor(value, view.shared ?? view.robust, view.share);
@@ -146,12 +149,12 @@ export function makeHeat(sides, span, tracks, { select, point }) {
   }
 
   // The largest value among several steps that share a column of pixels; a step that is not explained is held.
-  function strongest(view, f, first, end) {
+  function strongest(view, f, width, first, end) {
     let top = NaN;
     for (let step = first; step < end; step++) {
       const source = view.held[step];
       if (source < 0) continue;
-      const value = view.values[source * count + f];
+      const value = view.values[source * width + f];
       if (Number.isFinite(value) && !(Math.abs(value) <= Math.abs(top))) top = value;
     }
     return top;

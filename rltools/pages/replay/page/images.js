@@ -89,7 +89,7 @@ export function makeObservations(host, data, { regionOf, select, point }) {
     const size = view.maps[k][source * rows * columns + cell];
     const pixels = rows < height || columns < width ? "attribution of these pixels" : "attribution of this pixel";
     lines.push([pixels, Number.isFinite(size) ? sizeText({ ...view, robust: view.mapScales[k] }, size) : "–"]);
-    if (box >= 0) lines.push([data.rowNames[images[k].firstRow + box], boxText(k, box)]);
+    if (box >= 0) lines.push([data.rowNames[images[k].first_row + box], boxText(k, box)]);
     return lines;
   }
 
@@ -146,11 +146,11 @@ export function makeObservations(host, data, { regionOf, select, point }) {
     const called = `observation${name ? ` ${name}` : ""}`;
     observation.canvases[0].setAttribute("aria-label", `The ${called} of step ${step}`);
     if (view) {
-      const label = `The attribution of each pixel of the ${called} for ${view.label}, step ${source < 0 ? step : source}`;
+      const label = `The attribution of each pixel of the ${called} for ${view.title}, step ${source < 0 ? step : source}`;
       observation.canvases[1].setAttribute("aria-label", label);
     }
     const [box] = selectedBoxes(k);
-    observation.selected.textContent = box === undefined ? "" : `${data.rowNames[images[k].firstRow + box]} ${boxText(k, box)}`;
+    observation.selected.textContent = box === undefined ? "" : `${data.rowNames[images[k].first_row + box]} ${boxText(k, box)}`;
   }
 
   function selectedBoxes(k) {

@@ -13,11 +13,11 @@ export function showLegend(host, view, short = false) {
     colorStrip(view),
     element("span", "figure", "100 %"),
   ] : [
-    element("span", "", view.perUnit ? "a higher value lowers" : "lowers"),
+    element("span", "", "lowers"),
     element("span", "figure", `${beyond ? "≤ " : ""}\u2212${limit}`),
     colorStrip(view),
     element("span", "figure", `${beyond ? "≥ " : ""}${limit}`),
-    named("span", "", `${view.perUnit ? "a higher value raises" : "raises"}${short ? "" : ` ${view.label}`}`),
+    named("span", "", `raises${short ? "" : ` the ${view.attribution.noun}`}${view.perUnit ? " as the value grows" : ""}`),
   ];
   if (beyond) {
     const torn = element("span", "torn", "beyond");

@@ -8,7 +8,7 @@ import { policyModes } from "./policy.js";
 import { paintRibbons } from "./ribbons.js";
 import { paintTrace, traceRange } from "./trace.js";
 import { line, padded } from "./tracks.js";
-import { actionName, actionText, attributionText, sizeText, valueLines, valueText } from "./words.js";
+import { actionName, actionText, attributionText, featureLabel, sizeText, valueLines, valueText } from "./words.js";
 
 const TIP_LENGTH = 8;
 const DASHES = [undefined, [5, 4]]; // of the first agent and of the second
@@ -138,26 +138,28 @@ export function makeTrace(side, span, tracks) {
 
 // The observed values of the selected feature, of all sides.
 export function makeObserved(sides, span, tracks) {
-  const steps = (f) => sides.every(({ data }) => holdsForStep(data, f));
+  const own = ({ data }) => data.names.indexOf(sides[0].data.names[sides[0].state.feature]); // another agent may not have it
+  const having = () => sides.filter((side) => own(side) >= 0);
   const series = [false, true].flatMap((held) => sides.map((_, k) => line("--ink", 1.25, { dash: DASHES[k], steps: held })));
   const track = tracks.add({
     key: "observed",
     title: "observed",
     label: "Observed value of the selected feature",
     lines: series,
-    tip: (step) => sides.filter(({ data }) => step < data.steps)
-      .flatMap(({ data, state, short }) => valueLines(data, step, state.feature).map(([term, text]) => [short || term, text])),
+    tip: (step) => having().filter(({ data }) => step < data.steps)
+      .flatMap((side) => valueLines(side.data, step, own(side)).map(([term, text]) => [side.short || term, text])),
   });
   const numbers = sides.map(() => new Map()); // of each feature, made when it is first selected
 
   function show() {
     const f = sides[0].state.feature;
-    const { names, units } = sides[0].data;
-    const held = steps(f);
-    track.detail.textContent = track.name.title = units[f] ? `${names[f]}, ${units[f]}` : names[f];
-    const columns = sides.map(({ data }, k) => {
+    const { names } = sides[0].data;
+    const held = having().every((side) => holdsForStep(side.data, own(side)));
+    track.detail.textContent = track.name.title = featureLabel(sides[0].data, f);
+    const columns = sides.map((side, k) => {
       if (!numbers[k].has(f)) {
-        const values = Array.from({ length: data.steps }, (_, step) => data.valueAt(step, f));
+        const [{ data }, g] = [side, own(side)];
+        const values = g < 0 ? [] : Array.from({ length: data.steps }, (_, step) => data.valueAt(step, g));
         numbers[k].set(f, padTo(values.map((value) => (Number.isFinite(value) ? value : null)), span.extent));
       }
       return numbers[k].get(f);
@@ -168,7 +170,8 @@ export function makeObserved(sides, span, tracks) {
   }
 
   function showStep(step) {
-    track.now.textContent = sides.map(({ data, state }) => valueText(data, Math.min(step, data.steps - 1), state.feature)).join(" / ");
+    const texts = having().map((side) => valueText(side.data, Math.min(step, side.data.steps - 1), own(side)));
+    track.now.textContent = texts.join(" / ");
   }
 
   return { track, show, showStep };

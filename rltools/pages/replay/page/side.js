@@ -52,8 +52,8 @@ function fillSide(side, alone) {
   };
   // With images alone, regions are seen on them, and have bars only if the reader wants them.
   const onImages = data.images.length > 0 && kinds.every((kind) => kind === "region" || kind === "image");
-  const featureOfRow = new Map(data.spans.flatMap(([start, stop], f) => Array.from({ length: stop - start }, (_, k) => [start + k, f])));
-  const regionOf = (k, box) => featureOfRow.get(data.images[k].firstRow + box) ?? -1;
+  const featureOfRow = new Map(data.members.flatMap((own, f) => own.map((row) => [row, f])));
+  const regionOf = (k, box) => featureOfRow.get(data.images[k].first_row + box) ?? -1;
   const observations = makeObservations($("observations"), data, { ...handlers, regionOf });
   const bars = makeBars($("bars"), data, handlers);
   $("bars").tabIndex = 0;

@@ -11,7 +11,7 @@ export const index = JSON.parse(byId("data").textContent);
 const [outcomes] = index.sides; // outcomes of the first agent
 const episodes = [...document.getElementsByClassName("episode-data")]; // those of the first agent come first
 let position = 0; // position of the open episode in `outcomes`
-let level = null; // "variables" or "elements"
+let level = "variables"; // or "elements"
 let sides = [];
 let timeline = null;
 let moments = null;
@@ -23,11 +23,6 @@ function readEpisode(side, k) {
   return JSON.parse(episodes[side * outcomes.length + k].textContent);
 }
 
-// An observation that is one image is looked at by region; others by what has a name.
-function usualLevel({ features: { variables } }) {
-  return variables.length === 1 && variables[0].kind === "image" ? "elements" : "variables";
-}
-
 export function openEpisode(k, newLevel = level) {
   pause();
   close();
@@ -35,7 +30,7 @@ export function openEpisode(k, newLevel = level) {
   const extent = Math.max(...index.sides.map((each) => each[k].steps));
   const alone = index.sides.length === 1;
   const contents = index.sides.map((_, side) => readEpisode(side, k));
-  level = newLevel ?? usualLevel(contents[0]);
+  level = newLevel;
   sides = contents.map((content, side) => {
     const root = byId("sides").children[side];
     root.append(byId("side").content.cloneNode(true));
@@ -67,9 +62,8 @@ function shortNames(contents) {
   return new Set(names).size === names.length ? names : contents.map(({ policy, recording }) => `${policy} (${recording})`);
 }
 
-function showLevels({ hasLevels, count, rows, images }) {
-  const onImage = images.length === 1 && rows === images[0].boxes.length;
-  byId("elements-label").hidden = !hasLevels || onImage;
+function showLevels({ hasLevels, count }) {
+  byId("elements-label").hidden = !hasLevels;
   byId("elements").checked = level === "elements";
   byId("all-rows").checked = false;
   byId("all-rows-label").hidden = count < 12;

@@ -90,7 +90,7 @@ export function makeTimeline(sides, extent, commands) {
   }
 
   function layout() {
-    const noValue = ["image", "region"].includes(sides[0].data.kinds[sides[0].state.feature]);
+    const noValue = ["image", "region", "group"].includes(sides[0].data.kinds[sides[0].state.feature]);
     dropped.clear();
     for (const key of ["", "margins", "trace", "scores"]) { // the least needed first, until the others fit
       dropped.add(key);

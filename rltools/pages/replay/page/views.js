@@ -16,9 +16,10 @@ export function makeViews(attributions, data) {
     return attribution.labels.map((label, k) => withStart({
       attribution,
       label,
+      title: attribution.names[k],
       moving: attribution.moving[k], // the explained action changes from step to step
       share: attribution.unit === "share", // from 0 to 1 and without a sign
-      name: viewName(attribution, label),
+      name: viewName(attribution, k),
       forms: forms.map((form) => form && {
         values: ofTarget(form.values, k, data.rows),
         maps: form.maps.map((map) => ofTarget(map, k, map.length / (data.steps * targets))),
@@ -53,8 +54,9 @@ function withStart(view, { steps, rows }) {
   return { ...view, sum, start: sum.map((total, step) => view.explained[step] - total - view.residual[step]) };
 }
 
-function viewName({ method, distinction }, label) {
-  return `${label} by ${method.replaceAll("_", " ")}${distinction ? ` (${distinction})` : ""}`;
+function viewName({ title, names, unit, distinction }, k) {
+  const apart = distinction ? ` (${distinction})` : "";
+  return unit === "share" && names.length === 1 ? `${title}${apart}` : `${title} of ${names[k]}${apart}`;
 }
 
 // The view with the numbers that are drawn, and the scales that hold over the whole episode.

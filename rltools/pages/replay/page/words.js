@@ -12,12 +12,23 @@ export function actionText(data, step) {
   return Array.from(taken.subarray(step * takenWidth, (step + 1) * takenWidth), brief).join(", ");
 }
 
+// A unit that begins with a number is a multiple of one, by which values are divided.
+function isMultiple(unit) {
+  return /^\d/.test(unit);
+}
+
+// A unit beside a name.
+export function unitText(unit) {
+  if (!unit) return "";
+  return isMultiple(unit) ? `/ (${unit})` : `(${unit})`;
+}
+
 export function featureLabel({ names, units }, f) {
-  return units[f] ? `${names[f]} (${units[f]})` : names[f];
+  return `${names[f]} ${unitText(units[f])}`.trim();
 }
 
 function hasValue({ kinds }, f) {
-  return kinds[f] !== "region" && kinds[f] !== "image";
+  return !["region", "image", "group"].includes(kinds[f]);
 }
 
 // The observed value of a feature; empty for a region or an image, which have none of their own.
@@ -28,8 +39,12 @@ export function valueText(data, step, f) {
   return data.kinds[f] === "choice" && Number.isInteger(value) ? String(value) : fixed(value, data.scaleOf(f), 3);
 }
 
+function valueWithUnit(text, unit) {
+  return isMultiple(unit) ? `${text} × ${unit}` : `${text} ${unit}`.trim();
+}
+
 export function valueLines(data, step, f) {
-  return hasValue(data, f) ? [["value", `${valueText(data, step, f)} ${data.units[f] ?? ""}`.trim()]] : [];
+  return hasValue(data, f) ? [["value", valueWithUnit(valueText(data, step, f), data.units[f] ?? "")]] : [];
 }
 
 // An attribution in the digits of its view.

@@ -8,6 +8,8 @@ import { makePressable } from "./pressed.js";
 export function makeLinks(player) {
   const pictures = makePictureLinks();
   document.querySelectorAll("span.step").forEach(makePressable);
+  // A docked player would cover what is pointed at: it comes only when a step is chosen.
+  const docked = matchMedia("(max-width: 1099px)");
   let last = null;
 
   function stepAt(event) {
@@ -25,9 +27,11 @@ export function makeLinks(player) {
     last = step;
   }
 
-  document.addEventListener("pointermove", (event) => { if (event.pointerType !== "touch") point(event); });
+  document.addEventListener("pointermove", (event) => {
+    if (event.pointerType !== "touch" && !docked.matches) point(event);
+  });
   document.addEventListener("focusin", (event) => {
-    const step = stepAt(event);
+    const step = docked.matches ? null : stepAt(event);
     if (step) player.show(...step);
   });
   document.addEventListener("click", (event) => {
