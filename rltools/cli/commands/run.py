@@ -130,17 +130,9 @@ def run(
         join=join,
         fail_fast=fail_fast,
     )
-<<<<<<< HEAD
-    if experiment_run.findings:
-        first, *others = experiment_run.findings
-        say_as_it_is(*bold(wrapped(first)))
-        say_wrapped(*others)
+    say_as_it_is(*(line for finding in experiment_run.findings[:1] for line in bold(wrapped(finding))))
+    say_wrapped(*experiment_run.findings[1:])
     if experiment_run.page.is_file():
         say(f"Open {experiment_run.page}")
     else:
         say_wrapped(f"This part is done; rltools status {experiment_run.page.parent} says what is left")
-=======
-    say_as_it_is(*(line for finding in experiment_run.findings[:1] for line in bold(wrapped(finding))))
-    say_wrapped(*experiment_run.findings[1:])
-    say(f"Open {experiment_run.page}")
->>>>>>> main
