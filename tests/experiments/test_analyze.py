@@ -83,7 +83,7 @@ def test_the_folder_holds_what_the_page_shows(analyzed):
     text = html.unescape(re.sub("<[^>]*>", "", page))
     for finding in map(str, created.findings):
         # Where they stand on the page: the headline apart from its method, the return beside the agent.
-        message = re.sub(r"^Mean return (.*) over .*$", r"\1", finding)
+        message = re.sub(r"^Mean return (\S+) .*$", r"\1", finding)
         assert all(part in text for part in re.split(r" (?=\([^()]*\)\.$)|\.$", message)), finding
     assert "trained on CartPole-v1" in page
 
