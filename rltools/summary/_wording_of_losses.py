@@ -221,7 +221,7 @@ def _interaction(finding: Finding) -> Sentence:
         + " needed: without both the return falls by "
         + amount(both)
         + ", "
-        + (_size(excess) + " less than the losses without each add up to, because losing one loses what both do.")
+        + (_size(excess) + " less than the losses without each add up to, because hiding one loses what both give.")
     )
 
 

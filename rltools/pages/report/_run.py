@@ -31,7 +31,7 @@ from rltools.plots import Chapter, report_plots
 from rltools.plots.drawing.style import describe
 from rltools.recording import Recording
 from rltools.summary import DECISION, Caveat, Summary
-from rltools.targets.scores import target_meaning
+from rltools.targets.scores import target_meaning, target_name, target_noun
 
 FILMSTRIP = "filmstrip"
 """The plot that stands on the cards of episodes."""
@@ -112,6 +112,8 @@ def write_report(
             number=number,
             signed=signed,
             method_title=method_title,
+            target=target_name(main.target),
+            noun=target_noun(main.target),
             bars=bars,
             lead=others[0][1] if pictured else None,
             chapters=_chapters(others[1:] if pictured else others),
@@ -151,7 +153,7 @@ def _bars(
         "score": None,
     }
     if main.target != DECISION and not has_images:
-        bars["score"] = share_bars(main, extreme_steps[main.key], "Share of what moves the score")
+        bars["score"] = share_bars(main, extreme_steps[main.key], f"Share of what moves the {target_noun(main.target)}")
     return bars
 
 
