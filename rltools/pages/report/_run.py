@@ -30,7 +30,7 @@ from rltools.pages.report._tables import facts, measured_table, signed, tables, 
 from rltools.plots import Chapter, report_plots
 from rltools.plots.drawing.style import describe
 from rltools.recording import Recording
-from rltools.summary import DECISION, Caveat, Summary
+from rltools.summary import DECISION, Caveat, Summary, is_continuous
 from rltools.targets.scores import target_meaning, target_name, target_noun
 
 FILMSTRIP = "filmstrip"
@@ -145,11 +145,10 @@ def _bars(
         name: each.example for name, each in zip(main.features, extreme_steps[main.key], strict=False) if each.example
     }
     decision = next((summary for summary in summaries if summary.target == DECISION), None)
+    changes = "How far the action moves" if decision and is_continuous(decision) else "How often the decision changes"
     bars = {
         "measured": loss_bars(losses, examples) if losses else None,
-        "decision": share_bars(decision, extreme_steps[decision.key], "How often the decision changes")
-        if decision
-        else None,
+        "decision": share_bars(decision, extreme_steps[decision.key], changes) if decision else None,
         "score": None,
     }
     if main.target != DECISION and not has_images:

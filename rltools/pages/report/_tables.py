@@ -83,7 +83,12 @@ def tables(
         meaning = "" if summary.target in explained else target_meaning(summary.target)
         explained.add(summary.target)
         end, numbers = score_table(summary, extreme_steps[summary.key])
-        table = {"name": capitalized(attribution_name(recording, summary)), "summary": summary, "rows": numbers, "end": end}
+        table = {
+            "name": capitalized(attribution_name(recording, summary)),
+            "summary": summary,
+            "rows": numbers,
+            "end": end,
+        }
         table |= {"meaning": meaning, "more": max(0, len(summary.features) - MOST_ROWS)}
         rows.append(table | {"by_action": means_by_action(summary)})
     return rows
