@@ -57,8 +57,8 @@ def recording_html(recording: Recording) -> str:
 
 def _explained(spec: AttributionSpec) -> str:
     """An attribution in words."""
-    of = "" if spec.target == DECISION else f" of {target_name(spec.target)}"
-    return f"{method_title(spec.method)}{of}"
+    target = "" if spec.target == DECISION else f" of {target_name(spec.target)}"
+    return f"{method_title(spec.method)}{target}"
 
 
 def _headline(recording: Recording, steps: int) -> tuple[Summary | None, str]:
