@@ -34,6 +34,17 @@ def losses(path: Path) -> None:
             rltools.plots.losses(recording).figure.savefig(dark_variant(path), dpi=160)
 
 
+def at_a_glance(path: Path) -> None:
+    """The episode of median return in frames, with what mattered below them."""
+    policy = rltools.load_policy("lunarlander-ppo")
+    with tempfile.TemporaryDirectory() as folder:
+        recording = rltools.record(policy, episodes=3, frames=True, directory=folder)
+        rltools.explain(recording, policy, method="shapley")
+        rltools.plots.filmstrip(recording).figure.savefig(path, dpi=160)
+        with dark():
+            rltools.plots.filmstrip(recording).figure.savefig(dark_variant(path), dpi=160)
+
+
 def replay(path: Path) -> None:
     """A replay of the reference agent, in the middle of its flight."""
     policy = rltools.load_policy("lunarlander-ppo")
@@ -84,7 +95,7 @@ def _screenshot(address: str, *settings: str) -> Image.Image:
         return Image.open(file).convert("RGB")
 
 
-PICTURES = {"lunarlander-ppo": losses, "replay": replay}
+PICTURES = {"lunarlander-ppo": losses, "filmstrip": at_a_glance, "replay": replay}
 
 if __name__ == "__main__":
     for name in sys.argv[1:] or PICTURES:

@@ -20,7 +20,7 @@ TOP = 10
 """The most bars of a picture."""
 _CHARACTER = 3.4
 """Percent of the width that a character of a number takes, on the narrowest page."""
-_MARGINS = (24.0, 34.0, 44.0, 54.0)
+_MARGINS = (24.0, 34.0, 44.0, 54.0, 64.0, 74.0)
 """Percent of the width at the right of the longest bar, for a number that stands there; the first that is enough."""
 Kind = Literal["measured", "uncertain", "share"]
 
