@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import rltools
-from rltools.errors import RecordingError
+from rltools.errors import ArgumentError, RecordingError
 from rltools.pages.replay import replay_episode
 
 Make = Callable[..., Any]
@@ -195,3 +195,9 @@ def test_a_card_that_keeps_its_time_and_size_is_read_again(tmp_path: Path, monke
     path.write_text(text.replace(word, word[::-1]))
     os.utime(path, (1_000_000_000, 1_000_000_000))
     assert _read(path).description != first.description
+
+
+@pytest.mark.parametrize("window", [-1, True, "4", 2.5])
+def test_a_window_is_a_number_of_observations(twice: tuple[rltools.Recording, rltools.Recording], window: Any) -> None:
+    with pytest.raises(ArgumentError, match=f"window is {re.escape(repr(window))}; it must be"):
+        twice[0].find(window=window)
