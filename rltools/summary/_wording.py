@@ -186,7 +186,7 @@ def _in_steps(finding: Finding) -> Sentence | str:
 @wording("uneventful")
 def _uneventful(finding: Finding) -> Sentence:
     steps = f"{finding.n:,} of {finding.total:,} steps"
-    what = "one action is taken for long, and its score hardly changes"
+    what = "one action is taken for long, and its score stays as it is"
     if finding.continuous:
         what = "the action hardly changes for long"
     if finding.part == "same":
