@@ -72,12 +72,12 @@ class Places(gymnasium.Env[int, int]):
     observation_space, action_space = spaces.Discrete(7), spaces.Discrete(2)
 
     def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[int, dict[str, Any]]:
-        self.at = 0
+        self.place = 0
         return 0, {}
 
     def step(self, action: int) -> tuple[int, float, bool, bool, dict[str, Any]]:
-        self.at += 1
-        return self.at % 7, 1.0, self.at == 13, False, {}
+        self.place += 1
+        return self.place % 7, 1.0, self.place == 13, False, {}
 
 
 def test_a_choice_is_named_at_every_step(browser: Any, tmp_path: Path) -> None:
