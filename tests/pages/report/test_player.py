@@ -85,12 +85,12 @@ def test_a_choice_is_named_at_every_step(browser: Any, tmp_path: Path) -> None:
     policy = rltools.TorchPolicy(torch.nn.Linear(7, 2), env.observation_space, env.action_space, name="tourist")
     recording = rltools.record(policy, Places, episodes=2, directory=tmp_path / "run")
     browser.open(write_report(rltools.explain(recording, policy), commands=("rltools analyze tiny",)))
-    shown = []
+    places = []
     for _ in range(14):
-        shown.append(browser.text("#player-bars .value"))
+        places.append(browser.text("#player-bars .value"))
         browser.run("document.getElementById('player-next').click()")
-    assert len(set(shown)) > 4
-    assert "" not in shown
+    assert len(set(places)) > 4
+    assert "" not in places
 
 
 def test_every_step_that_a_link_names_is_there(browser: Any, page: Any) -> None:
