@@ -227,7 +227,7 @@ def find_trust(table: RankTable) -> tuple[Finding, ...]:
             Finding(
                 "ranks_outside",
                 tuple(
-                    number_of(table.players[player], column.ranks[player])
+                    number_of(table.players[player], column.ranks[player], column.best[player], column.worst[player])
                     for player in table.order
                     if column.outside[player]
                 ),

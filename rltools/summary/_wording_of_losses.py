@@ -265,7 +265,7 @@ def _ranks_outside(finding: Finding) -> Sentence:
         sentences.append(span(f"By {listed(agreeing)} every feature ranks as the losses allow"))
     for part in finding.parts:
         if part.subjects:
-            named = listed([f"{each.feature} {ordinal(round(each.share))}" for each in part.subjects], NAMED)
+            named = listed([f"{each.feature} {_places(each)}" for each in part.subjects], NAMED)
             sentences.append(
                 span(
                     f"{'by' if sentences else 'By'} {part.by} {len(part.subjects)} of {finding.total} features "
@@ -274,6 +274,11 @@ def _ranks_outside(finding: Finding) -> Sentence:
                 )
             )
     return joined(sentences, "; ") + "."
+
+
+def _places(rank: Ranked) -> str:
+    """The ranks that an attribution allows: `4th`, `3rd to 4th`."""
+    return " to ".join(dict.fromkeys(ordinal(round(end)) for end in (rank.low, rank.high)))
 
 
 @wording("loss_controls")
