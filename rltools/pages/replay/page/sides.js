@@ -2,7 +2,7 @@
 
 import { addressOf } from "./address.js";
 import { clock, go, pause, seek, setSteps } from "./clock.js";
-import { byId, element } from "./document.js";
+import { byId, element, write } from "./document.js";
 import { makeHighlights } from "./highlights.js";
 import { makeSide } from "./side.js";
 import { makeTimeline } from "./timeline.js";
@@ -99,7 +99,7 @@ export function showStep(step) {
   const actions = sides.map((side) => (sides.length > 1 ? `${side.short}: ` : "") + side.describe(step)).join("; ");
   byId("scrubber").value = step;
   byId("scrubber").setAttribute("aria-valuetext", `step ${step} of ${clock.steps - 1}, ${actions}`);
-  byId("clock").textContent = `step ${step} / ${clock.steps - 1}`;
+  write(byId("clock"), `step ${step} / ${clock.steps - 1}`);
   for (const side of sides) side.show(step);
   timeline?.showStep(step);
   moments?.mark(step);
