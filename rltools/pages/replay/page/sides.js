@@ -43,6 +43,7 @@ export function openEpisode(k, newLevel = level) {
   moments = makeHighlights(sides, extent, seek);
   if (!filled.length) return;
   showLevels(filled[0].data);
+  chooseShared(filled);
   timeline = makeTimeline(filled, extent, commands);
   if (filled.some(({ views }) => views.length)) viewsChanged();
   fit();
@@ -113,6 +114,12 @@ export function currentAddress() {
 export function toHighlight(by) {
   const step = moments.next(clock.step, by);
   if (step !== undefined) seek(step);
+}
+
+// Two agents begin with the first view that both have, so that what stands side by side is of one method.
+function chooseShared([first, second]) {
+  const shared = second && first.views.find(({ name }) => second.views.some((view) => view.name === name));
+  if (shared) for (const side of [first, second]) side.choose(shared.name);
 }
 
 // The view after the chosen view of the first side, on all sides that have it.

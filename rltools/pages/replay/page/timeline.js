@@ -91,6 +91,7 @@ export function makeTimeline(sides, extent, commands) {
     if (dropped.has(key)) return false;
     if (key === "reward") return false;
     if (key === "trace" && sides.length > 1) return false;
+    if (key === "state-value" && sides.length > 1) return height > TALL;
     if (key === "margins" && !value && sides.length === 1) return true;
     return !FURTHER.has(key) || height > TALL;
   }
