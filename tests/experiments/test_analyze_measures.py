@@ -56,7 +56,7 @@ def test_what_was_measured_heads_findings_page_and_card(steered, tmp_path):
     rows = re.findall(r'<td class="verdict (\w+)">', page)
     assert sorted(rows) == sorted(verdict.kind for verdict in created.ablation.verdicts())
     assert "--seeds 6" in text
-    card = analysis_html(created.summary, created.findings, created.page, created.measured)
+    card = analysis_html(created.answer, created.page)
     assert "loss of return" in card
     assert "<th>verdict</th>" in card
 
