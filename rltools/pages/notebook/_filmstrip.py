@@ -42,7 +42,10 @@ def filmstrip_picture(recording: Recording, summary: Summary) -> Picture | None:
             return None
         alt = alt_text(axes)
         image = BytesIO()
-        axes.figure.savefig(image, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
+        figure = axes.get_figure(root=True)
+        if figure is None:
+            raise AssertionError("a plot returned axes without a figure")
+        figure.savefig(image, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
         addresses.append(image_data_url(_few_colors(image)))
     return Picture(addresses[0], addresses[1], alt)
 
