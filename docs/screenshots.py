@@ -18,7 +18,7 @@ sys.path.insert(0, str(DOCS))
 
 from gallery import dark_variant  # noqa: E402  (a script that is imported finds only the packages)
 
-STEP, SIZE = 28, (1280, 1610)
+STEP, SIZE = 28, (1280, 720)
 TRIES = 5
 """Screenshots of a page, until two in a row are equal."""
 
