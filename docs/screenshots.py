@@ -95,7 +95,7 @@ def _screenshot(address: str, *settings: str) -> Image.Image:
         return Image.open(file).convert("RGB")
 
 
-PICTURES = {"lunarlander-ppo": losses, "filmstrip": at_a_glance, "replay": replay}
+PICTURES = {"lunarlander-ppo": losses, "lunarlander-filmstrip": at_a_glance, "replay": replay}
 
 if __name__ == "__main__":
     for name in sys.argv[1:] or PICTURES:
