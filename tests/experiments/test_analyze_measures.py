@@ -51,6 +51,7 @@ def test_what_was_measured_heads_findings_page_and_card(steered, tmp_path):
     )
     text = text_of(created.page)
     assert "Nothing was measured" not in text
+    assert "◇ replaced by its mean over visited states" in text
     assert "A feature is needed if the 95 % interval of its loss lies above zero" in text
     assert "not another draw of visited states, another replacement or another training run" in text
     rows = re.findall(r'<td class="verdict (\w+)">', page)
