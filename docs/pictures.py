@@ -15,7 +15,7 @@ sys.path.insert(0, str(DOCS))
 
 from gallery import gallery_plots  # noqa: E402  (a script that is imported finds only the packages)
 
-SCREENSHOTS = ("lunarlander-ppo", "replay")
+SCREENSHOTS = ("lunarlander-filmstrip", "lunarlander-ppo", "replay")
 
 
 def commands() -> dict[str, list[str]]:

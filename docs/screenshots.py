@@ -18,7 +18,7 @@ sys.path.insert(0, str(DOCS))
 
 from gallery import dark_variant  # noqa: E402  (a script that is imported finds only the packages)
 
-STEP, SIZE = 28, (1280, 1610)
+STEP, SIZE = 28, (1280, 720)
 TRIES = 5
 """Screenshots of a page, until two in a row are equal."""
 
@@ -32,6 +32,17 @@ def losses(path: Path) -> None:
         rltools.plots.losses(recording).figure.savefig(path, dpi=160)
         with dark():
             rltools.plots.losses(recording).figure.savefig(dark_variant(path), dpi=160)
+
+
+def at_a_glance(path: Path) -> None:
+    """The episode of median return in frames, with what mattered below them."""
+    policy = rltools.load_policy("lunarlander-ppo")
+    with tempfile.TemporaryDirectory() as folder:
+        recording = rltools.record(policy, episodes=3, frames=True, directory=folder)
+        rltools.explain(recording, policy, method="shapley")
+        rltools.plots.filmstrip(recording).figure.savefig(path, dpi=160)
+        with dark():
+            rltools.plots.filmstrip(recording).figure.savefig(dark_variant(path), dpi=160)
 
 
 def replay(path: Path) -> None:
@@ -84,7 +95,7 @@ def _screenshot(address: str, *settings: str) -> Image.Image:
         return Image.open(file).convert("RGB")
 
 
-PICTURES = {"lunarlander-ppo": losses, "replay": replay}
+PICTURES = {"lunarlander-ppo": losses, "lunarlander-filmstrip": at_a_glance, "replay": replay}
 
 if __name__ == "__main__":
     for name in sys.argv[1:] or PICTURES:

@@ -17,7 +17,7 @@ import rltools
 
 DOCS = Path(__file__).parents[1] / "docs"
 PRINTED = {
-    "convolutional": {"Of what moves the ": 4, "(3, 1, 42, 42, 3)": 1, "(2, 1, 42, 42, 3)": 1},
+    "convolutional": {"No region leads: ": 4, "(3, 1, 42, 42, 3)": 1, "(2, 1, 42, 42, 3)": 1},
     "decisions": {"of replacements (decision change).": 1},
     "gradients": {"Of what moves the ": 3, "left unexplained": 1},
     "perturbation": {"Of what moves the ": 3, "typical error": 1},

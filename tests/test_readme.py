@@ -26,7 +26,7 @@ def test_the_script_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
     exec(script, names)
     printed = capsys.readouterr().out
     assert printed.startswith("Without pole angular velocity (replaced by that of another visited state) the return")
-    assert "of what moves the score" in printed
+    assert "Of what moves the score of the action taken" in printed
     assert (tmp_path / "importance.png").stat().st_size > 10_000
     assert "<html" in (tmp_path / "episode.html").read_text(encoding="utf-8")
 

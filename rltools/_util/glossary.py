@@ -58,7 +58,7 @@ TERMS = _terms(
     "docs/uncertainty.md",
     attribution="how much a feature adds to the target value at a step, positive or negative",
     control="a method that knows nothing about the agent; only its order of the features means anything",
-    deterministic=("the policy's best", "the action with the highest score, or the mean of the distribution"),
+    deterministic=("deterministic", "the action with the highest score, or the mean of the distribution"),
     interval="the range that holds the number of other episodes of the same agent, with the probability given",
     method="how attributions are computed",
     per_std=("score per standard deviation", "how much a change of a feature by its std changes the target value"),

@@ -158,7 +158,7 @@ def explain(
         if missing and "references" in bound.method.needs:
             states = visited_references(recording, bound.policy, references, seed, folder)
             written.append(references_path(folder))
-        name = f"{method} of {bound.target}"
+        name = f"{method} of {bound.target}{f' over {window} observations' if window else ''}"
         title = f"explain {name}{f', one step in {every}' if every > 1 else ''}"
         steps = _steps(recording, missing) if progress else 0  # only a bar needs the total, which opens every file
         n_references = 0 if states is None else len(states)

@@ -35,14 +35,14 @@ from rltools.summary import (
     summarize,
 )
 from rltools.summary.sentence import amount, share_of
-from rltools.targets.scores import target_name
+from rltools.targets.scores import target_name, target_noun
 
 SectionKey = Literal["measured", "trust", "decision", "score"]
 HEADINGS: dict[SectionKey, str] = {
     "measured": "What the agent needs, measured",
     "trust": "Trust",
     "decision": "How the decision changes",
-    "score": "What moves the score",
+    "score": "What moves the {about}",
 }
 MOST_BARS = 3
 """How many bars stand under the first line of the terminal."""
@@ -55,15 +55,17 @@ class Section:
     Attributes:
         key: what they are about.
         findings: the statements; the first one heads the section. A caveat among them is a warning.
+        about: what is explained, in a word: "score", "action" or "value".
     """
 
     key: SectionKey
     findings: tuple[Finding | Caveat, ...]
+    about: str = "score"
 
     @property
     def heading(self) -> str:
         """A few words on what they are about."""
-        return HEADINGS[self.key]
+        return HEADINGS[self.key].format(about=self.about)
 
 
 @dataclass(frozen=True)
@@ -208,10 +210,11 @@ def arrange(
     if losses is None:
         leading[1].insert(_own_clauses(leading[1]), Caveat("not_measured", text=unmeasured))
     trust = (*(losses.trust if losses is not None else ()), *of_methods)
+    about = target_noun(main.target)
     sections = (
-        Section(leading[0], tuple(leading[1])),
-        *([Section("trust", trust)] if trust else []),
-        *(Section(key, tuple(findings)) for key, findings in later),
+        Section(leading[0], tuple(leading[1]), about),
+        *([Section("trust", trust, about)] if trust else []),
+        *(Section(key, tuple(findings), about) for key, findings in later),
     )
     return Answer(
         sections,

@@ -130,6 +130,7 @@ def filmstrip(
         *_episode_notes(outcome),
         effect_words(quantity, summary.labels[label_index]),
         label_note(summary, label),
+        plain(summary.apart, 60),
     )
     lines = wrapped(notes, int(CHARACTERS_PER_INCH * data)).count("\n") + 1
     height = 0.41 + 0.155 * lines + rows.height

@@ -116,7 +116,7 @@ def importance(
     order = _order(drawn, shares, names, features, top)
     labels = feature_labels([names[position] for position in order], [""] * len(order))
     several = len(drawn) > 1
-    lane_labels = [plain(label, 40) for label in shares] if several else []
+    lane_labels = [plain(label, 60) for label in shares] if several else []
     height = 1.3 + len(order) * max(_ROW, _LANE * len(drawn) + 0.1 * several)
     beside = 0.3 + inches(lane_labels, points=8.3) if several else 0.1
     axes, width = canvas(axes, height, 0.4 + inches(labels) + beside)

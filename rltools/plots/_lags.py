@@ -110,8 +110,9 @@ def lags(
     axes, width = canvas(axes, 2.55 + 0.32 * max(len(order), 2), 0.5 + inches(labels))
     set_x_label(axes, width, "when it was observed (steps ago)")
     keep_spines(axes)
-    interval_text = interval_note(result.of_lag.low, summary.overall.episodes, level)
-    single_lag_note = "no earlier observation is explained: there is only now" if len(result.lags) == 1 else ""
+    single = len(result.lags) == 1
+    interval_text = "" if single else interval_note(result.of_lag.low, summary.overall.episodes, level)
+    single_lag_note = "no earlier observation is explained: there is only now" if single else ""
     share_note = f"{TERMS['share_of_mean'].name.format(f'|{quantity.name}|')} of {score_words(summary.target)} (%)"
     heading(
         axes,
@@ -139,7 +140,7 @@ def lags(
     when = ["now" if lag == 0 else plural(lag, "step") + " ago" for lag in np.array(result.lags)[nearest].tolist()]
     of_lag = [part[nearest] for part in (result.of_lag.value, result.of_lag.low, result.of_lag.high)]
     tell(axes, rows_text(when, ["".join(share_interval(*ends)) for ends in zip(*of_lag, strict=True)]))
-    if len(result.lags) > 1:
+    if not single:
         _draw_totals(axes, result.of_lag, len(order))
     return axes
 

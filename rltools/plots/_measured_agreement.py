@@ -34,9 +34,10 @@ _GAP = 0.4
 
 
 def _has_several(report: ReportData) -> bool:
-    """Whether losses were measured, and two methods or more can be compared with them."""
+    """Whether losses of several features were measured, and two methods or more can be compared with them."""
     specs = report.recording.specs.values()
-    return report.ablation is not None and len({spec.method for spec in specs if not is_control(spec.unit)}) > 1
+    methods = {spec.method for spec in specs if not is_control(spec.unit)}
+    return report.ablation is not None and len(report.ablation.spec.players) > 1 and len(methods) > 1
 
 
 @plot(

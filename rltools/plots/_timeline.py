@@ -122,6 +122,7 @@ def timeline(
     every = recording.spec(summary.key).every
     notes = (
         _episode_note(summary, outcome),
+        plain(summary.apart, 60),
         label_note(summary, label),
         f"1 of {every} steps explained, and held until the next" if every > 1 else "",
     )

@@ -134,13 +134,18 @@ def _every_step(recording: Recording, first: str, method: str | None, target: st
     specs = {
         key: spec
         for key, spec in recording.specs.items()
-        if _explains_every_step(spec, target) and recording.complete(key)
+        if _explains_every_step(spec, target) and _as_telling(spec, preferred) and recording.complete(key)
     }
 
     def precedence(key: str) -> tuple[bool, int, str]:
         return specs[key].target != preferred.target, headline_rank(specs[key]), specs[key].target
 
     return min(specs, key=precedence, default=first)
+
+
+def _as_telling(spec: AttributionSpec, preferred: AttributionSpec) -> bool:
+    """Whether it gives up neither factors of a choice, nor the score that is explained by them."""
+    return not preferred.decoded or (spec.decoded and spec.target == preferred.target)
 
 
 def _explains_every_step(spec: AttributionSpec, target: str | None) -> bool:

@@ -271,6 +271,7 @@ class Recording:
         Raises:
             RecordingError: nothing matches, or several match that differ in other settings, for instance their
                 references, and `explain` returned this recording with none of them; the message lists them.
+            ArgumentError: the window is not a whole number of observations.
         """
         return selected_key(self.directory, self.specs, self.complete, self.requested, method, target, window)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rltools._util.limits import MAX_WINDOW, check_count
 from rltools.attributions import is_control
 from rltools.errors import CorruptError, RecordingError
 from rltools.recording.attribution import AttributionSpec
@@ -105,7 +106,9 @@ def selected_key(
 
     Raises:
         RecordingError: nothing matches, or several do with equal precedence; the message lists them.
+        ArgumentError: the window is not a whole number of observations.
     """
+    check_count("window", window, least=0, most=MAX_WINDOW)
     matching = matching_keys(specs, complete, requested, method, target, window)
     if not matching:
         request = f"{method or 'attribution'}{f' of {target}' if target else ''}{_over(window)}"

@@ -61,7 +61,7 @@ def decoded_leaves(layout: Layout) -> DecodedLeaves:
         >>> features = rltools.load_policy("taxi-masked-ppo").features
         >>> decoded_leaves(features).choices
         ('row', 'column', 'passenger', 'destination')
-        >>> layout.size, features.decoded.size
+        >>> features.size, features.decoded.size
         (500, 19)
     """
     leaves: list[Leaf] = []
@@ -129,7 +129,7 @@ def decode(layout: Layout, x: Any, xp: Any = np) -> Any:
         >>> import rltools
         >>> features = rltools.load_policy("taxi-masked-ppo").features
         >>> decode(features, features.encode([137])).nonzero()[1].tolist()  # row 1, column 1, in place 4, to 1
-        [1, 6, 11, 16]
+        [1, 6, 14, 16]
     """
     if not any(layout.factors):
         return x

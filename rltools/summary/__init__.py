@@ -12,7 +12,16 @@ from rltools.summary._ablation_curves import ORDERS, AblationCurves, ablation_cu
 from rltools.summary._action_matrix import ActionMeans, action_means
 from rltools.summary._agreement import RANDOM, Agreement, Ranking, agreement, without_random
 from rltools.summary._coalition_values import PlayerValues, player_values
-from rltools.summary._data import DECISION, Ranked, Residuals, Returns, leaders, ranked_at, ranked_features
+from rltools.summary._data import (
+    DECISION,
+    Ranked,
+    Residuals,
+    Returns,
+    is_continuous,
+    leaders,
+    ranked_at,
+    ranked_features,
+)
 from rltools.summary._decision import Decision, contrast_key, decision_at
 from rltools.summary._dependence import Curve, Dependence, value_dependence
 from rltools.summary._estimates import Statistics
@@ -127,6 +136,7 @@ __all__ = [
     "find_trust_line",
     "find_trust_of_methods",
     "find_uneventful",
+    "is_continuous",
     "is_control",
     "lag_shares",
     "lagged_key",

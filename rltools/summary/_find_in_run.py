@@ -81,6 +81,7 @@ def _agreement(recording: Recording, main: SummaryData) -> Iterator[Finding]:
                 (correlation,),
                 method=ranking.method,
                 target=main.target,
+                context=(main.method,),
                 n=len(ranking.features),
                 total=compared.episodes,
                 level=main.level,

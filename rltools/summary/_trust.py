@@ -18,6 +18,9 @@ from rltools.summary.player_sizes import player_sizes, tells_factors_apart
 if TYPE_CHECKING:
     from rltools.ablation import Ablation, Losses
 
+FEWEST_ORDERED = 0.5
+"""The part of the pairs that the losses order which an attribution has to order as well, to agree with them."""
+
 
 @dataclass(frozen=True)
 class RankColumn:
@@ -151,8 +154,9 @@ def find_trust_line(table: RankTable, *, certain: bool, second: str = "") -> Fin
 
     On the first feature trust is high if its loss certainly leads, the second replacement does not contradict, and some
     attribution allows it to be first; it is fair if no attribution does, and low if the losses themselves leave open
-    what comes first. On the rest it is high if every attribution ranks all features as the losses allow, fair if one of
-    several does, and low if none does.
+    what comes first. On the rest it is high if every attribution that orders them ranks all features as the losses
+    allow, fair if one of several does, and low if none does; it is open if the losses, or all attributions, order too
+    few of them to tell: ranks that may be anything agree with everything.
 
     Args:
         table: the ranks by losses and by attributions.
@@ -181,10 +185,7 @@ def find_trust_line(table: RankTable, *, certain: bool, second: str = "") -> Fin
     first = "fair" if columns and all(column.part == "other" for column in columns) else "high"
     if not certain or table.leaders > 1 or second:
         first = "low"
-    allowed = [not column.n for column in columns]
-    rest = (
-        "" if not columns or len(table.players) < 3 else "high" if all(allowed) else "fair" if any(allowed) else "low"
-    )
+    rest = "" if not columns or len(table.players) < 3 else _on_the_rest(table)
     return Finding(
         "trust",
         tuple(_named(table, player) for player in leading[:NAMED]),
@@ -196,6 +197,26 @@ def find_trust_line(table: RankTable, *, certain: bool, second: str = "") -> Fin
         parts=tuple(columns),
         replacement="losses",
     )
+
+
+def _on_the_rest(table: RankTable) -> str:
+    """How far to trust the order of all features: "high", "fair", "low" or "open"."""
+    by_losses = _ordered(table.best, table.worst)
+    allowed = [
+        not any(column.outside)
+        for column in table.columns
+        if any(column.outside)
+        or (by_losses & _ordered(column.best, column.worst)).sum() >= FEWEST_ORDERED * max(1, by_losses.sum())
+    ]
+    if not allowed:
+        return "open"
+    return "high" if all(allowed) else "fair" if any(allowed) else "low"
+
+
+def _ordered(best: Sequence[int], worst: Sequence[int]) -> np.ndarray:
+    """Bool `[player, player]`, whether the first one certainly comes before the other."""
+    ordered: np.ndarray = np.array(worst)[:, None] < np.array(best)[None, :]
+    return ordered
 
 
 def find_trust(table: RankTable) -> tuple[Finding, ...]:
@@ -227,7 +248,7 @@ def find_trust(table: RankTable) -> tuple[Finding, ...]:
             Finding(
                 "ranks_outside",
                 tuple(
-                    number_of(table.players[player], column.ranks[player])
+                    number_of(table.players[player], column.ranks[player], column.best[player], column.worst[player])
                     for player in table.order
                     if column.outside[player]
                 ),

@@ -19,9 +19,11 @@ from rltools.summary.finding import NAMED, Finding
 FEWEST_ALIKE = 20
 """How many steps in a row must be alike: fewer can be a flight between two decisions."""
 SMALL_CHANGE = 0.05
-"""How much of its std over the recording a score may change from step to step."""
+"""How much of its std over the recording a continuous action may change from step to step."""
 SMALL_RANGE = 0.5
 """How much of its std a continuous action may wander while it counts as the same."""
+SMALL_DRIFT = 0.25
+"""How much of its std a score of a discrete action may wander over `FEWEST_ALIKE` steps: in a flight it drifts more."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +44,10 @@ class Uneventful:
 def uneventful_steps(recording: Recording) -> Uneventful:
     """The steps in which action and scores stay as they are, such as those of a lander at rest.
 
-    A stretch of at least 20 steps counts if the same action is taken in all of them, and each score of an action
-    changes by less than 5 % of its std over the recording from one step to the next, in the median. For continuous
-    actions, the outputs of the policy's first head change that little at every step, and stay within half of their std
-    from the beginning to the end of the stretch, so that a slow movement does not count.
+    A step counts if it is among 20 in a row in which the same action is taken and each score of an action stays within
+    a quarter of its std over the recording, so that a slow movement does not count. Continuous actions have no score:
+    a stretch of at least 20 steps counts if the outputs of the policy's first head change by less than 5 % of their std
+    from each step to the next, and stay within half of it from the beginning to the end of the stretch.
 
     Args:
         recording: the recording; nothing needs to be explained.
@@ -76,18 +78,31 @@ def _is_discrete(recording: Recording) -> bool:
 def _uneventful(episode: Episode, scores: np.ndarray, *, discrete: bool) -> np.ndarray:
     """Bool `[step]`, from `scores [step, k]` in units of their std."""
     nothing = np.zeros(len(episode), dtype=bool)
-    changes = np.abs(np.diff(scores, axis=0)).max(axis=1, initial=0.0)
     if discrete:
         actions = flat(episode.actions, 1)
         alike = (actions[1:] == actions[:-1]).all(axis=1)
     else:
-        alike = changes < SMALL_CHANGE
+        alike = np.abs(np.diff(scores, axis=0)).max(axis=1, initial=0.0) < SMALL_CHANGE
     for first, last in _stretches(alike):
-        if last - first + 1 < FEWEST_ALIKE or not np.median(changes[first:last]) < SMALL_CHANGE:
+        stretch = scores[first : last + 1]
+        if len(stretch) < FEWEST_ALIKE:
             continue
-        if discrete or np.ptp(scores[first : last + 1], axis=0).max() < SMALL_RANGE:
-            nothing[first : last + 1] = True
+        if discrete:
+            nothing[first : last + 1] = _steady(stretch)
+        else:
+            nothing[first : last + 1] = np.ptp(stretch, axis=0).max() < SMALL_RANGE
     return nothing
+
+
+def _steady(scores: np.ndarray) -> np.ndarray:
+    """Bool `[step]`, from `scores [step, k]`: whether a step is among enough in a row between which no score drifts."""
+    windows = np.lib.stride_tricks.sliding_window_view(scores, FEWEST_ALIKE, axis=0)
+    starts = np.flatnonzero((windows.max(axis=-1) - windows.min(axis=-1)).max(axis=1) < SMALL_DRIFT)
+    opened = np.zeros(len(scores) + 1, dtype=np.int32)
+    opened[starts] += 1
+    opened[starts + FEWEST_ALIKE] -= 1
+    steady: np.ndarray = opened[:-1].cumsum() > 0
+    return steady
 
 
 def _stretches(alike: np.ndarray) -> Iterator[tuple[int, int]]:

@@ -186,7 +186,7 @@ def _in_steps(finding: Finding) -> Sentence | str:
 @wording("uneventful")
 def _uneventful(finding: Finding) -> Sentence:
     steps = f"{finding.n:,} of {finding.total:,} steps"
-    what = "one action is taken for long, and its score hardly changes"
+    what = "one action is taken for long, and its score stays as it is"
     if finding.continuous:
         what = "the action hardly changes for long"
     if finding.part == "same":
@@ -215,11 +215,12 @@ def _agreement(finding: Finding) -> Sentence:
     elif correlation.share < by_chance:
         aside = ", no more than by chance with so few features"
     order = order_name(correlation.low, correlation.high, -1.0 if means_nothing else by_chance)
+    other = " and ".join(map(method_title, finding.context))
     rank = f"rank correlation {correlation_text(correlation)}{aside}"
     if order:
-        return span(f"By {finding.by}, the features stand in {order} order: {rank}.")
+        return span(f"By {finding.by}, the features stand in {order} order as by {other}: {rank}.")
     where = " in the single episode" if finding.total == 1 else ""
-    return span(f"The order by {finding.by}{where} has a {rank}.")
+    return span(f"The orders by {finding.by} and {other}{where} have a {rank}.")
 
 
 def order_name(low: float, high: float, by_chance: float) -> str:

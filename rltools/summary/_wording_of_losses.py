@@ -221,7 +221,7 @@ def _interaction(finding: Finding) -> Sentence:
         + " needed: without both the return falls by "
         + amount(both)
         + ", "
-        + (_size(excess) + " less than the losses without each add up to, because losing one loses what both do.")
+        + (_size(excess) + " less than the losses without each add up to, because hiding one loses what both give.")
     )
 
 
@@ -236,8 +236,10 @@ def _first_agreement(finding: Finding) -> Sentence:
     if not others:
         if finding.leaders == 1:
             return span(f"{listed(['The losses', *agreeing])} agree on the first feature: ") + measured + "."
-        firsts = listed(dict.fromkeys(each.feature for part in finding.parts for each in part.subjects))
-        return span(f"By {listed(agreeing)} {firsts} comes first, which the losses leave open: ") + measured + "."
+        firsts = list(dict.fromkeys(each.feature for part in finding.parts for each in part.subjects))
+        come = "comes" if len(firsts) == 1 else "may come"
+        start = f"By {listed(agreeing)} {listed(firsts)} {come} first, which the losses leave open: "
+        return span(start) + measured + "."
     sentence = "By the losses " + measured + (" comes first" if finding.leaders == 1 else " comes first, tied")
     if agreeing:
         sentence += f", and by {listed(agreeing)} too"
@@ -263,7 +265,7 @@ def _ranks_outside(finding: Finding) -> Sentence:
         sentences.append(span(f"By {listed(agreeing)} every feature ranks as the losses allow"))
     for part in finding.parts:
         if part.subjects:
-            named = listed([f"{each.feature} {ordinal(round(each.share))}" for each in part.subjects], NAMED)
+            named = listed([f"{each.feature} {_places(each)}" for each in part.subjects], NAMED)
             sentences.append(
                 span(
                     f"{'by' if sentences else 'By'} {part.by} {len(part.subjects)} of {finding.total} features "
@@ -272,6 +274,11 @@ def _ranks_outside(finding: Finding) -> Sentence:
                 )
             )
     return joined(sentences, "; ") + "."
+
+
+def _places(rank: Ranked) -> str:
+    """The ranks that an attribution allows: `4th`, `3rd to 4th`."""
+    return " to ".join(dict.fromkeys(ordinal(round(end)) for end in (rank.low, rank.high)))
 
 
 @wording("loss_controls")

@@ -103,7 +103,7 @@ MOST_DIFFERING = 3
 
 @wording("runs_alike")
 def _runs_alike(finding: Finding) -> Sentence:
-    """Whether the runs use the same features: `Mostly: both lead with y velocity; they differ in angle (...)`."""
+    """Whether the runs use the same features: `Mostly: both lead with y velocity; they differ in the share of ...`."""
     every = "both" if finding.n == 2 else f"all {finding.n} runs"
     first = [part for part in finding.parts if part.part == "first"]
     differing = [part for part in finding.parts if part.part == "differs"]
@@ -119,7 +119,7 @@ def _runs_alike(finding: Finding) -> Sentence:
     if differing:
         shares = [_shares_of_runs(part, finding.context) for part in differing[:MOST_DIFFERING]]
         more = [span(f"{len(differing) - MOST_DIFFERING} more")] if len(differing) > MOST_DIFFERING else []
-        sentence += "; they differ in " + listed_sentences([*shares, *more])
+        sentence += "; they differ in the share of " + listed_sentences([*shares, *more])
     else:
         sentence += "; no share certainly differs"
     if finding.baseline is None or math.isnan(finding.baseline.share):

@@ -51,6 +51,8 @@ def _names(finding: Finding) -> str:
 
 def _rest(finding: Finding) -> str:
     """Who ranks otherwise, and how many features."""
+    if finding.context[0] == "open":
+        return " (too few differences are certain)"
     if finding.replacement:
         apart = [f"{part.by} {_verb('rank', [part.by])} {part.n}" for part in finding.parts if part.n]
         return f" ({listed(apart)} of {finding.total} features otherwise)" if apart else ""

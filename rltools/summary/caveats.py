@@ -213,8 +213,8 @@ _WORDING: dict[CaveatKind, tuple[str, Callable[[Caveat], str]]] = {
     "losses_do_not_add": (
         "Losses are not shares",
         lambda caveat: (
-            f"losses do not add up to the return: their sum is {caveat.text}. Each of two features that are needed "
-            "together loses what both do, and each of two that tell the same loses nothing"
+            f"losses do not add up to the return: their sum is {caveat.text}. Hiding either of two features "
+            "that are needed together loses what both give, and hiding one of two that tell the same loses nothing"
         ),
     ),
     "masks_untouched": (

@@ -82,7 +82,8 @@ class Finding:
         doubt: why no subject certainly leads.
         method: the method of the attribution.
         target: the target as text.
-        context: what else distinguishes the numbers: the effect of an observation, parameters.
+        context: what else distinguishes the numbers: the effect of an observation, parameters; for kind "agreement"
+            the method that it agrees with.
         standardized: whether attributions were multiplied by the std of each feature.
         continuous: whether the decision is a continuous action.
         unseen: whether some features are 0 because no derivative sees them.

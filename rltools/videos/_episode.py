@@ -9,9 +9,10 @@ from scipy.special import softmax
 
 from rltools._util.glossary import method_title
 from rltools.attributions import is_per_feature_unit
-from rltools.pages.replay.rows import Row, at_chosen, summed
+from rltools.pages.replay.rows import Row, at_chosen, rows_of, summed, variables_of
 from rltools.plots.drawing.labels import LONGEST, plain
 from rltools.recording import Episode, Header, Recording, every_step_first
+from rltools.spaces import Features
 from rltools.spaces.image import pixel_elements
 from rltools.summary import unit_words
 from rltools.summary.episodes import std as std_of
@@ -54,6 +55,17 @@ def shown_episode(recording: Recording, number: int, method: str | None, target:
     return episode.decoded() if recording.spec(every_step_first(recording, method, target)).decoded else episode
 
 
+def shown_rows(features: Features) -> list[Row]:
+    """A row for each number and each region of an image, and for each choice, whatever its value."""
+    rows, wholes = rows_of(features), list[Row]()
+    for variable in variables_of(features):
+        own = [rows[position] for position in variable.rows]
+        entries = np.concatenate([row.entries for row in own])
+        whole = Row(variable.name, "", "choice", entries, variable.options)
+        wholes += [whole] if variable.options else own
+    return wholes
+
+
 def explained_of(
     recording: Recording, number: int, rows: list[Row], method: str | None, target: str | None
 ) -> Explained | None:
@@ -90,24 +102,25 @@ def explained_of(
 
 
 def drawn_rows(episode: Episode, rows: list[Row], explained: Explained | None) -> tuple[np.ndarray, ...]:
-    """Positions, values and attributions of the rows that matter most, `[step, drawn]`, in the order of the features.
+    """Positions `[drawn]` of the rows that matter most, and their values and attributions `[step, drawn]`.
 
-    If a choice has more values than fit, the value chosen at the step comes first. Values of image regions are NaN.
+    Rows keep their order. The value of a choice is its position among the options; image regions have NaN.
     """
-    kinds, elements = np.array([row.kind for row in rows], str), [int(row.entries[0]) for row in rows]
-    states = episode.states.reshape(len(episode), -1)[:, elements].astype(np.float64)
-    observed, choices = np.where(kinds == "region", np.nan, states), np.flatnonzero(kinds == "choice")
+    states = episode.states.reshape(len(episode), -1).astype(np.float64)
+    observed = np.full((len(states), len(rows)), np.nan)
+    for position, row in enumerate(rows):
+        if row.options:
+            observed[:, position] = states[:, row.entries].argmax(axis=1)
+        elif row.kind != "region":
+            observed[:, position] = states[:, row.entries[0]]
     values = np.full(observed.shape, np.nan) if explained is None else explained.values
     sizes = np.nansum(np.abs(values), axis=0)
     if explained is None:  # numbers first, then the most frequent choices
-        sizes = np.nan_to_num(np.where(kinds == "number", np.inf, observed.mean(axis=0)), nan=-1)
+        first = [row.kind == "number" or bool(row.options) for row in rows]
+        sizes = np.nan_to_num(np.where(first, np.inf, observed.mean(axis=0)), nan=-1)
     room = 7 if any(len(row.name) + len(row.unit) > LONGEST for row in rows) else 11  # names on two lines
-    chosen = observed[:, choices] == 1
-    changing = len(choices) > room and bool((chosen.sum(axis=1) == 1).all())
-    drawn = np.tile(np.sort(np.argsort(-sizes, kind="stable")[: room - changing]), (len(observed), 1))
-    if changing:
-        drawn = np.column_stack([choices[chosen.argmax(axis=1)], drawn])
-    return drawn, np.take_along_axis(observed, drawn, axis=1), np.take_along_axis(values, drawn, axis=1)
+    drawn = np.sort(np.argsort(-sizes, kind="stable")[:room])
+    return drawn, observed[:, drawn], values[:, drawn]
 
 
 def actions_of(header: Header, episode: Episode) -> Actions:

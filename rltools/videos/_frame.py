@@ -14,7 +14,7 @@ from PIL import Image
 from rltools._util.glossary import ENDINGS
 from rltools._util.text import capitalized
 from rltools._util.text import number as number_text
-from rltools.pages.replay.rows import Row, rows_of
+from rltools.pages.replay.rows import Row
 from rltools.plots.drawing.colors import action_color, color_limit, signed_colors, theme_color
 from rltools.plots.drawing.labels import feature_labels, fixed, inches, plain
 from rltools.plots.drawing.moving import LARGE, MEDIUM, SMALL, TINY, Sheet
@@ -23,10 +23,12 @@ from rltools.plots.drawing.theme import themed
 from rltools.recording import Episode, Recording
 from rltools.spaces.image import visible
 from rltools.spaces.leaves import pick
-from rltools.videos._episode import Actions, Explained, actions_of, drawn_rows, explained_of, shown_episode
+from rltools.videos._episode import Actions, Explained, actions_of, drawn_rows, explained_of, shown_episode, shown_rows
 
 LEFT, RIGHT, TOP, MIDDLE, BOTTOM, END, PANEL = 28, 1252, 86, 400, 684, 948, 992
 """The upper half shows one step; the lower half shows the whole episode and the panel of actions."""
+LONGEST_VALUE = 44
+"""Characters of the name of a choice's value."""
 
 
 def frame(
@@ -41,7 +43,7 @@ def _frame(
     recording: Recording, number: int, method: str | None, target: str | None, width: int, pace: str
 ) -> Callable[[int], np.ndarray]:
     header, episode, sheet = recording.header, shown_episode(recording, number, method, target), Sheet(width)
-    rows, outcome, actions = rows_of(episode.features), episode.outcome, actions_of(header, episode)
+    rows, outcome, actions = shown_rows(episode.features), episode.outcome, actions_of(header, episode)
     explained = explained_of(recording, number, rows, method, target)
     table, taken, right = drawn_rows(episode, rows, explained), actions.taken.tolist(), RIGHT
     facts = [plain(header.environment_id), f"episode {number}", f"seed {outcome.seed}"]
@@ -57,7 +59,7 @@ def _frame(
     sheet.moving_text(right, 37, [f"step {k} / {len(taken) - 1}" for k in range(len(taken))], LARGE, True, right=True)
     left = _draw_images(sheet, episode, recording.frames(number), explained)
     _draw_rows(sheet, left, rows, table, explained)
-    top = MIDDLE if left > LEFT else min(MIDDLE, TOP + 58 + 40 * table[0].shape[1])
+    top = MIDDLE if left > LEFT else min(MIDDLE, TOP + 58 + 40 * len(table[0]))
     sheet.block(LEFT, top + 13, RIGHT - LEFT, 1, theme_color("line"))
     _draw_episode(sheet, top + 24, rows, table[0], explained, actions)
     _draw_actions(sheet, top + 34, episode, actions)
@@ -102,10 +104,13 @@ def _draw_rows(
     """Draw the value of each feature, and its attribution."""
     drawn, observed, values = table
     regions, (lowers, raises) = all(row.kind == "region" for row in rows), signed_colors()([0.0, 1.0])
-    places, count, scale = np.unique(drawn).tolist(), max(drawn.shape[1], 1), color_limit(values)
-    labels = feature_labels([rows[k].name for k in places], [rows[k].unit for k in places])
+    largest, count, scale = [rows[k] for k in drawn], max(len(drawn), 1), color_limit(values)
+    labels = feature_labels([row.name for row in largest], [row.unit for row in largest])
     points = TINY if any("\n" in label for label in labels) else SMALL
-    column, top = left + 103 * inches(labels, points=points) + 8 + 64 * (not regions), TOP + 58
+    texts, top = [_value_texts(row, seen) for row, seen in zip(largest, observed.T, strict=True)], TOP + 58
+    named = [text for row, each in zip(largest, texts, strict=True) if row.options for text in set(each)]
+    wide = max(64.0, 16 + 103 * inches(named, points=SMALL)) if named else 64.0
+    column = left + 103 * inches(labels, points=points) + 8 + wide * (not regions)
     wide, high = max(40.0, RIGHT - 82 - column), min(40.0, (MIDDLE + 4 - top) / count)
     zero = column + 16 + wide / 2
     notes, title = ["nothing was explained"], "observation at this step"
@@ -124,16 +129,24 @@ def _draw_rows(
         notes = [*notes, f"top {count} of {len(rows)} {'regions' if regions else 'features'}"]
     sheet.text(left, TOP + 12, plain(title, int((RIGHT - 250 - left) / 10)), MEDIUM, weight="bold")
     sheet.text(left, TOP + 32, plain("  ·  ".join(notes), int((RIGHT - left) / 7)), TINY, color=theme_color("muted"))
-    for row in range(drawn.shape[1]):
-        y, seen, choice = top + (row + 0.5) * high, observed[:, row], rows[drawn[0, row]].kind == "choice"
-        sheet.moving_text(left, y, [labels[k] for k in np.searchsorted(places, drawn[:, row])], points)
-        size = float(np.nanmax(np.abs(seen), initial=0))
-        texts = ["" if np.isnan(value) else f"{value:.0f}" if choice else fixed(value, size, 3) for value in seen]
-        sheet.moving_text(column, y, texts, bold=choice & (seen == 1), color=theme_color("muted"), right=True)
+    for row in range(len(drawn)):
+        y = top + (row + 0.5) * high
+        sheet.moving_text(left, y, [labels[row]] * len(observed), points)
+        sheet.moving_text(column, y, texts[row], color=theme_color("muted"), right=True)
         if explained:
             lengths = wide / 2 * values[:, row] / scale
             sheet.bar(zero, y, 0.58 * high, lengths, (lowers, raises), longest=wide / 2)
             sheet.moving_text(RIGHT, y, [fixed(value, scale, sign="+") for value in values[:, row]], right=True)
+
+
+def _value_texts(row: Row, seen: np.ndarray) -> list[str]:
+    """The values of a row in words; those of a choice by their names, those of a region empty."""
+    if row.options:
+        return [plain(row.options[int(value)], LONGEST_VALUE) for value in seen]
+    size = float(np.nanmax(np.abs(seen), initial=0))
+    return [
+        "" if np.isnan(value) else f"{value:.0f}" if row.kind == "choice" else fixed(value, size, 3) for value in seen
+    ]
 
 
 def _draw_episode(
@@ -146,8 +159,7 @@ def _draw_episode(
     left, y, span = 228.0, top, (-0.5, len(actions.returns) - 0.5)
     if explained:
         lines = {"explained score": (explained.scores[:, None], [theme_color("ink")])} | lines
-        still = drawn[0, (drawn == drawn[0]).all(axis=0)]
-        names, values = [plain(rows[k].name, 44) for k in still], explained.values[:, still]
+        names, values = [plain(rows[k].name, 44) for k in drawn], explained.values[:, drawn]
         left, high = max(left, LEFT + 16 + 100 * inches(names, points=TINY)), min(142.0, 22 * len(names))
         axes = sheet.axes(left, y, END - left, high)
         draw_attributions(axes, values, color_limit(values), (len(names) - 0.5, -0.5))

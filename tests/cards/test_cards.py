@@ -345,7 +345,7 @@ def test_a_faulty_card_stops_only_the_environment_whose_whole_id_it_names(projec
     for env_id, name in (("Mine-v01", "a"), ("My/Mine-v0", "b"), ("Mine-v0-more", "c")):
         with pytest.raises(ConfigError, match=rf"{name}\.yaml"):
             environment_card(EnvSpec(env_id))
-    output = listing("envs")
-    assert re.search(r"a +cannot be read: .*a\.yaml: 4 faults", output)
-    assert re.search(r"d +cannot be read: .*line 1: the anchor &x", output)
-    assert re.search(r"Mine-v0 +2 features", output)
+    output = " ".join(listing("envs").split())  # lines are wrapped
+    assert re.search(r"a cannot be read: .*a\.yaml: 4 faults", output)
+    assert re.search(r"d cannot be read: .*line 1: the anchor &x", output)
+    assert "Mine-v0 2 features" in output

@@ -69,7 +69,8 @@ def test_the_folder_holds_what_the_page_shows(analyzed):
         "action_matrix",
         "decision",
     )
-    expected |= {f"plots/{name}.{kind}" for name in plotted for kind in ("png", "svg")}
+    plotted += ("filmstrip", "filmstrip-000000", "filmstrip-000001")
+    expected |= {f"plots/{name}{ending}" for name in plotted for ending in (".png", ".svg", "-dark.svg")}
     expected |= {f"attributions/{key}/00000{number}.parquet" for key in explained for number in (0, 1)}
     expected |= {f"attributions/{key}/attribution.json" for key in explained}
     expected |= {f"ablations/resample/{name}" for name in ("ablation.json", "visited.parquet")}
@@ -82,7 +83,7 @@ def test_the_folder_holds_what_the_page_shows(analyzed):
     text = html.unescape(re.sub("<[^>]*>", "", page))
     for finding in map(str, created.findings):
         # Where they stand on the page: the headline apart from its method, the return beside the agent.
-        message = re.sub(r"^Mean return (.*) over .*$", r"\1", finding)
+        message = re.sub(r"^Mean return (\S+) .*$", r"\1", finding)
         assert all(part in text for part in re.split(r" (?=\([^()]*\)\.$)|\.$", message)), finding
     assert "trained on CartPole-v1" in page
 
@@ -254,7 +255,7 @@ def test_where_an_action_has_no_bounds_nothing_is_asked_of_the_decision(make_env
     assert specs(policy, "gradient", None) == [("gradient", "action:all")]
     created = analyze(policy, env, episodes=1, method="gradient", frames=False, directory=tmp_path / "run")
     assert created.decisions is None
-    assert created.findings[-len(created.summary.findings) :] == created.summary.findings
+    assert created.answer.section("decision") is None
 
 
 def test_the_decision_comes_first_and_the_summary_of_the_score_after_it(analyzed):
@@ -263,7 +264,9 @@ def test_the_decision_comes_first_and_the_summary_of_the_score_after_it(analyzed
     assert len(created.recording.attribution("decision_change").references) == 24, "32, of those there are"
     (changes,) = [finding for finding in map(str, created.findings) if finding.startswith("Replacing ")]
     assert "of replacements" in changes
-    assert created.findings[-len(created.summary.findings) :] == created.summary.findings
+    assert [section.key for section in created.answer.sections] == ["measured", "trust", "decision", "score"]
+    first = created.answer.section("score").findings[0]
+    assert (first.kind, first.subjects[0].feature) == ("lead", created.summary.findings[0].subjects[0].feature)
 
 
 def test_the_decision_may_head_the_findings_itself(make_env, make_policy, tmp_path):
@@ -358,7 +361,7 @@ def test_what_was_made_says_what_was_found_and_where(analyzed):
 
 def test_the_page_says_in_plain_words_what_was_asked(analyzed):
     page = analyzed[0].page.read_text()
-    assert "centered:chosen is the raw score of the action taken, less the mean over the allowed actions" in page
-    assert page.count("logit:chosen is the raw score of the action taken, before") == 1
+    assert "(centered) is the raw score of the action taken, less the mean over the allowed actions" in page
+    assert page.count("The logit of the action taken is the raw score of the action taken, before") == 1
     assert "2 episodes" in page
     assert "24 explained steps" in page

@@ -51,14 +51,15 @@ def test_what_was_measured_heads_findings_page_and_card(steered, tmp_path):
     )
     text = text_of(created.page)
     assert "Nothing was measured" not in text
+    assert "◇ replaced by its mean over visited states" in text
     assert "A feature is needed if the 95 % interval of its loss lies above zero" in text
     assert "not another draw of visited states, another replacement or another training run" in text
     rows = re.findall(r'<td class="verdict (\w+)">', page)
     assert sorted(rows) == sorted(verdict.kind for verdict in created.ablation.verdicts())
     assert "--seeds 6" in text
-    card = analysis_html(created.summary, created.findings, created.page, created.measured)
+    card = analysis_html(created.answer, created.page)
     assert "loss of return" in card
-    assert "<th>verdict</th>" in card
+    assert "verdict</th>" in card
 
 
 def test_a_rank_that_the_losses_do_not_allow_is_marked_on_the_page(steered, tmp_path):

@@ -199,7 +199,7 @@ def test_groups_are_recommended_where_those_of_a_summary_are_few_enough(written,
     with pytest.raises(ConfigError, match=r"observes 5292; .*or its parameters to groups of features$"):
         run_experiment(written(), changes)
     changes = ["agents=[taxi-masked-ppo]", "methods=[shapley]"]
-    with pytest.raises(ConfigError, match=r"observes 500; .*or its parameters to \{groups: summary\}, which are 1$"):
+    with pytest.raises(ConfigError, match=r"observes 500; .*or its parameters to \{groups: variables\}, which are 4$"):
         run_experiment(written(), changes)
     wrong = "methods=[{name: shapley, parameters: {groups: {both: [cart]}}}]"
     with pytest.raises(ConfigError, match="methods: shapley of cartpole-ppo: no feature 'cart'"):
@@ -248,8 +248,8 @@ def test_references_are_the_experiments_where_a_method_has_none_of_its_own(writt
     page = ran.page.read_text()
     assert "Rank agreement over 4 features" in page
     assert ran.findings[-3].startswith("Rank agreement over 4 features")
-    assert re.search(r"by shapley of centered:chosen any of .+ \d+ % \[.+ may lead", re.sub("<[^>]*>", "", page))
-    assert "centered:chosen is the raw score of the action taken" in page
+    assert re.search(r"by Shapley values any of .+ \d+ % \(.+ in 2 episodes\).* may lead", re.sub("<[^>]*>", "", page))
+    assert "(centered) is the raw score of the action taken" in page
 
 
 def test_a_method_about_the_decision_is_asked_about_nothing_else(written):
@@ -257,7 +257,7 @@ def test_a_method_about_the_decision_is_asked_about_nothing_else(written):
     ran = run_experiment(written(), changes)
     query = {(result.method, result.target) for result in ran.recordings["cartpole-ppo", 0].specs.values()}
     assert query == {("gradient", "entropy"), ("gradient", "value"), ("decision_change", "decision")}
-    assert "leads by decision_change (changes the action in" in ran.page.read_text()
+    assert "leads by decision change (changes the action in" in re.sub("<[^>]*>", "", ran.page.read_text())
 
 
 COMPARED = "methods=[shapley, decision_change, integrated_gradients]"
@@ -273,9 +273,9 @@ def test_methods_are_compared_with_controls_that_are_named_so(written, project):
         outcome.steps for outcome in recording.outcomes()
     )
     page = ran.page.read_text()
-    assert "<td>random (control)</td><td>value</td>" in page
+    assert "<td>random (control)</td><td>Value of the state</td>" in page
     assert "<td>random</td>" not in page
-    assert page.index("<td>shapley</td>") < page.index("<td>std (control)</td>")
+    assert page.index("<td>Shapley values</td>") < page.index("<td>std (control)</td>")
     assert "Rank agreement with the controls, which know nothing about the agent: " in page
     assert "leads by random" not in page
     assert not [text for text in ran.findings[:-3] if "random" in text or "std" in text]

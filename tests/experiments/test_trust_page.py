@@ -39,8 +39,8 @@ def test_other_tables_make_another_page(tmp_path: Path, monkeypatch: pytest.Monk
     first = losses.index[(losses["rank"] == 1) & (losses["agent"] == "lunarlander-ppo")]
     losses.loc[first, "loss"] = 12345
     losses.to_csv(tmp_path / "losses.csv", index=False)
-    assert "12345 [" in replaced(monkeypatch, tmp_path)
-    assert "12345 [" not in page
+    assert "12,345 [" in replaced(monkeypatch, tmp_path)
+    assert "12,345 [" not in page
 
 
 def test_a_run_is_stored_with_five_digits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -98,7 +98,7 @@ def test_intervals_are_wider_by_the_draw_of_references(policy, tmp_path):
     assert with_draw.draws
     intervals = [
         phase_means(recording, key, [2]).mean,
-        value_dependence(points(recording, key), 2).mean,
+        value_dependence(points(recording, key), 2).curve.mean,
         lag_shares(recording, key).of_lag,
     ]
     without_draws(recording, key)
@@ -109,7 +109,7 @@ def test_intervals_are_wider_by_the_draw_of_references(policy, tmp_path):
         wide, narrow = getattr(with_draw, name), getattr(summary.overall, name)
         np.testing.assert_array_equal(wide.value, narrow.value)
         assert (wide.high - wide.low > narrow.high - narrow.low).all()
-    again = phase_means(recording, key, [2]).mean, value_dependence(points(recording, key), 2).mean
+    again = phase_means(recording, key, [2]).mean, value_dependence(points(recording, key), 2).curve.mean
     for wide, narrow in zip(intervals, again, strict=False):
         finite = np.isfinite(narrow.low)
         assert not np.isclose(

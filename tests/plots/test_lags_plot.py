@@ -43,6 +43,8 @@ def test_an_observation_of_the_moment_is_one_column_and_says_so(tmp_path):
     axes = lags(example_recording(tmp_path / "r", [np.ones((5, 1, 2))] * 2))
     assert [label.get_text() for label in axes.get_xticklabels()] == ["now"]
     assert "there is only now" in _texts(axes)
+    single = lags(example_recording(tmp_path / "of_five", [np.ones((5, 1, 2)) * k for k in range(1, 6)]))
+    assert "interval" not in _texts(single), "nothing is drawn that has an interval"
 
 
 def test_a_window_of_a_recurrent_policy_speaks_first(tmp_path):

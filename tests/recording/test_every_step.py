@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
+
+import gymnasium
 import numpy as np
 import pytest
+import torch
+from gymnasium.spaces import Discrete
 
 import rltools
 from rltools.errors import RecordingError
 from rltools.pages.replay.page import _keys
 from rltools.pages.replay.rows import rows_of
 from rltools.recording import every_step_first
+from rltools.spaces import space_features
+from rltools.spaces.layout import Factor
 from rltools.videos._episode import explained_of
 
 
@@ -55,8 +62,7 @@ def test_what_is_asked_for_by_name_or_is_all_there_is_stays_first(sampled, tmp_p
 
 
 def rltools_env(recording):
-    import gymnasium
-    from gymnasium.spaces import Box, Discrete
+    from gymnasium.spaces import Box
 
     class Still(gymnasium.Env):
         observation_space = Box(-1e6, 1e6, (3,), np.float32)
@@ -71,15 +77,43 @@ def rltools_env(recording):
     return Still
 
 
+def test_factors_are_not_given_up_for_a_method_that_explains_every_step(tmp_path):
+    place = (Factor("row", ("top", "middle", "bottom")), Factor("column", ("left", "right")))
+    features = dataclasses.replace(space_features(Discrete(6)), factors=(place,), choices=("cell",))
+    net = torch.nn.Linear(6, 2, bias=False)
+    policy = rltools.TorchPolicy(net, Discrete(6), Discrete(2), features=features)
+    recording = rltools.record(policy, cells, episodes=2, directory=tmp_path / "run")
+    rltools.explain(recording, policy, method="shapley", groups="variables", every=2)
+    rltools.explain(recording, policy)
+    assert recording.spec(every_step_first(recording)).decoded
+    assert [recording.spec(key).method for key in _keys(recording, None, None)] == ["shapley"]
+
+
+def cells():
+    class Cells(gymnasium.Env):
+        observation_space, action_space = Discrete(6), Discrete(2)
+
+        def reset(self, *, seed=None, options=None):
+            self.left = 5
+            return 0, {}
+
+        def step(self, action):
+            self.left -= 1
+            return self.left, 0.0, self.left == 0, False, {}
+
+    return Cells()
+
+
 def test_a_replay_a_video_and_a_timeline_open_on_every_step(sampled):
     recording, _ = sampled
     assert [recording.spec(key).method for key in _keys(recording, None, None)] == ["gradient", "shapley"]
     explained = explained_of(recording, 0, rows_of(recording.features), None, None)
-    assert (explained.title, explained.notes) == ("logit:chosen by gradient", ["score per standard deviation"])
+    assert (explained.target, explained.method) == ("the logit of the action taken", "gradient")
+    assert explained.notes == ["units of the logit per standard deviation"]
     assert np.isfinite(explained.values).all()
     axes = rltools.plots.timeline(recording)
     message = "\n".join(text.get_text() for text in axes.figure.findobj(lambda part: hasattr(part, "get_text")))
-    assert "logit:chosen" in message
+    assert "gradient × std" in message
     assert "steps explained" not in message
 
 

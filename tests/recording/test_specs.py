@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import rltools
-from rltools.errors import RecordingError
+from rltools.errors import ArgumentError, RecordingError
 from rltools.pages.replay import replay_episode
 
 Make = Callable[..., Any]
@@ -90,7 +90,7 @@ def test_everything_takes_the_name_of_the_folder_as_the_method(
     for answered in twice:
         key = answered.requested[-1]
         references = f"reference {answered.spec(key).parameters['reference']}"
-        for name in ("importance", "beeswarm", "decision", "timeline"):
+        for name in ("importance", "beeswarm", "decision", "filmstrip", "timeline"):
             axes = getattr(rltools.plots, name)(recording, method=key)
             texts = " ".join(text.get_text() for text in axes.get_figure(root=True).findobj(_is_text))
             assert references in " ".join(texts.split()), name
@@ -98,9 +98,8 @@ def test_everything_takes_the_name_of_the_folder_as_the_method(
         page = rltools.replay(recording, 0, recording.directory / "page.html", method=key)
         assert page.read_text().count('"method":"shapley"') == 1
     both = rltools.plots.importance(recording, method=[answered.requested[-1] for answered in twice])
-    legend = both.get_legend()
-    assert legend is not None
-    assert len({text.get_text() for text in legend.get_texts()}) == 2
+    texts = " ".join(text.get_text() for text in both.get_figure(root=True).findobj(_is_text))
+    assert all(f"reference {references} visited" in " ".join(texts.split()) for references in (1, 5))
 
 
 def test_a_page_shows_all_that_fit_and_a_video_refuses(
@@ -138,8 +137,9 @@ def test_the_others_of_a_page_are_named_by_what_was_asked(
     with pytest.raises(RecordingError, match="2 attributions"):
         write_report(recording)
     page = write_report(few).read_text()
-    assert "(shapley, centered:chosen, reference 1 visited states, seed 0)" in page
-    assert "shapley of centered:chosen (reference 5 visited states, seed 0)" in page
+    for references in (1, 5):
+        name = f"Shapley values of the score of the action taken (centered) (reference {references} visited states"
+        assert name in page
     table = (few.directory / "summary.csv").read_text()
     assert few.requested[-1] in table
     assert many.requested[-1] in table
@@ -195,3 +195,9 @@ def test_a_card_that_keeps_its_time_and_size_is_read_again(tmp_path: Path, monke
     path.write_text(text.replace(word, word[::-1]))
     os.utime(path, (1_000_000_000, 1_000_000_000))
     assert _read(path).description != first.description
+
+
+@pytest.mark.parametrize("window", [-1, True, "4", 2.5])
+def test_a_window_is_a_number_of_observations(twice: tuple[rltools.Recording, rltools.Recording], window: Any) -> None:
+    with pytest.raises(ArgumentError, match=f"window is {re.escape(repr(window))}; it must be"):
+        twice[0].find(window=window)

@@ -40,7 +40,7 @@ def test_the_features_that_differ_are_named_with_both_shares(run: Any) -> None:
     assert finding is not None
     assert finding.part == "mostly"
     text = str(finding)
-    assert text.startswith("Mostly: both lead with obs[0], then obs[1]; they differ in obs[2] (a 0.7")
+    assert text.startswith("Mostly: both lead with obs[0], then obs[1]; they differ in the share of obs[2] (a 0.7")
     assert ", b 13" in text
 
 

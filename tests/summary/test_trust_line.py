@@ -56,6 +56,15 @@ def test_another_replacement_or_no_certain_loss_lowers_trust_on_the_first(tmp_pa
     assert str(uncertain).startswith("Trust: low on the first (no loss is certain)")
 
 
+def test_ranks_that_may_be_anything_agree_with_nothing(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    values = [np.tile(rng.uniform(0, 2, 3) * (1, 1.1, 1.05), (6, 1, 1)) for _ in range(6)]
+    recording = example_recording(tmp_path / "r", values, unit="score", method="shapley")
+    table = compare_ranks(recording, ablated(worth(10, 50, 30)), [recording.find()])
+    assert (table.columns[0].best, table.columns[0].worst) == ((1, 1, 1), (3, 3, 3))
+    assert str(find_trust_line(table, certain=True)).endswith("open on the rest (too few differences are certain).")
+
+
 def test_a_single_feature_leaves_nothing_to_trust(tmp_path: Path) -> None:
     single = example_recording(tmp_path / "s", [np.ones((4, 1, 1))] * 6, unit="score")
     table = compare_ranks(single, ablated(worth(50), ("a",)), [single.find()])

@@ -68,6 +68,28 @@ def test_a_short_stretch_or_scores_that_change_are_not(landing: Any, change: dic
     assert find_uneventful(recording, summarize(recording)) is None
 
 
+def test_a_score_that_drifts_is_moving_though_the_action_stays(landing: Any) -> None:
+    assert uneventful_steps(landing(drift=0.04)).count == 0
+
+
+def test_steps_before_a_rest_are_told_apart_from_it(landing: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    recording = landing()
+    still = rltools.Recording.episode
+
+    def gliding(self: Any, number: int) -> Any:
+        result = still(self, number)
+        glide = np.zeros(MOVING + STILL, np.float32)
+        glide[:MOVING] = np.linspace(-20, 0, MOVING)
+        object.__setattr__(result, "scores", 3 + glide[:, None] * np.ones(result.scores.shape[1], np.float32))
+        object.__setattr__(result, "actions", np.zeros_like(result.actions))
+        return result
+
+    monkeypatch.setattr(rltools.Recording, "episode", gliding)
+    (*_, steps) = uneventful_steps(recording).steps.values()
+    assert steps[-STILL:].all()
+    assert not steps[: MOVING - 10].any()
+
+
 def test_a_continuous_action_that_drifts_is_moving(landing: Any) -> None:
     assert uneventful_steps(landing(discrete=False)).count == 6 * STILL
     assert uneventful_steps(landing(discrete=False, drift=0.04)).count == 0

@@ -44,7 +44,7 @@ class Assessment:
         >>> from rltools.metrics import Assessment
         >>> result = Assessment("gradient", "logit:chosen", metric="loss_concordance", value=0.5, low=0.25, high=0.75)
         >>> result.text
-        '0.50 [0.25, 0.75]'
+        '0.5 [0.2, 0.8]'
     """
 
     method: str

@@ -1,4 +1,4 @@
-"""Makes a card from its kind and title, facts, sentences, a table with bars, and small print."""
+"""Makes a card from its kind and title, facts, sentences, a picture, a table with bars, and small print."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from importlib.resources import files
 
 from rltools._util.html import render
 from rltools._util.palette import palette
+from rltools.pages.notebook._filmstrip import Picture
 
 LONGEST = 80
 """The most characters of a name; longer names lose their middle."""
@@ -53,6 +54,7 @@ def card(
     sentences: Sequence[str] = (),
     table: Table | None = None,
     notes: Sequence[str] = (),
+    picture: Picture | None = None,
 ) -> str:
     """A card as HTML with its own style, for light and dark notebooks; names are escaped."""
     from markupsafe import Markup
@@ -68,6 +70,7 @@ def card(
         sentences=list(sentences),
         table=table,
         notes=list(notes),
+        picture=picture,
     )
     return html.encode("utf-8", "replace").decode("utf-8")  # half of a surrogate pair, which no message can hold
 

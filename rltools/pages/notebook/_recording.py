@@ -11,9 +11,10 @@ from rltools._util.text import number, percent, plural
 from rltools.attributions import is_control, is_per_feature_unit
 from rltools.errors import RltoolsError
 from rltools.pages.notebook._card import ROWS, Row, Table, bar, card, more_features, short
+from rltools.pages.notebook._filmstrip import filmstrip_picture
 from rltools.pages.notebook._summary import agent_text, numbers_text, ranked_table
-from rltools.recording import Attribution, Outcome, Recording
-from rltools.summary import Summary, summarize
+from rltools.recording import Attribution, AttributionSpec, Outcome, Recording
+from rltools.summary import DECISION, Summary, summarize
 from rltools.summary.episodes import flat, grouped, usable
 from rltools.targets.scores import target_name
 
@@ -30,7 +31,8 @@ def recording_html(recording: Recording) -> str:
     steps = sum(outcome.steps for outcome in outcomes)
     returns = np.array([outcome.total_reward for outcome in outcomes if outcome.ended != "fault"])
     specs = recording.specs
-    sentences = [f"explained: {'; '.join(map(short, recording.described.values())) or 'nothing'}"]
+    names = list(dict.fromkeys(short(_explained(spec)) for spec in specs.values()))
+    sentences = [f"explained: {'; '.join(names) or 'nothing'}"]
     summary, note = _headline(recording, steps) if specs else (None, "rltools.explain(recording, policy) explains it")
     return card(
         "Recording",
@@ -43,6 +45,7 @@ def recording_html(recording: Recording) -> str:
             f"actions: {short(', '.join(recording.header.action_names))}",
         ),
         sentences=sentences,
+        picture=None if summary is None else filmstrip_picture(recording, summary),
         table=_outcome_table(outcomes) if summary is None else ranked_table(summary, FEW),
         notes=(
             *(more_features(min(FEW, len(summary.features)), len(summary.features)) if summary else ()),
@@ -50,6 +53,12 @@ def recording_html(recording: Recording) -> str:
             "in a temporary folder" if recording.keep_alive else f"in {recording.directory}",
         ),
     )
+
+
+def _explained(spec: AttributionSpec) -> str:
+    """An attribution in words."""
+    target = "" if spec.target == DECISION else f" of {target_name(spec.target)}"
+    return f"{method_title(spec.method)}{target}"
 
 
 def _headline(recording: Recording, steps: int) -> tuple[Summary | None, str]:

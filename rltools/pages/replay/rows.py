@@ -25,12 +25,14 @@ class Row:
         unit: the unit; "" if there is none.
         kind: "number", "choice" or "region".
         entries: row-major positions in the encoded observation.
+        options: for a choice as a whole the names of its values, one per entry; otherwise empty.
     """
 
     name: str
     unit: str
     kind: str
     entries: np.ndarray
+    options: tuple[str, ...] = ()
 
 
 def rows_of(features: Features) -> list[Row]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from rltools._util.text import interval, plural
+from rltools.ablation.replacements import find_replacement
 from rltools.pages.measured import Measured
 from rltools.pages.report._extremes import Extremes, StepLink
 from rltools.summary import DECISION, Ranked, Summary, loss_of, loss_text, ranked_features, verdict_text
@@ -20,7 +21,7 @@ TOP = 10
 """The most bars of a picture."""
 _CHARACTER = 3.4
 """Percent of the width that a character of a number takes, on the narrowest page."""
-_MARGINS = (24.0, 34.0, 44.0, 54.0)
+_MARGINS = (24.0, 34.0, 44.0, 54.0, 64.0, 74.0)
 """Percent of the width at the right of the longest bar, for a number that stands there; the first that is enough."""
 Kind = Literal["measured", "uncertain", "share"]
 
@@ -112,8 +113,8 @@ def loss_bars(measured: Measured, examples: Mapping[str, StepLink]) -> Bars | No
     notes = [f"return with everything seen: {interval(value, low, high)}"]
     if losses.leaders > 1 and not losses.tied_at_floor:
         notes.append(f"the first {losses.leaders} cannot be told apart")
-    if math.isfinite(max(seconds, default=math.nan)):
-        notes.append("◇ with the other replacement")
+    if second and any(map(math.isfinite, seconds)):
+        notes.append(f"◇ replaced by {find_replacement(second).phrase}")
     notes += _few(ranked)
     if more := len(losses.players) - len(order):
         notes.append(f"{plural(more, 'more feature')} below")

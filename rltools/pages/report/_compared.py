@@ -11,7 +11,17 @@ from dataclasses import dataclass
 
 from rltools._util.text import percent
 from rltools.ablation import Ablation
-from rltools.summary import Ranked, Summary, is_control, loss_of, loss_text, method_name
+from rltools.summary import (
+    DECISION,
+    Ranked,
+    Summary,
+    is_continuous,
+    is_control,
+    loss_of,
+    loss_text,
+    method_name,
+    ranked_features,
+)
 from rltools.summary.sentence import share_of
 from rltools.targets.scores import target_name
 
@@ -98,10 +108,12 @@ def compared_shares(labels: Mapping[Run, str], summaries: Mapping[Run, Sequence[
     for key in keys:
         first = of_runs[0][key]
         by_run = {
-            label: {ranked.feature: ranked for ranked in each[key].top() if math.isfinite(ranked.share)}
+            label: {ranked.feature: ranked for ranked in ranked_features(each[key]) if math.isfinite(ranked.share)}
             for label, each in zip(labels.values(), of_runs, strict=True)
         }
         title = f"Share of what moves {target_name(first.target)}, by {method_name(first)}"
+        if first.target == DECISION:
+            title = "How far the action moves" if is_continuous(first) else "How often the decision changes"
         compared = _compared(title, by_run, write=lambda each: str(share_of(each)), end=percent)
         if compared:
             result.append(compared)

@@ -66,7 +66,7 @@ class Card:
     """An episode worth a look.
 
     Attributes:
-        place: "Best", "Median" or "Worst"; "" for another episode that has a replay.
+        place: "Best", "Median" or "Worst"; "" for another episode that has a replay, and if all returns are equal.
         outcome: the outcome of the episode; None for a replay that is not of an episode of this recording.
         strip: its filmstrip; None without one.
         file: the file of its replay, relative to the page; "" for none.
@@ -139,6 +139,8 @@ def cards(recording: Recording, main: Summary) -> tuple[Card, ...]:
     places = {outcome.number: place for place, outcome in notable_episodes(main.outcomes).items()}
     outcomes = {outcome.number: outcome for outcome in main.outcomes}
     numbers = [*places, *(number for number in by_number if number not in places)]
+    if len(numbers) > 1 and len({outcomes[number].total_reward for number in places}) == 1:
+        places = {}  # none is better than another
     chosen = [
         Card(
             capitalized(places.get(number, "")),

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from rltools import plots
 from rltools._util.files import atomic_write, os_errors_as
-from rltools._util.glossary import TERMS
+from rltools._util.glossary import TERMS, method_title
 from rltools._util.html import head, render
-from rltools._util.text import interval, plural
+from rltools._util.text import capitalized, interval, listed, plural
 from rltools.pages.answer import attribution_name
 from rltools.pages.measured import measured_ablation
-from rltools.pages.report._compared import compared_losses, compared_shares
+from rltools.pages.report._compared import MOST_MARKED, compared_losses, compared_shares
 from rltools.pages.report._measured import judged, needs, needs_caption
 from rltools.pages.report._parts import Figure, closing, drawn, macros, part
 from rltools.pages.report._script import page_script, script_markup
@@ -39,7 +39,7 @@ from rltools.summary import (
     run_caveats,
     summarize,
 )
-from rltools.targets.scores import target_meaning
+from rltools.targets.scores import target_meaning, target_name, target_noun
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -89,7 +89,10 @@ def write_comparison(
         ablations = {run: ablation for run in runs if (ablation := measured_ablation(runs[run])) is not None}
     measured = [find_loss_lead(ablation, agent=labels[run]) for run, ablation in ablations.items()]
     alike = _alike(runs, labels, summaries, ablations)
-    agreement = find_agreement(summaries)
+    agreement, leads = find_agreement(summaries), find_leads(labels, summaries)
+    # What each of many runs needs stands in the picture; sentences on all of them come first.
+    many = len(runs) > MOST_MARKED
+    answers = (*alike, *leads, *agreement, *measured) if many else (*alike, *measured, *leads, *agreement)
     targets = dict.fromkeys(summary.target for of_run in summaries.values() for summary in of_run)
     compared = list(filter(None, (compared_losses(labels, ablations), *compared_shares(labels, summaries))))
     with os_errors_as(folder), warnings.catch_warnings():
@@ -104,7 +107,7 @@ def write_comparison(
             compared=compared,
             script=script_markup(),
             title=title,
-            answers=[finding.sentence for finding in (*alike, *measured, *find_leads(labels, summaries), *agreement)],
+            answers=[finding.sentence for finding in answers],
             measured=bool(measured),
             sentence_html=sentence_html,
             meanings=list(filter(None, map(target_meaning, targets))),
@@ -190,7 +193,10 @@ def _row(recording: Recording, label: str, summaries: list[Summary], folder: Pat
         "returns": interval(returns.mean, returns.low, returns.high),
         "episodes": len(recording),
         "steps": f"{summaries[0].n_steps:,}",
-        "rankings": [(method_name(summary), summary.target, _ranking(summary)) for summary in summaries],
+        "rankings": [
+            (method_name(summary), capitalized(target_name(summary.target).removeprefix("the ")), _ranking(summary))
+            for summary in summaries
+        ],
     }
 
 
@@ -227,8 +233,9 @@ def compared_figures(runs: Runs, labels: dict[tuple[str, int], str], folder: Pat
             drawn(
                 partial(plots.importance, by_label, method=method, target=target),
                 f"importance-{_slug(method, target)}",
-                f"How much of what moves the score each feature makes up, by {method} of {target}; the lines are 95 % "
-                f"{TERMS['interval'].name}s over episodes and what was drawn for all of them.",
+                f"How much of what moves the {target_noun(target)} each feature makes up, by {method_title(method)} of "
+                f"{target_name(target)}; the lines are 95 % {TERMS['interval'].name}s over episodes and what was drawn "
+                "for all of them.",
                 folder,
             ),
             False,
@@ -250,7 +257,7 @@ def _beside_controls(label: str, recording: Recording, folder: Path) -> Iterator
         yield drawn(
             partial(plots.importance, recording, method=[*methods, *names], target=target),
             f"controls-{_slug(label, target)}",
-            f"{label}, {target}: the methods beside the controls {' and '.join(names)}. A control is "
+            f"{label}, {target_name(target)}: the methods beside the controls {listed(names)}. A control is "
             f"{TERMS['control'].meaning}; a method with the same order has found nothing.",
             folder,
         )

@@ -68,7 +68,7 @@ def _need(label: str, ablation: Ablation) -> Need:
     by_kind: dict[str, list[str]] = {}
     for verdict in ablation.verdicts():
         by_kind.setdefault(verdict.kind, []).append(verdict.player)
-    without = [f"{name}: {', '.join(by_kind[kind])}" for kind, name in _UNNEEDED.items() if kind in by_kind]
+    without = [f"{name}{', '.join(by_kind[kind])}" for kind, name in _UNNEEDED.items() if kind in by_kind]
     certificate = ablation.certificate
     return Need(
         label,
@@ -79,7 +79,7 @@ def _need(label: str, ablation: Ablation) -> Need:
     )
 
 
-_UNNEEDED = {"not_needed": "not needed", "better_without": "better without"}
+_UNNEEDED = {"not_needed": "", "better_without": "better without "}
 
 
 def _text(ends: Interval, position: int | tuple[()]) -> str:

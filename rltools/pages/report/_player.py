@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from rltools._util.glossary import ENDINGS
+from rltools._util.text import capitalized
 from rltools.errors import RltoolsError
 from rltools.pages.replay._encode import packed, quantized
 from rltools.pages.replay.rows import maps, pictures, webp_uri
@@ -22,6 +23,7 @@ from rltools.recording import Episode, Recording
 from rltools.spaces import Part
 from rltools.spaces.leaves import pick
 from rltools.summary import DECISION, Summary, method_name
+from rltools.targets.scores import target_name
 
 FRAME_BYTES = 420_000
 """Bytes of all frames of the page together; a long episode keeps every second of them, or fewer."""
@@ -97,7 +99,7 @@ def player(recording: Recording, main: Summary, summaries: Sequence[Summary], re
         "actions": list(header.action_names),
         "discrete": header.action_start is not None,
         "score": header.score,
-        "labels": list(main.labels),
+        "labels": [capitalized(target_name(label).removeprefix("the ")) for label in main.labels],
         "method": method_name(main),
         "unit": main.unit,
         # Without zeros: most choices of a long list have no attribution at any step.

@@ -30,8 +30,8 @@ from rltools.pages.report._tables import facts, measured_table, signed, tables, 
 from rltools.plots import Chapter, report_plots
 from rltools.plots.drawing.style import describe
 from rltools.recording import Recording
-from rltools.summary import DECISION, Caveat, Summary
-from rltools.targets.scores import target_meaning
+from rltools.summary import DECISION, Caveat, Summary, is_continuous
+from rltools.targets.scores import target_meaning, target_name, target_noun
 
 FILMSTRIP = "filmstrip"
 """The plot that stands on the cards of episodes."""
@@ -112,6 +112,8 @@ def write_report(
             number=number,
             signed=signed,
             method_title=method_title,
+            target=target_name(main.target),
+            noun=target_noun(main.target),
             bars=bars,
             lead=others[0][1] if pictured else None,
             chapters=_chapters(others[1:] if pictured else others),
@@ -143,15 +145,14 @@ def _bars(
         name: each.example for name, each in zip(main.features, extreme_steps[main.key], strict=False) if each.example
     }
     decision = next((summary for summary in summaries if summary.target == DECISION), None)
+    changes = "How far the action moves" if decision and is_continuous(decision) else "How often the decision changes"
     bars = {
         "measured": loss_bars(losses, examples) if losses else None,
-        "decision": share_bars(decision, extreme_steps[decision.key], "How often the decision changes")
-        if decision
-        else None,
+        "decision": share_bars(decision, extreme_steps[decision.key], changes) if decision else None,
         "score": None,
     }
     if main.target != DECISION and not has_images:
-        bars["score"] = share_bars(main, extreme_steps[main.key], "Share of what moves the score")
+        bars["score"] = share_bars(main, extreme_steps[main.key], f"Share of what moves the {target_noun(main.target)}")
     return bars
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from rltools._util.files import atomic_write
 from rltools._util.glossary import TERMS
-from rltools._util.text import interval, number, percent
+from rltools._util.text import capitalized, interval, number, percent
 from rltools.ablation import RULE
 from rltools.pages.answer import attribution_name
 from rltools.pages.measured import Measured
@@ -83,7 +83,12 @@ def tables(
         meaning = "" if summary.target in explained else target_meaning(summary.target)
         explained.add(summary.target)
         end, numbers = score_table(summary, extreme_steps[summary.key])
-        table = {"name": attribution_name(recording, summary), "summary": summary, "rows": numbers, "end": end}
+        table = {
+            "name": capitalized(attribution_name(recording, summary)),
+            "summary": summary,
+            "rows": numbers,
+            "end": end,
+        }
         table |= {"meaning": meaning, "more": max(0, len(summary.features) - MOST_ROWS)}
         rows.append(table | {"by_action": means_by_action(summary)})
     return rows
@@ -121,7 +126,8 @@ def score_table(summary: Summary, extreme_steps: Sequence[Extremes]) -> tuple[st
 
 def signed(value: float) -> str:
     """A number with its sign and three digits."""
-    return f"{'+' if value > 0 else ''}{number(value, 3)}"
+    text = f"{value:#.3g}".rstrip(".").replace("-", "−") if 0.01 <= abs(value) < 1000 else number(value, 3)
+    return f"{'+' if value > 0 else ''}{text}"
 
 
 def means_by_action(summary: Summary) -> dict[str, Any] | None:

@@ -207,7 +207,7 @@ def _color_writer(colors: Colors) -> Callable[[str], str]:
     """The function that writes a color of the light palette for a page, or for a light or a dark file."""
     if colors == "light":
         return lambda color: color
-    dark = palette(dark=True)
+    dark, ground = palette(dark=True), "paper"
 
     def write(color: str) -> str:
         color = color.lower()
@@ -217,8 +217,8 @@ def _color_writer(colors: Colors) -> Callable[[str], str]:
             return color
         name, share = blend
         if colors == "page":
-            return f"color-mix(in srgb,var(--{name}) {share}%,var(--paper))"
-        return _hex(_rgb(dark["paper"]) + share / _BLENDS * (_rgb(dark[name]) - _rgb(dark["paper"])))
+            return f"color-mix(in srgb,var(--{name}) {share}%,var(--{ground}))"
+        return _hex(_rgb(dark[ground]) + share / _BLENDS * (_rgb(dark[name]) - _rgb(dark[ground])))
 
     return write
 

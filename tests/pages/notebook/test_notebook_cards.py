@@ -22,6 +22,7 @@ from rltools.summary.sentence import share_of
 from rltools.targets.scores import target_name
 
 OURS = {"div", "style", "p", "b", "bdi", "span", "table", "thead", "tbody", "tr", "th", "td", "i"}
+PICTURES = {"picture", "source", "img"}
 HOSTILE = [
     "<script>alert(1)</script>",
     "</style><img src=x onerror=alert(1)>",
@@ -49,7 +50,8 @@ class Seen(HTMLParser):
     def handle_starttag(self, tag: str, attrs: Any) -> None:
         self.tags.add(tag)
         self.attributes |= {name for name, _ in attrs}
-        self.open.append(tag)
+        if tag not in ("source", "img"):
+            self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
@@ -63,8 +65,10 @@ def check(page: str) -> str:
     """Nothing but our own elements, all of them closed; returns the text."""
     observed = Seen(page)
     assert not observed.open
-    assert observed.tags <= OURS
-    assert observed.attributes <= {"class", "style", "scope", "aria-hidden"}
+    assert observed.tags - PICTURES <= OURS
+    pictured = {"src", "srcset", "media", "alt"} if "picture" in observed.tags else set()
+    assert observed.attributes - pictured <= {"class", "style", "scope", "aria-hidden"}
+    assert re.findall(r'src(?:set)?="(?!data:image/png;base64,)', page) == []
     page.encode("utf-8")
     return " ".join(" ".join(observed.texts).split())
 
@@ -214,3 +218,16 @@ def test_the_style_names_no_color_of_text() -> None:
     page = card("a", "b")
     assert "color: inherit" in page
     assert "http" not in page
+
+
+def test_an_explained_recording_has_its_filmstrip_for_light_and_dark(recording: rltools.Recording) -> None:
+    page = recording_html(recording)
+    light, dark = (re.search(rf'{name}="data:image/png;base64,([^"]+)"', page) for name in ("src", "srcset"))
+    assert light is not None
+    assert dark is not None
+    assert light[1] != dark[1]
+    assert 'alt="An episode at a glance' in page
+
+
+def test_a_recording_without_attributions_has_no_filmstrip(cartpole: Any) -> None:
+    assert "<picture" not in recording_html(rltools.record(cartpole, episodes=2, max_steps=5))

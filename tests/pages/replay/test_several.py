@@ -102,10 +102,10 @@ def test_two_agents_go_step_by_step(
     taken = browser.run("[...document.querySelectorAll('.side')].map((x) => x.querySelector('.now dd').textContent)")
     assert taken == [("left", "right")[episode.actions[3]] for episode in episodes]
     names = browser.run("[...document.querySelectorAll('.views')].map((x) => x.selectedOptions[0].textContent)")
-    assert names == [f"{method} of {SCORE}" for method in ("Shapley values", "gradient")]
-    browser.press("m")  # what both have is chosen on both
+    assert names == [f"gradient of {SCORE}"] * 2  # what both have; the first alone begins with Shapley values
+    browser.press("m")  # what only one has is chosen there
     names = browser.run("[...document.querySelectorAll('.views')].map((x) => x.selectedOptions[0].textContent)")
-    assert names == [f"gradient of {SCORE}"] * 2
+    assert names[0] != names[1] == f"gradient of {SCORE}"
     browser.run("document.querySelectorAll('.side')[1].querySelectorAll('.row:not(.headers)')[2].click()")
     selected = browser.run("[...document.querySelectorAll('.row.selected .feature span')].map((x) => x.textContent)")
     assert selected == ["pole angle", "(rad)"] * 2
@@ -134,6 +134,11 @@ def test_the_shorter_of_two_says_that_it_is_over(browser: Any, explained_cartpol
     assert text == "over: stopped at the step limit after 4 steps"
 
 
+CHOOSE = """(() => {
+  const views = document.querySelector('.views');
+  views.selectedIndex = [...views.options].findIndex((each) => each.textContent.startsWith('Shapley values'));
+  views.dispatchEvent(new Event('change'));
+})()"""
 BESIDE = "[...document.querySelectorAll('{}')].map((each) => Math.round(each.getBoundingClientRect().top))"
 
 
@@ -151,12 +156,12 @@ def test_two_agents_stand_on_one_grid(
     assert browser.text("#facts").count("CartPole-v1") == 1
     assert browser.run("document.querySelectorAll('.track.heat').length") == 1
     views = browser.run("[...document.querySelectorAll('.views')].map((each) => each.selectedOptions[0].textContent)")
-    assert len(set(views)) == 2
-    assert browser.text("#scales-note").startswith("scales differ: ")  # one of both is a gradient
-    browser.press("m")
+    assert len(set(views)) == 1
     assert browser.text("#scales-note") == ""
     legends = browser.run("[...document.querySelectorAll('.legend')].map((each) => each.textContent)")
     assert legends[0] == legends[1]
+    browser.run(CHOOSE)
+    assert browser.text("#scales-note").startswith("scales differ: ")  # one of both is a gradient
 
 
 def test_where_two_agents_first_disagree_is_a_moment(browser: Any, explained_cartpole: Made, tmp_path: Path) -> None:

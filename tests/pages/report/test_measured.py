@@ -49,7 +49,7 @@ def test_the_largest_losses_come_first_with_their_intervals() -> None:
     assert names == ["angle", "<b>speed</b>", "noise"]
     assert need.losses.startswith("angle 95.0 [")
     assert "cannot be told apart" not in need.losses
-    assert need.not_needed == "not needed: noise"
+    assert need.not_needed == "noise"
     assert need.baseline.startswith("100.1 [")
     assert need.certificate == ""
 

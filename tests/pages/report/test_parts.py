@@ -116,6 +116,12 @@ def test_the_best_the_median_and_the_worst_episode_have_cards(run):
     assert [card.strip is None for card in result] == [False] * 4 + [True]
 
 
+def test_no_episode_is_the_best_of_equal_returns(run):
+    recording = run(*[np.ones((4, 1, 2))] * 3)
+    places = [(card.place, card.outcome and card.outcome.number) for card in cards(recording, summarize(recording))]
+    assert places == [("", 2), ("", 1), ("", 0)]
+
+
 def test_a_caveat_says_which_methods_it_is_about(run):
     recording = run(np.ones((4, 1, 2)), np.zeros((4, 1, 2)), unit="score per unit", method="gradient")
     summary = summarize(recording)

@@ -8,8 +8,11 @@ import re
 from pathlib import Path
 from typing import Any
 
+import gymnasium
 import numpy as np
 import pytest
+import torch
+from gymnasium import spaces
 
 import rltools
 from rltools.pages.replay import replay
@@ -61,6 +64,33 @@ def test_pointing_at_a_bar_shows_its_step_with_the_recorded_numbers(browser: Any
     assert f"episode {episode}, step {step} of " in browser.text("#player-step")
     taken = recording.header.action_names[int(recording.episode(episode).actions[step])]
     assert taken in browser.text("#player-action")
+
+
+class Places(gymnasium.Env[int, int]):
+    """A tour of seven places, one after another."""
+
+    observation_space, action_space = spaces.Discrete(7), spaces.Discrete(2)
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[int, dict[str, Any]]:
+        self.place = 0
+        return 0, {}
+
+    def step(self, action: int) -> tuple[int, float, bool, bool, dict[str, Any]]:
+        self.place += 1
+        return self.place % 7, 1.0, self.place == 13, False, {}
+
+
+def test_a_choice_is_named_at_every_step(browser: Any, tmp_path: Path) -> None:
+    env = Places()
+    policy = rltools.TorchPolicy(torch.nn.Linear(7, 2), env.observation_space, env.action_space, name="tourist")
+    recording = rltools.record(policy, Places, episodes=2, directory=tmp_path / "run")
+    browser.open(write_report(rltools.explain(recording, policy), commands=("rltools analyze tiny",)))
+    places = []
+    for _ in range(14):
+        places.append(browser.text("#player-bars .value"))
+        browser.run("document.getElementById('player-next').click()")
+    assert len(set(places)) > 4
+    assert "" not in places
 
 
 def test_every_step_that_a_link_names_is_there(browser: Any, page: Any) -> None:

@@ -1,7 +1,7 @@
 // The attributions of one step as bars: one row per feature, in the order of the features. Knows nothing of the page.
 
 import { isLong } from "./crowd.js";
-import { element } from "./document.js";
+import { element, write } from "./document.js";
 import { hideTip, showTip } from "./tip.js";
 import { attributionText, featureLabel, sizeText, unitText, valueLines, valueText } from "./words.js";
 
@@ -82,8 +82,7 @@ export function makeBars(host, data, { select, point }) {
   }
 
   function showRow({ value, fill, number, feature }, view, step, source) {
-    const text = valueText(data, step, feature);
-    if (value.textContent !== text) value.textContent = text;
+    write(value, valueText(data, step, feature));
     value.classList.toggle("option", kinds[feature] === "options");
     value.classList.toggle("chosen", kinds[feature] === "choice" && valueAt(step, feature) === 1);
     if (!view) return;
@@ -94,7 +93,7 @@ export function makeBars(host, data, { select, point }) {
     const sign = view.share ? "plain" : size < 0 ? "negative" : "positive";
     const look = `fill ${sign}${known && share > 1 ? " cut" : ""}`;
     if (fill.className !== look) fill.className = look;
-    number.textContent = known ? sizeText(view, size) : "–";
+    write(number, known ? sizeText(view, size) : "–");
   }
 
   // Marks the row of the selected feature, and of the one that is pointed at; -1 for none.

@@ -1,4 +1,4 @@
-// Helpers to build the document. All text is set through textContent, so no name can become markup.
+// Helpers to build the document. All text is set as text, so no name can become markup.
 
 export function byId(id) {
   return document.getElementById(id);
@@ -9,6 +9,14 @@ export function element(tag, className, text) {
   if (className) made.className = className;
   if (text !== undefined) made.textContent = text;
   return made;
+}
+
+// Sets the text of an element that holds nothing else. A text that stays costs nothing, and another one keeps its node:
+// what changes at each step must not be built anew at each step.
+export function write(host, text) {
+  const node = host.firstChild;
+  if (node === null) host.textContent = text;
+  else if (node.data !== text) node.data = text;
 }
 
 // An element for a name, which may be longer than its box: the tooltip has all of it.

@@ -1,7 +1,7 @@
 // What happened at the step that is shown: the action, the reward, and what the policy computed for each action.
 
 import { swatch } from "./colors.js";
-import { element, fact, named } from "./document.js";
+import { element, fact, named, write } from "./document.js";
 import { brief, fixed, largest, nearestGap } from "./numbers.js";
 import { policyModes } from "./policy.js";
 import { actionName, actionText } from "./words.js";
@@ -30,8 +30,8 @@ export function makeNow({ $, episode, data }) {
       action.textContent = action.title = actionText(data, step);
       action.prepend(swatch(data.taken[step]));
     }
-    reward.textContent = brief(rewards[step]);
-    sum.textContent = brief(returnSoFar[step]);
+    write(reward, brief(rewards[step]));
+    write(sum, brief(returnSoFar[step]));
     texts.forEach((description, k) => { description.textContent = description.title = episode.texts[k].values[step]; });
     const digits = modes.map((mode) => digitsOf(mode, step));
     rows.forEach(({ row, fill, figures }, k) => {
@@ -40,11 +40,11 @@ export function makeNow({ $, episode, data }) {
       row.classList.toggle("forbidden", !allowed);
       modes.forEach(({ values, width: size }, position) => {
         const value = k < size ? values[step * size + k] : NaN;
-        figures[position].textContent = k >= size ? "" : allowed ? fixed(value, ...digits[position]) : "not allowed";
+        write(figures[position], allowed && k < size ? fixed(value, ...digits[position]) : allowed || position ? "" : "not allowed");
       });
       showBar(fill, modes[0], extents, step, k, allowed);
     });
-    if (margins) $("margin").textContent = marginText(data, step);
+    if (margins) write($("margin"), marginText(data, step));
   };
 }
 

@@ -2,7 +2,7 @@
 
 import { SERIES, css, seriesColor } from "./colors.js";
 import { holdsForStep } from "./data.js";
-import { choice } from "./document.js";
+import { choice, write } from "./document.js";
 import { brief, column, fixed, largest, signed } from "./numbers.js";
 import { policyModes } from "./policy.js";
 import { paintRibbons } from "./ribbons.js";
@@ -57,7 +57,7 @@ export function makeStrip(sides, span, tracks) {
   }
 
   function showStep(step) {
-    if (lanes.length === 1) track.now.textContent = actionText(lanes[0].data, step); // two agents say theirs above
+    if (lanes.length === 1) write(track.now, actionText(lanes[0].data, step)); // two agents say theirs above
   }
 
   return { track, showStep, lanes: lanes.length + (differ ? 0.5 : 0) };
@@ -130,7 +130,7 @@ export function makeTrace(side, span, tracks) {
 
   function showStep(step) {
     const source = view && step < data.steps ? view.held[step] : -1;
-    track.now.textContent = source < 0 ? "–" : sizeText(view, view.values[source * data.count + f]) || "–";
+    write(track.now, source < 0 ? "–" : sizeText(view, view.values[source * data.count + f]) || "–");
   }
 
   return { track, show, showStep };
@@ -171,7 +171,7 @@ export function makeObserved(sides, span, tracks) {
 
   function showStep(step) {
     const texts = having().map((side) => valueText(side.data, Math.min(step, side.data.steps - 1), own(side)));
-    track.now.textContent = texts.join(" / ");
+    write(track.now, texts.join(" / "));
   }
 
   return { track, show, showStep };
@@ -193,9 +193,9 @@ export function makeNumbers(sides, span, tracks, { key, title, detail = "", numb
   track.setLines(having.map(({ numbers }) => padTo(listOf(numbers), span.extent)));
 
   function showStep(step) {
-    track.now.textContent = having
-      .map(({ numbers }) => (sign ? signed(numbers[Math.min(step, numbers.length - 1)], largestOf(numbers)) : brief(numbers[Math.min(step, numbers.length - 1)])))
-      .join(" / ");
+    const at = (numbers) => numbers[Math.min(step, numbers.length - 1)];
+    const texts = having.map(({ numbers }) => (sign ? signed(at(numbers), largestOf(numbers)) : brief(at(numbers))));
+    write(track.now, texts.join(" / "));
   }
 
   return { track, showStep };

@@ -5,7 +5,7 @@ import { captionText, sourceText } from "./caption.js";
 import { clock } from "./clock.js";
 import { largestFeatures } from "./crowd.js";
 import { unpackEpisode } from "./data.js";
-import { clipped } from "./document.js";
+import { clipped, write } from "./document.js";
 import { showFacts } from "./facts.js";
 import { makeFrame, makeObservations } from "./images.js";
 import { showLegend } from "./legend.js";
@@ -156,8 +156,8 @@ function fillSide(side, alone) {
     observations.show(view, step);
     bars.show(view, step, weak(step));
     if (!view) return;
-    $("caption").textContent = captionText(side, view, step);
-    $("source").textContent = sourceText(view, step);
+    write($("caption"), captionText(side, view, step));
+    write($("source"), sourceText(view, step));
   }
 
   // The episode of this side may be over before the other one.

@@ -2,7 +2,7 @@
 
 import { addressOf } from "./address.js";
 import { clock, go, pause, seek, setSteps } from "./clock.js";
-import { byId, element } from "./document.js";
+import { byId, element, write } from "./document.js";
 import { makeHighlights } from "./highlights.js";
 import { makeSide } from "./side.js";
 import { makeTimeline } from "./timeline.js";
@@ -43,6 +43,7 @@ export function openEpisode(k, newLevel = level) {
   moments = makeHighlights(sides, extent, seek);
   if (!filled.length) return;
   showLevels(filled[0].data);
+  chooseShared(filled);
   timeline = makeTimeline(filled, extent, commands);
   if (filled.some(({ views }) => views.length)) viewsChanged();
   fit();
@@ -99,7 +100,7 @@ export function showStep(step) {
   const actions = sides.map((side) => (sides.length > 1 ? `${side.short}: ` : "") + side.describe(step)).join("; ");
   byId("scrubber").value = step;
   byId("scrubber").setAttribute("aria-valuetext", `step ${step} of ${clock.steps - 1}, ${actions}`);
-  byId("clock").textContent = `step ${step} / ${clock.steps - 1}`;
+  write(byId("clock"), `step ${step} / ${clock.steps - 1}`);
   for (const side of sides) side.show(step);
   timeline?.showStep(step);
   moments?.mark(step);
@@ -113,6 +114,12 @@ export function currentAddress() {
 export function toHighlight(by) {
   const step = moments.next(clock.step, by);
   if (step !== undefined) seek(step);
+}
+
+// Two agents begin with the first view that both have, so that what stands side by side is of one method.
+function chooseShared([first, second]) {
+  const shared = second && first.views.find(({ name }) => second.views.some((view) => view.name === name));
+  if (shared) for (const side of [first, second]) side.choose(shared.name);
 }
 
 // The view after the chosen view of the first side, on all sides that have it.

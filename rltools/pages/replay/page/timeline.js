@@ -14,7 +14,13 @@ const [LOWEST, COMFORTABLE, HIGHEST] = [31, 54, 120]; // heights of a track
 const ROW = [LEAST_ROW, 20, 30]; // heights of a row of the heatmap
 const TALL = 430; // a timeline that has room for the further tracks
 const FURTHER = new Set(["observed", "advantage", "margins"]); // where something more important is to be seen
+const MOST_OPTIONS = 8; // of a choice whose values are drawn as a line
 const shown = new Map(); // what the reader chose to see or not to see, by track
+
+// Whether the values of a feature make a line: not without values of its own, nor as one of many that have no order.
+function canBeTraced({ kinds, options }, f) {
+  return !["image", "region", "group"].includes(kinds[f]) && options[f].length <= MOST_OPTIONS;
+}
 
 // `commands` act on all sides; `sides` are those with steps.
 export function makeTimeline(sides, extent, commands) {
@@ -85,12 +91,13 @@ export function makeTimeline(sides, extent, commands) {
     if (dropped.has(key)) return false;
     if (key === "reward") return false;
     if (key === "trace" && sides.length > 1) return false;
+    if (key === "state-value" && sides.length > 1) return height > TALL;
     if (key === "margins" && !value && sides.length === 1) return true;
     return !FURTHER.has(key) || height > TALL;
   }
 
   function layout() {
-    const noValue = ["image", "region", "group"].includes(sides[0].data.kinds[sides[0].state.feature]);
+    const noValue = !canBeTraced(sides[0].data, sides[0].state.feature);
     dropped.clear();
     for (const key of ["", "margins", "trace", "scores"]) { // the least needed first, until the others fit
       dropped.add(key);

@@ -41,7 +41,7 @@ export function makeBars(host, { rows, scale, valueScales }) {
     const { name: text, unit, choices } = rows[f];
     name.textContent = text;
     name.title = text;
-    const words = choices.length ? choices[observed] ?? "" : observedText(observed, f);
+    const words = choices.length ? choices[Math.round(observed)] ?? "" : observedText(observed, f);
     value.textContent = words;
     value.title = unit && words ? `${words} ${unit}` : words;
     const share = Number.isFinite(size) ? Math.min(1, Math.abs(size) / (decides ? 1 : scale || 1)) : 0;
