@@ -37,7 +37,7 @@ def processes(address: str, workers: int, settings: Mapping[str, str]) -> Iterat
         yield Pool(make)
     except BaseException:
         for executor in executors:
-            executor.shutdown(wait=False, kill_workers=True)  # type: ignore[call-arg]  # they would work on
+            executor.shutdown(wait=True, kill_workers=True)  # type: ignore[call-arg]  # they would work on
         raise
     else:
         for executor in executors:
