@@ -24,7 +24,7 @@ from rltools._util.limits import MAX_THREADS, check_count
 from rltools.errors import ArgumentError, RltoolsError, SimulationError
 
 Workers = int | Executor
-"""How many processes of this machine; or any `concurrent.futures.Executor` whose workers share the files of this one."""
+"""How many processes of this machine; or any `concurrent.futures.Executor` whose workers share its files."""
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 """For each process: more would take the cores from the others."""
 IDLE = 60.0
@@ -118,9 +118,9 @@ def _results(futures: dict[Future[Any], int], look: Callable[[], None]) -> Itera
                 result, caught = future.result()
             except BrokenExecutor as error:
                 raise SimulationError(
-                    f"another process that worked on this ended, as when memory is short or an environment crashes "
-                    f"({' '.join(str(error).split())[:200]}); what was finished before is kept: call again with fewer "
-                    f"workers or num_envs, and it continues there"
+                    f"another process that worked on this ended ({type(error).__name__}), as when memory is short or "
+                    f"an environment crashes; what was finished before is kept: call again with fewer workers or "
+                    f"num_envs, and it continues there"
                 ) from error
             for warning in caught:
                 warnings.warn(warning, stacklevel=4)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Collection, Generator, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass, replace
 from math import ceil
-from pathlib import Path
 
-from rltools._util.files import numbered_path, os_errors_as
+from rltools._util.files import numbered_in, numbered_path, os_errors_as
 from rltools._util.workers import Workers, in_workers, parallel_parts
 from rltools.envs import Environment, make_environment
 from rltools.policies.base import Policy
@@ -26,7 +24,7 @@ TURNS = 4
 
 
 @dataclass(frozen=True)
-class Setting:
+class RecordingSetting:
     """Everything that the episodes of a recording depend on, besides their numbers.
 
     Attributes:
@@ -52,7 +50,9 @@ class Setting:
         return EpisodeWriter(numbered_path(folder / "episodes", number), frames, self.recording.seal), bool(frames)
 
 
-def run_here(setting: Setting, numbers: Sequence[int], advance: Callable[[int], None]) -> Generator[Outcome, None, None]:
+def run_here(
+    setting: RecordingSetting, numbers: Sequence[int], advance: Callable[[int], None]
+) -> Generator[Outcome, None, None]:
     """Run episodes in this process; yields the outcome of each once it is written."""
     header = setting.recording.header
     outcomes = run_episodes(
@@ -73,7 +73,7 @@ def run_here(setting: Setting, numbers: Sequence[int], advance: Callable[[int], 
 
 
 def run_in_workers(
-    setting: Setting, numbers: Sequence[int], workers: Workers, advance: Callable[[int], None]
+    setting: RecordingSetting, numbers: Sequence[int], workers: Workers, advance: Callable[[int], None]
 ) -> Generator[Outcome, None, None]:
     """Run blocks of episodes in other processes, which write them; yields the outcomes block by block.
 
@@ -84,7 +84,7 @@ def run_in_workers(
     folder, left = setting.recording.directory.absolute(), set(numbers)
 
     def look() -> None:
-        done = left & _written(folder / "episodes")
+        done = left & numbered_in(folder / "episodes")
         left.difference_update(done)
         advance(len(done))
 
@@ -99,7 +99,7 @@ def run_in_workers(
     look()
 
 
-def _run_block(setting: Setting, numbers: list[int]) -> list[Outcome]:
+def _run_block(setting: RecordingSetting, numbers: list[int]) -> list[Outcome]:
     """Run in a worker process: the outcomes of a block of episodes, up to the last of several faults in a row."""
     outcomes: list[Outcome] = []
     with os_errors_as(setting.recording.directory), closing(run_here(setting, numbers, lambda count: None)) as running:
@@ -108,11 +108,3 @@ def _run_block(setting: Setting, numbers: list[int]) -> list[Outcome]:
             if len(outcomes) >= FAULTS_IN_A_ROW and all(each.fault for each in outcomes[-FAULTS_IN_A_ROW:]):
                 break
     return outcomes
-
-
-def _written(folder: Path) -> set[int]:
-    """The numbers of the files in a folder, without a look at each of them."""
-    with suppress(FileNotFoundError), os.scandir(folder) as entries:
-        stems = [entry.name.removesuffix(".parquet") for entry in entries if entry.name.endswith(".parquet")]
-        return {int(stem) for stem in stems if stem.isascii() and stem.isdigit()}
-    return set()

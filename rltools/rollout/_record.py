@@ -23,7 +23,7 @@ from rltools.errors import ArgumentError, FaultError, RecordingError
 from rltools.policies.base import Policy, check_is_policy
 from rltools.policies.bounds import Bounds, check_bounds
 from rltools.recording import Outcome, Recording, as_path, open_recording
-from rltools.rollout._blocks import FAULTS_IN_A_ROW, Setting, run_here, run_in_workers
+from rltools.rollout._blocks import FAULTS_IN_A_ROW, RecordingSetting, run_here, run_in_workers
 from rltools.rollout.env_check import environment_of, examine, without_order_check
 from rltools.rollout.render import draw_episodes
 from rltools.rollout.settings import STEP_LIMIT, check_settings, header_of, header_path, settle
@@ -54,7 +54,8 @@ def record(
 
     Each episode has a freshly made environment and its own seed, and becomes one file as soon as it ends. With vector
     observations, episode i is the same to the last bit whatever `num_envs` and `workers` are, on one machine and with
-    one thread, the default. If the folder already holds a recording with the same settings, only what is missing is added.
+    one thread, the default. If the folder already holds a recording with the same settings, only what is missing is
+    added.
 
     Args:
         policy: the policy that acts; see `load_policy`.
@@ -136,7 +137,7 @@ def record(
         recording = dataclasses.replace(open_recording(folder), keep_alive=keep_alive)
         unframed = _unframed(recording, framed)
         missing = sorted(set(range(episodes)) - set(recording.numbers))
-        setting = Setting(policy, without_order_check(environment), recording, framed, num_envs, count)
+        setting = RecordingSetting(policy, without_order_check(environment), recording, framed, num_envs, count)
         several = parallel_parts(workers) > 1 and len(missing) > 1
         with progress_bar(f"record {policy.source.name}", len(missing), show=progress, unit="episode") as advance:
             outcomes = (
