@@ -24,6 +24,7 @@ from rltools.cli.options import (
     Target,
     Threads,
     Trust,
+    Workers,
     statistics,
 )
 from rltools.cli.screen import say_wrapped, show_answer
@@ -51,6 +52,7 @@ def analyze(
     no_frames: NoFrames = False,
     overwrite: Overwrite = False,
     threads: Threads = None,
+    workers: Workers = 1,
 ) -> None:
     """Record an agent, measure what it needs, explain its steps, and write a page about that."""
     from rltools.experiments.analyze import analyze as run_analysis
@@ -75,6 +77,7 @@ def analyze(
         directory=out,
         overwrite=overwrite,
         threads=threads,
+        workers=workers,
         progress=True,
     )
     if len(analysis.recording) > episodes:

@@ -21,6 +21,7 @@ from rltools.cli.options import (
     Seed,
     Threads,
     Trust,
+    Workers,
     import_all,
     statistics,
 )
@@ -41,6 +42,7 @@ def record(
     frames: Annotated[bool, typer.Option("--frames", help="Keep a frame of every step.")] = False,
     overwrite: Overwrite = False,
     threads: Threads = None,
+    workers: Workers = 1,
 ) -> None:
     """Record whole episodes of an agent."""
     from rltools.policies.load import load_policy
@@ -59,6 +61,7 @@ def record(
         frames=frames,
         overwrite=overwrite,
         threads=threads,
+        workers=workers,
         progress=True,
     )
     outcomes = recording.readable_outcomes()

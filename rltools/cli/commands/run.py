@@ -113,7 +113,7 @@ def run(
 ) -> None:
     """Run an experiment file: agents, methods, targets and seeds, into one report."""
     from rltools.experiments import run_experiment
-    from rltools.experiments.executors import idle_cores
+    from rltools._util.cores import idle_cores
 
     experiment_run = run_experiment(
         experiment,
