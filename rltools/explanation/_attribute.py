@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from rltools.attributions import find_method
-from rltools.errors import ArgumentError
+from rltools.errors import ArgumentError, TooCostlyError
 from rltools.explanation.batches import explained_rows, most_copies
 from rltools.explanation.references import as_batch, encode_references, references_id
 from rltools.explanation.spec import decodes, separated_axes, with_groups
@@ -85,14 +85,14 @@ def attribute(
         "target", (method, target), policy, lambda: fitting_target(method, implementation.needs, target, policy)
     )
     batch = as_batch(policy, observations)
-    x = policy.encode(batch)
+    x = _encoded(policy, batch)
     with compute_threads(policy, len(x), threads):
         context = _decide(policy, batch, context or Context(), x, max_batch)
     settings, states = implementation.settings(parameters), None
     identifier: dict[str, Any] = {}
     if decodes(implementation, settings, policy.features):
         policy, identifier, context = Decoded(policy), {"decoded": True}, replace(context, forward_pass=None)
-        x = policy.encode(batch)
+        x = _encoded(policy, batch)
     if references is not None and "references" in implementation.needs:
         states = encode_references(policy, references)
         identifier = {"reference": references_id(references, seed=0)} | identifier
@@ -117,6 +117,21 @@ def attribute(
         references=None if states is None else states.cpu().numpy(),
         **explained.columns,
     )
+
+
+def _encoded(policy: Policy, batch: Any) -> Tensor:
+    """The encoded observations, all of them on the device of the policy.
+
+    Raises:
+        TooCostlyError: the GPU has no memory for so many.
+    """
+    try:
+        return policy.encode(batch)
+    except torch.cuda.OutOfMemoryError as error:
+        raise TooCostlyError(
+            f"the GPU has no memory for these observations together ({str(error).splitlines()[0]}); give fewer at a "
+            "time, or record them: `explain` reads as many as fit"
+        ) from error
 
 
 def _decide(policy: Policy, observations: Any, context: Context, x: Tensor, max_batch: int | None) -> Context:

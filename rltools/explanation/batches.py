@@ -25,9 +25,9 @@ MOST_OUTPUT_BYTES = 1 << 22
 """The most bytes of a head's outputs computed together, for very many actions; each step to a target is as large."""
 MOST_VALUE_BYTES = 1 << 24
 """The most bytes of attributions that a method returns together, for very many targets."""
-MOST_COPIES_ON_GPU = 1 << 18
+MOST_COPIES_ON_GPU = 1 << 22
 """Rows that go through the network of a GPU together: fewer leave it waiting for the next batch."""
-MOST_BYTES_ON_GPU = 1 << 28
+MOST_BYTES_ON_GPU = 1 << 30
 """The most bytes of inputs that go through it together; the main memory holds them too."""
 MOST_PASSES = 10**9
 """The most passes through the network for one row: a quarter of an hour with the smallest network."""
@@ -101,14 +101,14 @@ def explained_rows(
         for rows, some, f, result in _chunks(
             policy, method, target, x, context, references, settings, cost, most, advance, leave_one_out
         ):
-            of_chunk = _columns(f.own_values(some), result)
+            of_chunk = _tensors(f.own_values(some), result)
             if some is x:
-                columns = of_chunk
+                columns = _arrays(of_chunk)
             else:
                 for name, part in of_chunk.items():
                     if name not in columns:
-                        columns[name] = np.empty((n_rows, *part.shape[1:]), part.dtype)
-                    columns[name][rows] = part
+                        columns[name] = torch.empty(n_rows, *part.shape[1:], dtype=part.dtype).numpy()
+                    torch.from_numpy(columns[name][rows]).copy_(part.detach())  # from a GPU too, without another copy
             if (missing := f.undefined) is not None:
                 undefined = np.zeros((n_rows, f.outputs), bool) if undefined is None else undefined
                 undefined[rows] = missing.numpy(force=True)
@@ -123,7 +123,7 @@ def explained_now(
 
     Rows like these have been explained by `explained_rows` before, which checks what the method does.
     """
-    columns = _columns(f.own_values(x), method.unchecked(f, x, references, settings))
+    columns = _arrays(_tensors(f.own_values(x), method.unchecked(f, x, references, settings)))
     undefined = f.undefined
     missing = None if undefined is None else undefined.numpy(force=True)
     return Explained(columns, _replace_by_nan(columns["values"], missing))
@@ -276,7 +276,7 @@ def _chunk_rows(policy: Policy, targets: int, references: int, cost: Cost, most:
     return max(1, min(most // max(1, cost.copies), most_bytes // row_bytes if targets > 1 else most))
 
 
-def _columns(target_values: Tensor, result: Result) -> dict[str, np.ndarray]:
+def _tensors(target_values: Tensor, result: Result) -> dict[str, Tensor]:
     tensors = {
         "values": result.values,
         "scores": target_values,
@@ -285,4 +285,8 @@ def _columns(target_values: Tensor, result: Result) -> dict[str, np.ndarray]:
         "complete": result.complete,
         "without": None if result.without is None else result.without.transpose(0, 1),
     }
-    return {name: tensor.numpy(force=True) for name, tensor in tensors.items() if tensor is not None}
+    return {name: tensor for name, tensor in tensors.items() if tensor is not None}
+
+
+def _arrays(tensors: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
+    return {name: tensor.numpy(force=True) for name, tensor in tensors.items()}
