@@ -77,14 +77,14 @@ def _row(case: Case, cpu: Policy, gpu: Policy, limit: float) -> Row:
     chosen = _rate(gpu, case, on_gpu, None)
     others = {size: _rate(gpu, case, on_gpu, size) for size in BATCHES[case.network]}
     best = max(others, key=others.__getitem__)
-    one = _rate(cpu, case, on_cpu, None, threads=1)
+    single = _rate(cpu, case, on_cpu, None, threads=1)
     cores = len(os.sched_getaffinity(0))
     several = _rate(cpu, case, on_cpu, None, threads=cores)
     share = f", {chosen / limit:.1%} of the card's limit"
     sizes = ", ".join(f"{size:,}: {rate:,.0f}" for size, rate in others.items())
     return Row(
         f"{case.method}, {case.network}",
-        f"{chosen:,.0f} states/s, {chosen / one:.0f} x one thread, {chosen / several:.0f} x {cores} threads{share}; "
+        f"{chosen:,.0f} states/s, {chosen / single:.0f} x one thread, {chosen / several:.0f} x {cores} threads{share}; "
         f"by rows of a pass {sizes} (best {best:,}); differs from the processor by {_difference(case, cpu, gpu):.1g}",
         "",
     )
