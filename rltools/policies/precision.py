@@ -17,7 +17,7 @@ def full_precision() -> AbstractContextManager[None]:
 
     PyTorch lets cuDNN's convolutions use TF32 unless told otherwise. Scores then hardly change, but rectifiers close to
     zero switch: gradients of a CNN differed from the processor's by up to a fifth of the largest one, and by 4e-7 in
-    full precision, in the same time.
+    full precision.
 
     Example:
         >>> import torch
