@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from rltools.explanation._read import (
     StepBlock,
     batches,
     check_same_policy,
+    groups,
     needed_columns,
     recorded_context,
     recorded_inputs,
@@ -64,8 +65,11 @@ class Explainer:
     explained: int = 0
     failed: int = 0
 
-    def batches(self, numbers: list[int]) -> Iterator[list[StepBlock]]:
-        """The steps of some episodes, in batches that a method takes per call; larger ones would delay progress."""
+    def rows(self) -> tuple[int, int]:
+        """After how many rows a batch is full, and the most rows that are read per block.
+
+        As many as a method takes per call; more would delay progress.
+        """
         bound, policy = self.bound, self.bound.policy
         n_references = 0 if self.references is None else len(self.references)
         rows = chunk_rows(bound.method, policy, len(bound.spec.labels), n_references, bound.settings, self.max_batch)
@@ -73,9 +77,17 @@ class Explainer:
         on_cpu = policy.device.type == "cpu"
         most, size = (MOST_ROWS, BLOCK_BYTES) if on_cpu else (MOST_COPIES_ON_GPU, MOST_BYTES_ON_GPU)
         block_rows = int(np.clip(size // row_bytes, 64, most))
-        names = needed_columns(self.recording, policy)
-        every, window = bound.spec.every, bound.spec.window
-        return batches(self.recording, numbers, names, every, min(rows, block_rows), block_rows, window)
+        return min(rows, block_rows), block_rows
+
+    def groups(self, steps: Mapping[int, int]) -> list[list[int]]:
+        """The numbers of episodes that are explained together, from the steps of each: their batches have no others."""
+        return groups(steps, self.bound.spec.every, self.rows()[0])
+
+    def batches(self, numbers: list[int]) -> Iterator[list[StepBlock]]:
+        """The steps of some episodes, in batches."""
+        names = needed_columns(self.recording, self.bound.policy)
+        spec = self.bound.spec
+        return batches(self.recording, numbers, names, spec.every, *self.rows(), spec.window)
 
     def explain(self, batch: list[StepBlock]) -> None:
         """Explain a batch, and write it."""
