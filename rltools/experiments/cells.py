@@ -153,11 +153,11 @@ class Cell:
 
 def explanations(plan: Experiment) -> tuple[Explanation, ...]:
     """The attributions of an experiment, in the order of its methods and targets, controls last."""
-    found: list[Explanation] = []
+    every: list[Explanation] = []
     for choice in compared_methods(plan):
         targets = (None,) if "decision" in find_method(choice.name).needs else plan.targets
-        found += [Explanation(choice, target) for target in targets]
-    return tuple(found)
+        every += [Explanation(choice, target) for target in targets]
+    return tuple(every)
 
 
 def cells_of(job: Job) -> tuple[Cell, ...]:
