@@ -194,14 +194,19 @@ def draw(env: gymnasium.Env[Any, Any]) -> bytes:
     Raises:
         SimulationError: it renders no image.
     """
-    from PIL import Image
-
     pixels = env.render()
     if not isinstance(pixels, np.ndarray):
         raise SimulationError(
             f"{env} drew {type(pixels).__name__} instead of an image; make it with render_mode='rgb_array', or "
             f"record without frames"
         )
+    return as_webp(pixels)
+
+
+def as_webp(pixels: np.ndarray) -> bytes:
+    """An image `[y, x, channel]` of uint8 as WebP, at most `MAX_WIDTH` wide."""
+    from PIL import Image
+
     image = Image.fromarray(pixels)
     if image.width > MAX_WIDTH:
         image = image.resize((MAX_WIDTH, round(image.height * MAX_WIDTH / image.width)), Image.Resampling.BILINEAR)
