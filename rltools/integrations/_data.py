@@ -143,7 +143,9 @@ def observation_columns(pairs: Pairs, episode: DataEpisode, steps: int, where: s
             continue
         columns[leaf] = _numbers(values, (rows, *leaf.shape), leaf, where)
     if len({len(values) for values in columns.values()}) > 1:
-        raise DataError(f"{where} has arrays of observations of different lengths: it is damaged; choose other episodes")
+        raise DataError(
+            f"{where} has arrays of observations of different lengths: it is damaged; choose other episodes"
+        )
     return columns
 
 

@@ -204,7 +204,9 @@ def _checked(name: str, write: Callable[..., Any], options: dict[str, Any]) -> d
         fits = isinstance(value, int | float) and not isinstance(value, bool)
         if not (fits if isinstance(default, float) else type(value) is type(default)):
             kind = "a number" if isinstance(default, float) else type(default).__name__
-            raise ArgumentError(f"the option {option} of {name} is {value!r:.80}; it must be {kind}, such as {default!r}")
+            raise ArgumentError(
+                f"the option {option} of {name} is {value!r:.80}; it must be {kind}, such as {default!r}"
+            )
     return options
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -39,7 +38,7 @@ from rltools.rollout.act import BLOCK, checked_mask
 from rltools.rollout.faults import observation_fault, score_fault
 from rltools.rollout.observations import CurrentObservations
 from rltools.rollout.render import as_webp
-from rltools.rollout.settings import header_of, header_path, settle
+from rltools.rollout.settings import header_of, settle
 
 if TYPE_CHECKING:
     from rltools.recording import Header
@@ -71,7 +70,8 @@ def import_data(
         episodes: how many episodes to read, the first ones; None is all.
         directory: the folder of the recording; None is a temporary folder that lives as long as the recording.
         overwrite: delete an earlier recording in `directory`.
-        frames: whether to keep the images of the data set as frames, or the numbers of the episodes to keep them for.
+        frames: whether to keep the images of the data set as frames, if it has any, or the numbers of the episodes to
+            keep them for.
         bounds: "any" accepts bounds that differ from those that the policy was trained with.
         progress: show a progress bar.
 
@@ -316,10 +316,6 @@ def _decided(
 BLOCK_OF_FRAMES = 32
 
 
-class NoImagesWarning(UserWarning):
-    """A data set has no images of its environment; replays show everything else."""
-
-
 def _write_frames(recording: Recording, data: Data, number: int) -> None:
     """Write the frames of an episode, if the data set has images of it."""
     path = numbered_path(recording.directory / "frames", number)
@@ -327,7 +323,6 @@ def _write_frames(recording: Recording, data: Data, number: int) -> None:
         return
     episode = _episode(data, number)
     if episode.frames is None:
-        warnings.warn(f"{data.source} has no images of its environment", NoImagesWarning, stacklevel=3)
         return
     steps, images, file = len(episode.actions), episode.frames(), BlockFile(path)
     try:

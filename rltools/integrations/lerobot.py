@@ -8,7 +8,6 @@ in both directions. Beside them there are `policy.score` and `attribution.<name>
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from io import BytesIO
 from math import prod
 from pathlib import Path

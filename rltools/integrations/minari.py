@@ -184,7 +184,7 @@ def read(source: str) -> Data:
     if version not in supported:
         raise DataError(
             f"{PREFIX}{source} was written by Minari {version}, and the installed Minari {library.__version__} reads "
-            f"{min(supported)} to {max(supported)}; update Minari, or make the data set again"
+            f"{min(supported)} to {max(supported)}; another Minari reads it, or make it again"
         )
     texts = [metadata.get(name) for name in ("observation_space", "action_space")]
     if not all(isinstance(text, str) for text in texts):

@@ -200,9 +200,7 @@ def check_match(
         )
     differs = branches(acted) != branches(taken) or count_actions(acted) != count_actions(taken)
     if type(acted) is not type(taken) or differs:
-        raise MismatchError(
-            f"{name} chooses among {_describe(acted)} and {place} takes {_describe(taken)}; {advice}"
-        )
+        raise MismatchError(f"{name} chooses among {_describe(acted)} and {place} takes {_describe(taken)}; {advice}")
     for leaf, other in zip(leaves(observed), leaves(env_info.observation_space), strict=True):
         if leaf.starts != other.starts:
             part = f"{leaf.name} of " if leaf.name else ""
@@ -211,9 +209,7 @@ def check_match(
                 f"{_numbers(other.starts)}; {advice}"
             )
     if (own_start := _starts(acted)) != (env_start := _starts(taken)):
-        raise MismatchError(
-            f"{name} counts its actions from {own_start} and {place} from {env_start}; {advice}"
-        )
+        raise MismatchError(f"{name} counts its actions from {own_start} and {place} from {env_start}; {advice}")
     if env_info.any_bounds:
         return
     for verb, verb_of_env, difference in _differing(observed, acted, env_info):

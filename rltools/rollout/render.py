@@ -47,6 +47,8 @@ def add_frames(
 ) -> None:
     """Add frames to some episodes of a recording; if they cannot be rendered, one warning says why.
 
+    Episodes of a data set, which were never stepped here, keep the frames that were read with them.
+
     Args:
         recording: the recording.
         numbers: the numbers of the episodes; those that have frames are left alone.
@@ -54,6 +56,8 @@ def add_frames(
         modules: modules to import because they register environments.
         progress: show a progress bar.
     """
+    if recording.header.data:
+        return
     existing = set(numbered(recording.directory / "frames"))
     missing = [number for number in numbers if number not in existing]
     try:

@@ -8,9 +8,13 @@ from typing import Annotated
 import typer
 
 from rltools._util.console import say
+from rltools._util.discovery import modules_in
 from rltools.cli.app import SHOW, app
-from rltools.cli.options import Overwrite, named_values, page_path
+from rltools.cli.options import named_values, page_path
 from rltools.errors import ArgumentError
+
+# By their places alone, so that `rltools --help` loads none of them.
+_FORMATS = ", ".join(name for name in modules_in("rltools.integrations") if not name.startswith("_"))
 
 
 @app.command(rich_help_panel=SHOW, epilog="Example: `rltools export runs/lunarlander-ppo --to minari`")
@@ -21,7 +25,7 @@ def export(
         str | None,
         typer.Option(
             metavar="FORMAT",
-            help="Write a run, with its attributions, as lerobot, minari, mlflow, rerun, wandb or zarr.",
+            help=f"Write a run, with its attributions, in another format: {_FORMATS}.",
             show_default="its page with everything that it shows, as one file",
         ),
     ] = None,
