@@ -289,9 +289,14 @@ def _environment(policy: Policy, recording: Recording, env: Environment | None) 
 
     Raises:
         MismatchError: the recording is of another policy, or of another environment.
-        ArgumentError: there is no environment.
+        ArgumentError: there is no environment, or the episodes are those of a data set.
     """
     header = recording.header
+    if header.data:
+        raise ArgumentError(
+            f"{recording.directory} holds episodes of the data set {header.data}, in which nothing can be hidden "
+            f"afterwards; record {header.policy} in its environment, and ablate that: rltools.record(policy, env)"
+        )
     if policy.source.sha256 != header.policy_sha256:
         raise MismatchError(
             f"{recording.directory} is a recording of {header.policy} with sha256 {header.policy_sha256[:12]}..., and "

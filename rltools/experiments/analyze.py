@@ -75,6 +75,7 @@ def analyze(
     overwrite: bool = False,
     threads: int | None = None,
     workers: Workers = 1,
+    device: str | None = None,
     progress: bool = False,
     bounds: Bounds = "same",
 ) -> Analysis:
@@ -115,6 +116,7 @@ def analyze(
         overwrite: start anew, whatever the folder contains.
         threads: see `record` and `explain`.
         workers: how many processes record, ablate and explain, or an executor; see `record`.
+        device: see `load_policy`.
         progress: show progress bars, and before each method how long it will take.
         bounds: see `load_policy`.
 
@@ -145,7 +147,7 @@ def analyze(
     import_modules(modules)
     trusted = [trust] if isinstance(trust, str) else None if trust is None else list(trust)
     with stage("load the policy", show=progress):
-        policy = load_policy(source, env, normalize=normalize, trust=trusted, bounds=bounds)
+        policy = load_policy(source, env, normalize=normalize, trust=trusted, bounds=bounds, device=device)
     lags = _lags(policy, window)
     main_method = method or _main_method(policy)
     main_target = str(fitting_target(main_method, find_method(main_method).needs, target, policy))

@@ -21,7 +21,7 @@ from rltools.explanation._read import (
     recorded_inputs,
 )
 from rltools.explanation._unseen import unseen_entries
-from rltools.explanation.batches import Explained, chunk_rows, explained_rows, most_copies
+from rltools.explanation.batches import MOST_BYTES_ON_GPU, MOST_COPIES_ON_GPU, Explained, chunk_rows, explained_rows
 from rltools.explanation.spec import BoundSpec
 from rltools.explanation.views import clipped_entries
 from rltools.recording import DamagedFileWarning, Recording
@@ -33,6 +33,8 @@ from rltools.recording.writers import BackgroundFiles
 
 BLOCK_BYTES = 1 << 25
 """About how many bytes of observations are read per block."""
+MOST_ROWS = 8192
+"""The most steps of a block."""
 
 
 @dataclass
@@ -70,10 +72,11 @@ class Explainer:
         """
         bound, policy = self.bound, self.bound.policy
         n_references = 0 if self.references is None else len(self.references)
-        copies = most_copies(policy, self.max_batch)
-        rows = chunk_rows(bound.method, policy, len(bound.spec.labels), n_references, bound.settings, copies)
+        rows = chunk_rows(bound.method, policy, len(bound.spec.labels), n_references, bound.settings, self.max_batch)
         row_bytes = max(1, policy.features.size) * policy.dtype.itemsize
-        block_rows = int(np.clip(BLOCK_BYTES // row_bytes, 64, 8192))
+        on_cpu = policy.device.type == "cpu"
+        most, size = (MOST_ROWS, BLOCK_BYTES) if on_cpu else (MOST_COPIES_ON_GPU, MOST_BYTES_ON_GPU)
+        block_rows = int(np.clip(size // row_bytes, 64, most))
         return min(rows, block_rows), block_rows
 
     def groups(self, steps: Mapping[int, int]) -> list[list[int]]:

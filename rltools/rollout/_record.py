@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import shutil
-import tempfile
 import warnings
-import weakref
 from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager
 from operator import index
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from rltools._util.files import numbered, numbered_path, os_errors_as
 from rltools._util.limits import MAX_EPISODES, MAX_SEED, MAX_STEPS, MAX_THREADS, check_count
@@ -19,10 +16,11 @@ from rltools._util.lock import check_kept, folder_lock
 from rltools._util.progress import progress_bar
 from rltools._util.workers import Workers, check_workers, parallel_parts, start_workers
 from rltools.envs import Environment, environment_spec
-from rltools.errors import ArgumentError, FaultError, RecordingError
+from rltools.errors import ArgumentError, FaultError
 from rltools.policies.base import Policy, check_is_policy
 from rltools.policies.bounds import Bounds, check_bounds
 from rltools.recording import Outcome, Recording, as_path, open_recording
+from rltools.recording.folders import temporary_folder
 from rltools.rollout._blocks import FAULTS_IN_A_ROW, RecordingSetting, run_here, run_in_workers
 from rltools.rollout.env_check import environment_of, examine, without_order_check
 from rltools.rollout.render import draw_episodes
@@ -124,7 +122,7 @@ def record(
     if max_steps is None:
         max_steps = (spec.max_episode_steps if spec else None) or STEP_LIMIT
     header = header_of(policy, spec, seed, deterministic, max_steps, layers=examined.layers, notes=examined.notes)
-    folder, keep_alive = _temporary_folder() if directory is None else (as_path(directory, "directory"), None)
+    folder, keep_alive = temporary_folder() if directory is None else (as_path(directory, "directory"), None)
     if not overwrite and header_path(folder).is_file():
         check_settings(folder, header)
         recording = open_recording(folder)
@@ -168,12 +166,6 @@ def _with_recording(recording: Recording) -> Iterator[None]:
     except FaultError as error:
         error.recording = recording
         raise
-
-
-def _temporary_folder() -> tuple[Path, _Removed]:
-    with os_errors_as(Path("a temporary folder")):
-        folder = Path(tempfile.mkdtemp(prefix="rltools-"))
-    return folder, _Removed(folder)
 
 
 def _numbers(frames: Any) -> set[int]:
@@ -222,27 +214,4 @@ def _drain(outcomes: Iterator[Outcome], missing: list[int], recording: Recording
             f"{ended} of {len(missing)} episodes ended by a fault; the first, episode {first.number} (seed "
             f"{first.seed}): {first.fault}.{stopped} {len(recording)} episodes are saved in {recording.directory}, "
             f"those with a fault up to that step and marked"
-        )
-
-
-class _Removed:
-    """A temporary folder that is removed when nothing refers to its recording any more."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._remove = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> _Removed:
-        """A copied recording shares the folder, which is removed with the last copy."""
-        return self
-
-    def __reduce__(self) -> NoReturn:
-        """Refuse to be pickled: the folder may be gone when the pickle is read.
-
-        Raises:
-            RecordingError: always.
-        """
-        raise RecordingError(
-            f"this recording is in a temporary folder, {self._folder}, which is removed with it, so that a pickle "
-            f"of it would be empty; record(..., directory=...) keeps it, and rltools.open_recording opens it anywhere"
         )

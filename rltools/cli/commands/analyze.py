@@ -9,6 +9,7 @@ from rltools.cli.options import (
     AnalysisReferences,
     AnalysisWindow,
     Bounds,
+    Device,
     Env,
     Episodes,
     Import,
@@ -53,6 +54,7 @@ def analyze(
     overwrite: Overwrite = False,
     threads: Threads = None,
     workers: Workers = 1,
+    device: Device = None,
 ) -> None:
     """Record an agent, measure what it needs, explain its steps, and write a page about that."""
     from rltools.experiments.analyze import analyze as run_analysis
@@ -78,6 +80,7 @@ def analyze(
         overwrite=overwrite,
         threads=threads,
         workers=workers,
+        device=device,
         progress=True,
     )
     if len(analysis.recording) > episodes:
