@@ -112,8 +112,8 @@ def run(
     threads: Threads = None,
 ) -> None:
     """Run an experiment file: agents, methods, targets and seeds, into one report."""
-    from rltools.experiments import run_experiment
     from rltools._util.cores import idle_cores
+    from rltools.experiments import run_experiment
 
     experiment_run = run_experiment(
         experiment,
