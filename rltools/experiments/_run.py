@@ -15,7 +15,8 @@ from rltools.cards.content import content_path
 from rltools.envs import Environment, import_modules
 from rltools.errors import RecordingError, RltoolsError
 from rltools.experiments._do_cell import environment_of_plan, measured_of, page_path, recording_of
-from rltools.experiments._status import check_done, following, open_experiment
+from rltools.experiments._live import following
+from rltools.experiments._status import check_done, open_experiment
 from rltools.experiments._work import distribute, restart, shard_of, work
 from rltools.experiments.cells import Job, Run, cells_of, write_job
 from rltools.experiments.claims import read_states, result_of
