@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,7 +15,7 @@ from rltools._util.console import as_text
 from rltools._util.progress import duration, is_redrawable, say, state_lines
 from rltools._util.text import plural
 from rltools.experiments.cells import Cell, Job, cells_of
-from rltools.experiments.claims import CellState, Owner, log_of, owner_of, read_states, result_of, this_process
+from rltools.experiments.claims import CellState, log_of, owner_of, read_states, result_of
 
 Follow = Callable[[Mapping[str, CellState]], None]
 MOST_ROWS = 16
@@ -66,7 +68,7 @@ class Progress:
         cells: all its cells, by id.
         states: as last read.
         begun: when each attempt was first seen, by this process's own clock.
-        owners: who made each attempt.
+        places: by which process each attempt is made, and on which machine if it is another one.
         seconds: how long cells took, by what they do.
         failed: the attempts whose failure was named.
     """
@@ -75,7 +77,7 @@ class Progress:
     cells: Mapping[str, Cell]
     states: Mapping[str, CellState] = field(default_factory=dict)
     begun: dict[tuple[str, int], float] = field(default_factory=dict)
-    owners: dict[tuple[str, int], Owner] = field(default_factory=dict)
+    places: dict[tuple[str, int], str] = field(default_factory=dict)
     seconds: dict[str, list[float]] = field(default_factory=dict)
     failed: set[tuple[str, int]] = field(default_factory=set)
 
@@ -85,7 +87,9 @@ class Progress:
         for name, state in states.items():
             key = (name, state.attempt)
             if state.status == "running" and key not in self.begun:
-                self.begun[key], self.owners[key] = clock(), owner_of(self.job.board, state)
+                owner = owner_of(self.job.board, state)
+                here = owner.host == socket.gethostname()
+                self.begun[key], self.places[key] = clock(), f"{'' if here else f'{owner.host}, '}process {owner.pid}"
             elif state.status == "done" and (is_first or before[name].status != "done"):
                 took = result_of(self.job.board, state).get("seconds")
                 if isinstance(took, float):
@@ -104,27 +108,26 @@ class Progress:
 
     def summary(self) -> str:
         """How many cells are done, have failed and are being worked on, and about how long the others take."""
-        count = dict.fromkeys(("done", "failed", "running"), 0)
-        for state in self.states.values():
-            if state.status in count:
-                count[state.status] += 1
+        count = Counter(state.status for state in self.states.values())
         others = [f"{count[name]} {name}" for name in ("failed", "running") if count[name]]
         left = self.seconds_left()
         rest = [] if left is None or not count["running"] else [f"about {duration(left)} left"]
         return ", ".join([f"{count['done']} of {plural(len(self.cells), 'cell')} done", *others, *rest])
 
     def seconds_left(self) -> float | None:
-        """About how long the rest takes, from the mean of cells that did the same; None before one is done."""
-        if not self.seconds:
-            return None
+        """About how long the rest takes, from the mean of cells that did the same; None before each was done once.
+
+        The last page, of which there is only one, is not counted.
+        """
         means = {work: fmean(seconds) for work, seconds in self.seconds.items()}
-        overall = fmean(means.values())
         left = 0.0
         for name, cell in self.cells.items():
-            state = self.states[name]
-            if state.status in ("free", "running"):
-                mean = means.get(work_of(cell), overall)
-                left += max(0.0, mean - self.age(state)) if state.status == "running" else mean
+            state, work = self.states[name], work_of(cell)
+            if state.status in ("done", "failed") or cell.kind == "page":
+                continue
+            if work not in means:
+                return None
+            left += max(0.0, means[work] - self.age(state)) if state.status == "running" else means[work]
         return left / max(1, len(self.running()))
 
     def age(self, state: CellState) -> float:
@@ -148,13 +151,12 @@ def table(name: str, progress: Progress) -> Any:
     rows.add_column(no_wrap=True, overflow="ellipsis", ratio=4)
     rows.add_column(no_wrap=True, justify="right", min_width=5)
     rows.add_column(no_wrap=True, overflow="ellipsis", ratio=3)
-    running, here = progress.running(), this_process()
+    running = progress.running()
     for state in running[:MOST_ROWS]:
-        cell, owner = progress.cells[state.cell], progress.owners[state.cell, state.attempt]
+        cell, place = progress.cells[state.cell], progress.places[state.cell, state.attempt]
         of_run = "all" if cell.run is None else f"{cell.run.label}, seed {cell.run.seed}"
-        place = f"process {owner.pid}" if owner.machine == here.machine else f"{owner.host}, {owner.pid}"
-        age = duration(progress.age(state))
-        rows.add_row(*(Text(as_text(text)) for text in (f"  {of_run}", work_of(cell), age, place)))
+        texts = (f"  {of_run}", work_of(cell), duration(progress.age(state)), place)
+        rows.add_row(*(Text(as_text(text)) for text in texts))
     if len(running) > MOST_ROWS:
         rows.add_row(Text(f"  and {len(running) - MOST_ROWS} more"))
     return Group(Text(f"{name}: {progress.summary()}", style="bold", no_wrap=True, overflow="ellipsis"), rows)
