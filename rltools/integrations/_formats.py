@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from rltools._util.discovery import load_member, load_offered, modules_in, others, unknown
 from rltools._util.files import os_errors_as
 from rltools._util.text import did_you_mean
-from rltools.errors import ArgumentError, ConflictError, PluginError, argument
+from rltools.errors import ArgumentError, ConflictError, PluginError, RecordingError, RltoolsError, argument
 from rltools.recording import Recording, check_recording
 
 if TYPE_CHECKING:
@@ -182,7 +182,17 @@ def export(
     write = writers[to]
     declared: Format = write.declared  # type: ignore[attr-defined]
     place = str(out) if out is not None else declared.default(recording) if declared.default else ""
-    return write(recording, place, overwrite=overwrite, **_checked(to, write, options))
+    chosen = _checked(to, write, options)
+    try:
+        return write(recording, place, overwrite=overwrite, **chosen)
+    except RltoolsError:
+        raise
+    # The library of another tool writes here, and may raise anything.
+    except Exception as error:
+        raise RecordingError(
+            f"{to} could not write {recording.directory} to {place} ({type(error).__name__}: "
+            f"{' '.join(str(error).split())[:300]}); nothing was left there"
+        ) from error
 
 
 def _checked(name: str, write: Callable[..., Any], options: dict[str, Any]) -> dict[str, Any]:

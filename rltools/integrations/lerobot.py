@@ -34,6 +34,7 @@ FILE_BYTES = 100 << 20
 FILES_PER_CHUNK = 1000
 DATA_PATH = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
 EPISODES_PATH = "meta/episodes/chunk-000/file-000.parquet"
+_AXES = ["height", "width", "channels"]
 _PLACES = ("timestamp", "frame_index", "episode_index", "index", "task_index")
 Columns = dict[str, np.ndarray]
 
@@ -179,7 +180,7 @@ def _features(recording: Recording, first: Episode, *, framed: bool) -> dict[str
         dtype = "string" if values.dtype.kind == "O" else values.dtype.name
         features[key] = {"dtype": dtype, "shape": shape, "names": None}
         if _is_image(values) and key.startswith("observation."):
-            features[key] |= {"dtype": "image", "names": ["height", "width", "channels"]}
+            features[key] |= {"dtype": "image", "names": _AXES}
     for key, (leaf, values) in _observations(recording, first).items():
         names = named.get(leaf.path, ())
         if len(names) == prod(values.shape[1:]) and leaf.kind == "number" and features[key]["dtype"] != "image":
@@ -192,8 +193,7 @@ def _features(recording: Recording, first: Episode, *, framed: bool) -> dict[str
             feature["names"] = list(own.names)
     if framed:
         height, width = _size(recording, first.outcome)
-        names = ["height", "width", "channels"]
-        features["observation.images.render"] = {"dtype": "image", "shape": [height, width, 3], "names": names}
+        features["observation.images.render"] = {"dtype": "image", "shape": [height, width, 3], "names": _AXES}
     kinds = {"timestamp": "float32"}
     for name in _PLACES:
         features[name] = {"dtype": kinds.get(name, "int64"), "shape": [1], "names": None}
