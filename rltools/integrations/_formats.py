@@ -11,7 +11,7 @@ import inspect
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -116,12 +116,30 @@ def format_names() -> tuple[str, ...]:
 
 
 def exporters() -> dict[str, Callable[..., str]]:
-    """The function of each format that can be written, by name."""
+    """The function of each format that can be written, by name.
+
+    Raises:
+        PluginError: the file of a format cannot be loaded.
+
+    Example:
+        >>> from rltools.integrations import exporters
+        >>> exporters()["zarr"].declared.extra
+        'zarr'
+    """
     return {name: function for name in format_names() if (function := _function(name, "write"))}
 
 
 def importers() -> dict[str, Callable[[str], Data]]:
-    """The function of each format that can be read, by name."""
+    """The function of each format that can be read, by name.
+
+    Raises:
+        PluginError: the file of a format cannot be loaded.
+
+    Example:
+        >>> from rltools.integrations import importers
+        >>> importers()["minari"].declared.place
+        'the id of a local data set'
+    """
     return {name: function for name in format_names() if (function := _function(name, "read"))}
 
 
@@ -256,8 +274,9 @@ def appearing_whole(path: Path, *, overwrite: bool) -> Iterator[Path]:
                 path.rename(aside)
             temporary.rename(path)
     finally:
-        _remove(temporary)
-        _remove(aside)
+        with suppress(OSError):  # the error that led here is to be reported
+            _remove(temporary)
+            _remove(aside)
 
 
 def _remove(path: Path) -> None:

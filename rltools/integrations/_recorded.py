@@ -46,7 +46,7 @@ def with_final_observation(episode: Episode) -> Episode | None:
 
     None if nothing is left.
     """
-    if episode.final_observation is not None:
+    if episode.final_observation is not None and episode.outcome.ended != "fault":
         return episode
     steps = len(episode) - 1
     if steps < 1:

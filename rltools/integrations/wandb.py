@@ -55,7 +55,8 @@ def write(
             _log(wandb, run, recording, content)
             return str(run.url or run.dir)
         options = {"mode": mode or None, "entity": entity or None, "name": name or recording.directory.absolute().name}
-        with wandb.init(project=out, job_type="rltools", config=content.description, **options) as run:
+        quiet = wandb.Settings(console="off")  # it would take over what the terminal shows
+        with wandb.init(project=out, job_type="rltools", config=content.description, settings=quiet, **options) as run:
             _log(wandb, run, recording, content)
             return str(run.url or run.dir)
 
