@@ -11,7 +11,7 @@ import inspect
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from rltools._util.discovery import load_member, load_offered, modules_in, others, unknown
 from rltools._util.files import os_errors_as
 from rltools._util.text import did_you_mean
-from rltools.errors import ArgumentError, ConflictError, PluginError, argument
+from rltools.errors import ArgumentError, ConflictError, PluginError, RecordingError, RltoolsError, argument
 from rltools.recording import Recording, check_recording
 
 if TYPE_CHECKING:
@@ -116,12 +116,30 @@ def format_names() -> tuple[str, ...]:
 
 
 def exporters() -> dict[str, Callable[..., str]]:
-    """The function of each format that can be written, by name."""
+    """The function of each format that can be written, by name.
+
+    Raises:
+        PluginError: the file of a format cannot be loaded.
+
+    Example:
+        >>> from rltools.integrations import exporters
+        >>> exporters()["zarr"].declared.extra
+        'zarr'
+    """
     return {name: function for name in format_names() if (function := _function(name, "write"))}
 
 
 def importers() -> dict[str, Callable[[str], Data]]:
-    """The function of each format that can be read, by name."""
+    """The function of each format that can be read, by name.
+
+    Raises:
+        PluginError: the file of a format cannot be loaded.
+
+    Example:
+        >>> from rltools.integrations import importers
+        >>> importers()["minari"].declared.place
+        'the id of a local data set'
+    """
     return {name: function for name in format_names() if (function := _function(name, "read"))}
 
 
@@ -182,7 +200,17 @@ def export(
     write = writers[to]
     declared: Format = write.declared  # type: ignore[attr-defined]
     place = str(out) if out is not None else declared.default(recording) if declared.default else ""
-    return write(recording, place, overwrite=overwrite, **_checked(to, write, options))
+    chosen = _checked(to, write, options)
+    try:
+        return write(recording, place, overwrite=overwrite, **chosen)
+    except RltoolsError:
+        raise
+    # The library of another tool writes here, and may raise anything.
+    except Exception as error:
+        raise RecordingError(
+            f"{to} could not write {recording.directory} to {place} ({type(error).__name__}: "
+            f"{' '.join(str(error).split())[:300]}); nothing was left there"
+        ) from error
 
 
 def _checked(name: str, write: Callable[..., Any], options: dict[str, Any]) -> dict[str, Any]:
@@ -246,8 +274,9 @@ def appearing_whole(path: Path, *, overwrite: bool) -> Iterator[Path]:
                 path.rename(aside)
             temporary.rename(path)
     finally:
-        _remove(temporary)
-        _remove(aside)
+        with suppress(OSError):  # the error that led here is to be reported
+            _remove(temporary)
+            _remove(aside)
 
 
 def _remove(path: Path) -> None:

@@ -50,8 +50,7 @@ def open_folder(source: str) -> Data:
     rendered = observed.pop(RENDERED, None)
     if not observed or "action" not in features:
         raise DataError(f"{name} has the features {', '.join(features)}; it needs observation.* and action")
-    own = info.get("rltools") if isinstance(info.get("rltools"), dict) else {}
-    choices = own.get("choices") if isinstance(own.get("choices"), dict) else {}
+    choices = _part(_part(info, "rltools"), "choices")
     parts = {key: _space(key, feature, choices.get(OBSERVATION + key)) for key, feature in observed.items()}
     episodes = _episodes(folder)
     fps = float(info.get("fps") or 30)
@@ -66,6 +65,12 @@ def open_folder(source: str) -> Data:
         notes=() if "next.reward" in features else ("the data set has no rewards: every return is shown as 0",),
         frames_per_second=fps,
     )
+
+
+def _part(content: dict[str, Any], key: str) -> dict[str, Any]:
+    """An object in another one; empty if there is none."""
+    part = content.get(key)
+    return part if isinstance(part, dict) else {}
 
 
 def _folder(source: str) -> Path:
@@ -244,7 +249,7 @@ def _numbers(column: Any, shape: tuple[int, ...], name: str) -> np.ndarray:
         raise DataError(f"{name} has {array.null_count} empty values; clean the data set")
     if not (pa.types.is_floating(array.type) or pa.types.is_integer(array.type) or pa.types.is_boolean(array.type)):
         raise DataError(f"{name} holds {array.type}, and numbers are read")
-    values = array.to_numpy(zero_copy_only=False)
+    values: np.ndarray = array.to_numpy(zero_copy_only=False)
     if values.size != rows * prod(shape):
         raise DataError(f"{name} has {values.size} values in {rows} steps, and its shape is {list(shape)}")
     return values.reshape(rows) if shape == (1,) and len(values) == rows else values.reshape(rows, *shape)

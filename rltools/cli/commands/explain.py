@@ -171,7 +171,7 @@ def _write_page(data: str, policy: Policy, recording: Recording, bounds: Any) ->
     from rltools.pages.report import write_report
 
     numbers = [outcome.number for outcome in notable(recording.readable_outcomes())]
-    frames = {"directory": recording.directory, "episodes": len(recording), "frames": numbers}
+    frames: dict[str, Any] = {"directory": recording.directory, "episodes": len(recording), "frames": numbers}
     import_data(data, policy, bounds=bounds, **frames)
     replay_episodes(recording, numbers, report=True)
     reason = (
