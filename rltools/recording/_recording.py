@@ -50,7 +50,7 @@ class Recording:
         requested: the keys of the attributions that `explain` returned it with: among several that match equally,
             `find` selects the latest.
         show_frames: whether `frames` returns the stored frames; see `without_frames`.
-        shown: the keys of the attributions that it seems to have; None for all; see `only`.
+        visible: the keys of the attributions that it seems to have; None for all; see `only`.
 
     Iterating yields the episodes; a damaged file is named in a warning and left out.
 
@@ -73,7 +73,7 @@ class Recording:
     seal: str = field(default="", repr=False, compare=False)
     requested: tuple[str, ...] = field(default=(), repr=False, compare=False)
     show_frames: bool = field(default=True, repr=False, compare=False)
-    shown: frozenset[str] | None = field(default=None, repr=False, compare=False)
+    visible: frozenset[str] | None = field(default=None, repr=False, compare=False)
 
     @property
     def features(self) -> Features:
@@ -88,11 +88,12 @@ class Recording:
     def __repr__(self) -> str:
         """Folder, policy, environment and attributions, in one line."""
         explained = ", ".join(self.described.values()) or "nothing"
-        episodes = f"{len(self)} episode{'' if len(self) == 1 else 's'}"
-        return as_text(
-            f"Recording({str(self.directory)!r}: {episodes} of {self.header.policy} in "
-            f"{self.header.environment_id or 'an environment made by a function'}, explained: {explained})"
-        )
+        episodes, header = f"{len(self)} episode{'' if len(self) == 1 else 's'}", self.header
+        where = header.environment_id or "an environment made by a function"
+        content = f"{episodes} of {header.policy} in {where}"
+        if header.data:
+            content = f"{episodes} of {header.data}, as {header.policy} sees them"
+        return as_text(f"Recording({str(self.directory)!r}: {content}, explained: {explained})")
 
     def _repr_html_(self) -> str | None:
         """The card that notebooks display."""
@@ -183,7 +184,7 @@ class Recording:
 
     def only(self, keys: Iterable[str]) -> Recording:
         """The same recording as if it had no other attributions than those with these keys."""
-        return replace(self, shown=frozenset(keys))
+        return replace(self, visible=frozenset(keys))
 
     def damaged(self) -> dict[Path, str]:
         """Every file that cannot be read, and why; reads all of them."""
@@ -194,7 +195,7 @@ class Recording:
         """The spec of each attribution, by its key; a damaged file is named in a warning and left out."""
         specs = {}
         for path in sorted((self.directory / "attributions").glob("*/attribution.json")):
-            if self.shown is not None and path.parent.name not in self.shown:
+            if self.visible is not None and path.parent.name not in self.visible:
                 continue
             try:
                 specs[path.parent.name] = read_spec(path)[0]
