@@ -120,7 +120,17 @@ def numbered(folder: Path) -> tuple[int, ...]:
     except (FileNotFoundError, NotADirectoryError, PermissionError):
         return ()
     stems = [name.removesuffix(".parquet") for name in files]
-    return tuple(sorted(int(stem) for stem in stems if stem.isascii() and stem.isdigit() and stem == f"{int(stem):06d}"))
+    return tuple(
+        sorted(int(stem) for stem in stems if stem.isascii() and stem.isdigit() and stem == f"{int(stem):06d}")
+    )
+
+
+def numbered_in(folder: Path) -> set[int]:
+    """The same from the names alone, for many looks while others write there."""
+    with suppress(FileNotFoundError), os.scandir(folder) as entries:
+        stems = [entry.name.removesuffix(".parquet") for entry in entries if entry.name.endswith(".parquet")]
+        return {int(stem) for stem in stems if stem.isascii() and stem.isdigit()}
+    return set()
 
 
 def numbered_path(folder: Path, number: int) -> Path:

@@ -15,7 +15,9 @@ from rltools.cards.content import content_path
 from rltools.envs import Environment, import_modules
 from rltools.errors import RecordingError, RltoolsError
 from rltools.experiments._do_cell import environment_of_plan, measured_of, page_path, recording_of
-from rltools.experiments._status import check_done, following, open_experiment
+from rltools.experiments._fitting_workers import fitting_workers
+from rltools.experiments._live import following
+from rltools.experiments._status import check_done, open_experiment
 from rltools.experiments._work import distribute, restart, shard_of, work
 from rltools.experiments.cells import Job, Run, cells_of, write_job
 from rltools.experiments.claims import read_states, result_of
@@ -42,6 +44,8 @@ class ExperimentRun:
         measured: by agent and seed, what the agents need and how metrics judge the attributions; empty if the file asks
             for neither.
         left_out: the agents of a zoo that could not be run, each with the reason.
+        runs: the agents, environments, seeds and points of sweeps that are complete; the keys of `recordings` are their
+            labels and seeds.
     """
 
     page: Path
@@ -49,6 +53,7 @@ class ExperimentRun:
     findings: tuple[str, ...]
     measured: Mapping[tuple[str, int], Measured] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
+    runs: tuple[Run, ...] = ()
 
     def __repr__(self) -> str:
         """Agents, seeds and the page."""
@@ -66,7 +71,7 @@ def run_experiment(
     threads: int | None = None,
     progress: bool = False,
     executor: Executor | str | None = None,
-    workers: int = 1,
+    workers: int | None = 1,
     settings: Mapping[str, str] | None = None,
     shard: tuple[int, int] | None = None,
     join: bool = False,
@@ -89,7 +94,8 @@ def run_experiment(
         executor: does the cells: any `concurrent.futures.Executor` whose workers share the folder and have rltools, or
             the address of one: "processes", "dask://HOST:PORT", "slurm", "ray". None is this process, or as many
             processes as there are workers.
-        workers: how many cells are done at the same time by an executor of an address.
+        workers: how many cells are done at the same time by an executor of an address; None is as many as cores are
+            idle, but one for an experiment that takes no longer than processes take to start.
         settings: what an executor of an address needs to know, for instance `{"partition": "cpu"}`.
         shard: `(3, 16)` does the third of sixteen parts of the runs in this process, for schedulers of any kind; the
             process that finds everything done writes the page.
@@ -118,6 +124,8 @@ def run_experiment(
     job = prepare(experiment, changes, modules=modules, directory=directory, overwrite=overwrite, progress=progress)
     if shard is None and not join:
         restart(job)
+    if workers is None:
+        workers = 1 if shard is not None else fitting_workers(job)
     if shard is not None or (executor is None and workers == 1):
         cells = None if shard is None else shard_of(job, *shard)
         error = work(job, cells, threads=threads, progress=progress, fail_fast=fail_fast)
@@ -216,7 +224,7 @@ def experiment_run(job: Job) -> ExperimentRun:
     runs = [run for run in job.runs if run not in incomplete]
     findings = tuple(map(str, result_of(job.board, states["page"]).get("findings", ())))
     recordings = {(run.label, run.seed): recording_of(job, run) for run in runs}
-    return ExperimentRun(page_path(job), recordings, findings, measured_of(job, runs), job.left_out)
+    return ExperimentRun(page_path(job), recordings, findings, measured_of(job, runs), job.left_out, tuple(runs))
 
 
 def _from_zoo(plan: Experiment, env: Environment | None) -> tuple[dict[str, str], tuple[str, ...]]:
