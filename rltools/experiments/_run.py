@@ -42,6 +42,8 @@ class ExperimentRun:
         measured: by agent and seed, what the agents need and how metrics judge the attributions; empty if the file asks
             for neither.
         left_out: the agents of a zoo that could not be run, each with the reason.
+        runs: the agents, environments, seeds and points of sweeps that are complete; the keys of `recordings` are their
+            labels and seeds.
     """
 
     page: Path
@@ -49,6 +51,7 @@ class ExperimentRun:
     findings: tuple[str, ...]
     measured: Mapping[tuple[str, int], Measured] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
+    runs: tuple[Run, ...] = ()
 
     def __repr__(self) -> str:
         """Agents, seeds and the page."""
@@ -216,7 +219,7 @@ def experiment_run(job: Job) -> ExperimentRun:
     runs = [run for run in job.runs if run not in incomplete]
     findings = tuple(map(str, result_of(job.board, states["page"]).get("findings", ())))
     recordings = {(run.label, run.seed): recording_of(job, run) for run in runs}
-    return ExperimentRun(page_path(job), recordings, findings, measured_of(job, runs), job.left_out)
+    return ExperimentRun(page_path(job), recordings, findings, measured_of(job, runs), job.left_out, tuple(runs))
 
 
 def _from_zoo(plan: Experiment, env: Environment | None) -> tuple[dict[str, str], tuple[str, ...]]:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import JsonValue
+
 from rltools._util.yaml import validate
 from rltools.attributions import find_method
+from rltools.experiments._environments import EnvironmentVariant
 from rltools.experiments.file import Experiment, MethodChoice
 from rltools.recording.folders import folder_name
 from rltools.recording.sealed_json import read_json, write_json
@@ -29,22 +33,37 @@ FEWEST_COMPARED = 2
 
 @dataclass(frozen=True)
 class Run:
-    """One agent from one seed.
+    """One agent in one environment from one seed, at one point of a sweep.
 
     Attributes:
-        label: the name of the agent in the report.
+        label: its name in the report: that of the agent, and of the environment and the point if there are several;
+            unique together with the seed, and made of characters that file systems take.
         agent: what `load_policy` loads it from.
         seed: of its first episode.
+        environment: the environment that it acts in; None is the agent's own.
+        group: the name of the agents that are trainings of one algorithm; None if it belongs to none.
+        point: the keys that the experiment sweeps and this run depends on, each with its value, or the name of its
+            value; empty without a sweep.
+        folder: the folder of its recording within that of the experiment, which runs share that differ only in what is
+            done with the recording; "" for one that is named after label and seed.
     """
 
     label: str
     agent: str
     seed: int
+    environment: EnvironmentVariant | None = None
+    group: str | None = None
+    point: Mapping[str, JsonValue] = field(default_factory=dict)
+    folder: str = ""
 
     @property
     def name(self) -> str:
-        """The name of its folder within that of the experiment."""
-        return f"{folder_name(self.label)}-seed-{self.seed}"
+        """The name of its recording's folder within that of the experiment."""
+        return self.folder or f"{folder_name(self.label)}-seed-{self.seed}"
+
+    def __hash__(self) -> int:
+        """By label and seed, which are unique in an experiment."""
+        return hash((self.label, self.seed))
 
 
 @dataclass(frozen=True)
@@ -153,11 +172,11 @@ class Cell:
 
 def explanations(plan: Experiment) -> tuple[Explanation, ...]:
     """The attributions of an experiment, in the order of its methods and targets, controls last."""
-    found: list[Explanation] = []
+    listed: list[Explanation] = []
     for choice in compared_methods(plan):
         targets = (None,) if "decision" in find_method(choice.name).needs else plan.targets
-        found += [Explanation(choice, target) for target in targets]
-    return tuple(found)
+        listed += [Explanation(choice, target) for target in targets]
+    return tuple(listed)
 
 
 def cells_of(job: Job) -> tuple[Cell, ...]:
