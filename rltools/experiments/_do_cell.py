@@ -9,21 +9,23 @@ from pathlib import Path
 from typing import Any
 
 from rltools._util.progress import say
-from rltools.ablation import Ablation, ablate, ablations
+from rltools.ablation import ablate
 from rltools.attributions import find_method
 from rltools.envs import Environment, import_modules
 from rltools.errors import ConflictError, argument
 from rltools.experiments.analyze import notable
 from rltools.experiments.cells import Cell, Explanation, Job, Run, explanations
 from rltools.experiments.file import Experiment
-from rltools.experiments.measured import Measured, read_assessment, write_assessment, write_measured
+from rltools.experiments.measured import ablation_of, recording_of, write_assessment
+from rltools.experiments.results import results_of
+from rltools.experiments.tables import write_tables
 from rltools.explanation import declared_stride, explain, plan_explaining
 from rltools.pages.replay import replay_episodes
 from rltools.pages.report import write_comparison, write_report
 from rltools.policies.base import Policy
 from rltools.policies.env_info import with_arguments
 from rltools.policies.load import load_policy
-from rltools.recording import Recording, open_recording
+from rltools.recording import Recording
 from rltools.rollout import record
 
 KEPT_POLICIES = 4
@@ -69,11 +71,6 @@ def policy_of(job: Job, run: Run) -> Policy:
     key = repr(job.plan.environment)
     _ENVIRONMENTS[key] = environment_of_plan(job.plan)
     return _loaded(run.agent, key)
-
-
-def recording_of(job: Job, run: Run) -> Recording:
-    """The recording of a run."""
-    return open_recording(job.folder / run.name)
 
 
 def _record(job: Job, cell: Cell, run: Run, threads: int | None, progress: bool) -> dict[str, Any]:
@@ -151,15 +148,6 @@ def _assess(job: Job, cell: Cell, run: Run, threads: int | None, progress: bool)
     return {}
 
 
-def ablation_of(job: Job, recording: Recording) -> Ablation | None:
-    """What was measured of a run by the experiment; None if it measures nothing."""
-    choice = job.plan.ablate
-    if choice is None:
-        return None
-    own = (each for each in ablations(recording) if each.replace == choice.replace and each.second == choice.second)
-    return next(own, None)
-
-
 def _report(job: Job, cell: Cell, run: Run, threads: int | None, progress: bool) -> dict[str, Any]:
     recording = recording_of(job, run)
     median = [outcome.number for outcome in notable(recording.readable_outcomes())[:1]]
@@ -179,30 +167,18 @@ def command(job: Job, recordings: Iterable[Recording]) -> str:
     return shlex.join([*job.command, *changes, *job.options])
 
 
-def measured_of(job: Job, runs: Iterable[Run] | None = None) -> dict[tuple[str, int], Measured]:
-    """What was measured of each run, or of these; empty if the experiment measures nothing."""
-    if job.plan.ablate is None and not job.plan.assess:
-        return {}
-    measured = {}
-    for run in job.runs if runs is None else runs:
-        recording = recording_of(job, run)
-        ablation = ablation_of(job, recording)
-        table = read_assessment(job.plan, job.folder, run, recording, ablation) if job.plan.assess else None
-        measured[run.label, run.seed] = Measured(recording.header.environment_id, ablation, table)
-    return measured
-
-
 def _page(job: Job) -> tuple[str, ...]:
-    """Write the page of the experiment, and its tables."""
-    recordings = {(run.label, run.seed): recording_of(job, run) for run in job.runs}
+    """Write the tables, the figures and the page of the experiment."""
+    results = results_of(job)
+    recordings = {(result.run.label, result.run.seed): result.recording for result in results}
     _check_paired(recordings)
-    measured = measured_of(job)
-    if measured:
-        write_measured(job.folder, measured)
+    write_tables(job.folder, results)
+    measured = {(result.run.label, result.run.seed): result.measured for result in results}
     _, findings = write_comparison(
         job.folder,
         job.plan.description,
         recordings,
+        summaries={(result.run.label, result.run.seed): result.summaries for result in results},
         commands=(command(job, recordings.values()),),
         ablations={run: each.ablation for run, each in measured.items() if each.ablation is not None} or None,
         assessments={run: each.assessment for run, each in measured.items() if each.assessment is not None},

@@ -29,6 +29,14 @@ class RunResult:
 
     __repr__ = short_repr
 
+    @property
+    def environment(self) -> str:
+        """The environment in tables: its name in the file, or its id with the arguments that the file adds."""
+        variant, id_ = self.run.environment, self.measured.environment
+        if variant is None:
+            return id_
+        return variant.name or ",".join([id_, *(f"{key}={value}" for key, value in variant.kwargs.items())])
+
     @cached_property
     def summaries(self) -> tuple[Summary, ...]:
         """Of each method and target, those of the controls last; made with the first use, which reads all episodes."""

@@ -25,7 +25,7 @@ _ESCAPED = {
     "×": r"$\times$",
     "≥": r"$\geq$",
     "≤": r"$\leq$",
-    " ": "~",
+    "\u00a0": "~",
 } | {special: f"\\{special}" for special in "&%$#_{}"}
 _MARKED = {"bold": "textbf", "italic": "textit"}
 
@@ -63,9 +63,7 @@ def latex(table: Cells, name: str) -> str:
     headings = [escaped(heading) for heading in table.headings]
     frame = pd.DataFrame(marked, columns=pd.Index(range(len(headings))), dtype=object)
     frame.columns = pd.Index(headings)
-    formats = [
-        WIDE if wide else "l" if words else "r" for wide, words in zip(table.wide, table.texts, strict=True)
-    ]
+    formats = [WIDE if wide else "l" if words else "r" for wide, words in zip(table.wide, table.texts, strict=True)]
     long = len(table.rows) > LONGEST
     body = frame.style.hide(axis="index").to_latex(
         hrules=True,

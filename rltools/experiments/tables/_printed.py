@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MARKS = {"bold": "Bold", "italic": "Italic"}
+WORDS = ("text", "name")
 
 
 @dataclass(frozen=True)
@@ -22,8 +23,9 @@ class Column:
     Attributes:
         heading: its heading.
         name: the column of the data.
-        kind: "text" and "count" are written as they are, "number" with four digits, "percent" as a percentage and
-            "correlation" with two decimals; the last three with the digits of their interval if they have one.
+        kind: "text" and "count" are written as they are, "name" with spaces for underscores, "number" with four
+            digits, "percent" as a percentage and "correlation" with two decimals; the last three with the digits of
+            their interval if they have one.
         low: the column of the lower end of the interval; "" for none.
         high: that of the upper end.
         bold: the column that says which numbers are bold; "" for none.
@@ -33,7 +35,7 @@ class Column:
 
     heading: str
     name: str
-    kind: Literal["text", "count", "number", "percent", "correlation"] = "text"
+    kind: Literal["text", "name", "count", "number", "percent", "correlation"] = "text"
     low: str = ""
     high: str = ""
     bold: str = ""
@@ -104,7 +106,7 @@ def cells(frame: pd.DataFrame, printed: Printed) -> Cells:
         tuple(column.heading for column in columns),
         tuple(_without_repeats(texts, len(rows))),
         tuple(column.wide for column in columns),
-        tuple(column.kind == "text" for column in columns),
+        tuple(column.kind in WORDS for column in columns),
         caption,
     )
 
@@ -116,7 +118,7 @@ def _pivoted(
     (value,) = printed.values
     keys = list(dict.fromkeys(frame[list(printed.across)].itertuples(index=False, name=None)))
     several = [key[0] for key in keys]
-    headings = [", ".join(map(str, key if several.count(key[0]) > 1 else key[:1])) for key in keys]
+    headings = [", ".join(map(str, key if several.count(key[0]) > 1 else key[:1])).replace("_", " ") for key in keys]
     by_row: dict[tuple[Any, ...], dict[tuple[Any, ...], Any]] = {}
     for _, row in frame.iterrows():
         by_row.setdefault(tuple(row[names]), {}).setdefault(tuple(row[list(printed.across)]), row)
@@ -150,8 +152,8 @@ def _cell(row: pd.Series[Any], column: Column) -> tuple[str, str]:
 
 def _text(row: pd.Series[Any], column: Column) -> str:
     value = row[column.name]
-    if column.kind == "text":
-        return str(value)
+    if column.kind in WORDS:
+        return str(value).replace("_", " ") if column.kind == "name" else str(value)
     if column.kind == "count":
         return f"{int(value):,}"
     low, high = (float(row[end]) if end else math.nan for end in (column.low, column.high))

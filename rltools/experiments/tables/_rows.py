@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rltools.experiments.results import RunResult
 from rltools.experiments.tables._printed import Column
@@ -17,7 +17,8 @@ RUN = (
     Column("Seed", "seed"),
 )
 """The columns of a printed table that say which run a row is about."""
-NAMES = ("agent", "seed", "environment", "group")
+SWEEP = "sweep."
+"""The beginning of the names of columns of swept keys."""
 
 
 def joined(tables: Iterable[tuple[RunResult, pd.DataFrame]]) -> pd.DataFrame:
@@ -32,7 +33,19 @@ def joined(tables: Iterable[tuple[RunResult, pd.DataFrame]]) -> pd.DataFrame:
     parts = []
     for result, table in tables:
         run = result.run
-        labels = {"agent": run.label, "seed": run.seed, "environment": result.measured.environment}
-        labels |= {"group": run.group or ""} | {f"sweep.{key}": value for key, value in run.point.items()}
+        labels: dict[str, Any] = {"agent": run.label, "seed": run.seed, "environment": result.environment}
+        labels |= {"group": run.group or ""} | {f"{SWEEP}{key}": value for key, value in run.point.items()}
         parts.append(table.assign(**labels)[[*labels, *table.columns]])
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+    if not parts:
+        return pd.DataFrame()
+    frame = pd.concat(parts, ignore_index=True)
+    # Values that are not all numbers or all texts are texts, because a column of Parquet has one type.
+    mixed = [name for name in frame.columns if str(name).startswith(SWEEP) and frame[name].dtype == object]
+    return frame.assign(**{name: frame[name].fillna("").map(str) for name in mixed})
+
+
+def by_environment(frame: pd.DataFrame, *within: str) -> pd.DataFrame:
+    """The rows of each environment together, its runs in the order of the experiment, sorted by columns in each run."""
+    order = frame.groupby(["agent", "seed"], sort=False).ngroup()
+    ordered = frame.assign(order=order).sort_values(["environment", "order", *within], kind="stable")
+    return ordered.drop(columns="order")

@@ -14,25 +14,6 @@ from rltools.summary import Summary, is_control
 if TYPE_CHECKING:
     import pandas as pd
 
-PRINTED = Printed(
-    "Rank agreement of all features: Spearman's correlation, its mean over pairs, and the smallest and largest of any "
-    "pair. By chance one of twenty pairs of unrelated orders reaches the last column.",
-    rows=(
-        Column("Pairs of", "differs"),
-        Column("Environment", "environment"),
-        Column("Method", "method"),
-        Column("Other method", "other_method"),
-    ),
-    values=(
-        Column("Mean", "value", "correlation"),
-        Column("Smallest", "smallest", "correlation"),
-        Column("Largest", "largest", "correlation"),
-        Column("Pairs", "pairs", "count"),
-        Column("Chance", "chance", "correlation"),
-    ),
-    reduce=lambda frame: _pooled(frame),
-)
-
 
 def agreement(results: Results) -> pd.DataFrame:
     """A row for each pair of attributions of the same features that differ in one thing only.
@@ -49,9 +30,7 @@ def agreement(results: Results) -> pd.DataFrame:
     """
     import pandas as pd
 
-    every = [
-        (result, summary, episode_ranks(summary.magnitudes)) for result in results for summary in result.summaries
-    ]
+    every = [(result, summary, episode_ranks(summary.magnitudes)) for result in results for summary in result.summaries]
     return pd.DataFrame(_rows(every))
 
 
@@ -75,7 +54,7 @@ def _rows(every: list[tuple[RunResult, Summary, EpisodeRanks]]) -> Iterator[dict
             "differs": f"{differing[0]}s",
             **keys[0],
             **{f"other_{key}": value for key, value in keys[1].items()},
-            "environment": result.measured.environment,
+            "environment": result.environment,
             "control": any(controls),
             "value": float(ends.value),
             "low": max(-1.0, float(ends.low)),
@@ -96,3 +75,23 @@ def _pooled(frame: pd.DataFrame) -> pd.DataFrame:
         chance=("chance", "max"),
     )
     return pooled.reset_index()
+
+
+PRINTED = Printed(
+    "Rank agreement of all features: Spearman's correlation, its mean over pairs, and the smallest and largest of any "
+    "pair. By chance one of twenty pairs of unrelated orders reaches the last column.",
+    rows=(
+        Column("Pairs of", "differs"),
+        Column("Environment", "environment"),
+        Column("Method", "method", "name"),
+        Column("Other method", "other_method", "name"),
+    ),
+    values=(
+        Column("Mean", "value", "correlation"),
+        Column("Smallest", "smallest", "correlation"),
+        Column("Largest", "largest", "correlation"),
+        Column("Pairs", "pairs", "count"),
+        Column("Chance", "chance", "correlation"),
+    ),
+    reduce=_pooled,
+)

@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING
 
 from rltools.experiments.results import Results
 from rltools.experiments.tables._printed import Column, Printed
-from rltools.experiments.tables._rows import RUN, joined
+from rltools.experiments.tables._rows import RUN, by_environment, joined
 
 if TYPE_CHECKING:
     import pandas as pd
 
 PRINTED = Printed(
     "How metrics judge the attributions, with 95 % confidence intervals.",
-    rows=(Column("Metric", "metric"), *RUN),
+    rows=(Column("Metric", "metric", "name"), *RUN),
     values=(Column("Value", "value", "correlation", "low", "high", bold="separates"),),
     across=("method", "target"),
     bold="certainly better than every control",
-    reduce=lambda frame: frame.sort_values(["metric", "environment", "agent", "seed"], kind="stable"),
+    reduce=lambda frame: by_environment(frame).sort_values("metric", kind="stable"),
 )
 TEXTS = ("method", "target", "settings", "metric", "question", "counts", "better", "verdict", "replacement", "key")
 

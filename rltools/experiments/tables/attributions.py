@@ -6,22 +6,11 @@ from typing import TYPE_CHECKING
 
 from rltools.experiments.results import Results
 from rltools.experiments.tables._printed import Column, Printed
-from rltools.experiments.tables._rows import RUN, joined
+from rltools.experiments.tables._rows import RUN, by_environment, joined
 from rltools.summary import DECISION, Summary, is_control, leaders, ranked_features
 
 if TYPE_CHECKING:
     import pandas as pd
-
-PRINTED = Printed(
-    "Share of each feature in what moves the target value; for the target decision, how much the choice or the action "
-    "changes with the feature. With 95 % confidence intervals over episodes and references.",
-    rows=(*RUN, Column("Feature", "feature")),
-    values=(Column("Share", "value", "percent", "low", "high", bold="certain", italic="leads"),),
-    across=("method_name", "target"),
-    bold="certainly the first feature of the agent by the method",
-    italic="cannot be told apart from the first",
-    reduce=lambda frame: _in_order(frame),
-)
 
 
 def attributions(results: Results) -> pd.DataFrame:
@@ -72,5 +61,17 @@ def _in_order(frame: pd.DataFrame) -> pd.DataFrame:
     """Runs together, features in the order of the first method, controls last."""
     first = frame.groupby(["agent", "seed", "feature"], sort=False)["rank"].transform("first")
     names = frame["method"] + frame["control"].map({True: " (control)", False: ""})
-    ordered = frame.assign(method_name=names.str.replace("_", " "), first=first)
-    return ordered.sort_values(["environment", "agent", "seed", "first"], kind="stable")
+    ordered = frame.assign(method_name=names, first=first)
+    return by_environment(ordered, "first")
+
+
+PRINTED = Printed(
+    "Share of each feature in what moves the target value; for the target decision, how much the choice or the action "
+    "changes with the feature. With 95 % confidence intervals over episodes and references.",
+    rows=(*RUN, Column("Feature", "feature")),
+    values=(Column("Share", "value", "percent", "low", "high", bold="certain", italic="leads"),),
+    across=("method_name", "target"),
+    bold="certainly the first feature of the agent by the method",
+    italic="cannot be told apart from the first",
+    reduce=_in_order,
+)

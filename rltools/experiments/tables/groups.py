@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rltools.experiments.results import Results
 from rltools.experiments.tables._printed import Column, Printed
+from rltools.experiments.tables._rows import SWEEP
 from rltools.experiments.tables.attributions import attributions
 from rltools.experiments.tables.losses import losses
 from rltools.experiments.tables.returns import returns
@@ -22,7 +23,7 @@ PRINTED = Printed(
         Column("Group", "group"),
         Column("Trainings", "trainings", "count"),
         Column("Quantity", "quantity"),
-        Column("Method", "method"),
+        Column("Method", "method", "name"),
         Column("Feature", "feature"),
     ),
     values=(
@@ -80,7 +81,7 @@ def members(results: Results) -> pd.DataFrame:
 
 
 def _where(frame: pd.DataFrame) -> list[str]:
-    return ["group", "environment", *(name for name in frame.columns if str(name).startswith("sweep."))]
+    return ["group", "environment", *(name for name in frame.columns if str(name).startswith(SWEEP))]
 
 
 def _pooled(frame: pd.DataFrame) -> Iterator[pd.DataFrame]:
@@ -89,13 +90,13 @@ def _pooled(frame: pd.DataFrame) -> Iterator[pd.DataFrame]:
         wide = numbers.pivot(index="agent", columns=list(WHAT), values="value")
         wide = wide[list(dict.fromkeys(numbers[list(WHAT)].itertuples(index=False, name=None)))].dropna(axis="columns")
         middle = interquartile_mean(wide.to_numpy())
-        labels = wide.columns.to_frame(index=False)
-        yield labels.assign(
+        labels: dict[str, Any] = dict(zip(where, key, strict=True))
+        yield wide.columns.to_frame(index=False).assign(
+            **labels,
             value=middle.value,
             low=middle.low,
             high=middle.high,
             trainings=len(wide),
             smallest=wide.min().to_numpy(),
             largest=wide.max().to_numpy(),
-            **dict(zip(where, key, strict=True)),
         )[[*where, *WHAT, "value", "low", "high", "trainings", "smallest", "largest"]]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rltools.experiments.results import Results
 from rltools.experiments.tables._printed import Column, Printed
-from rltools.experiments.tables._rows import RUN, joined
+from rltools.experiments.tables._rows import RUN, by_environment, joined
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,13 +19,11 @@ PRINTED = Printed(
     rows=(*RUN, Column("Return", "baseline", "number", "baseline_low", "baseline_high"), Column("Feature", "player")),
     values=(
         Column("Loss", "loss", "number", "loss_low", "loss_high", bold="certain", italic="leads"),
-        Column("Verdict", "verdict_text"),
+        Column("Verdict", "verdict", "name"),
     ),
     bold="certainly the largest loss of the agent",
     italic="cannot be told apart from the largest",
-    reduce=lambda frame: frame.sort_values(["environment", "agent", "seed", "rank"], kind="stable").assign(
-        verdict_text=frame["verdict"].str.replace("_", " ")
-    ),
+    reduce=lambda frame: by_environment(frame, "rank"),
 )
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rltools.experiments.results import Results, RunResult
 from rltools.experiments.tables._printed import Column, Printed
-from rltools.experiments.tables._rows import RUN, joined
+from rltools.experiments.tables._rows import RUN, by_environment, joined
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,7 +21,7 @@ PRINTED = Printed(
         Column("Steps", "steps", "count"),
     ),
     bold="the largest mean of an environment",
-    reduce=lambda frame: frame.sort_values(["environment", "agent", "seed"], kind="stable"),
+    reduce=by_environment,
 )
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rltools.experiments.results import Results
 from rltools.experiments.tables._printed import Column, Printed
-from rltools.experiments.tables._rows import RUN, joined
+from rltools.experiments.tables._rows import RUN, by_environment, joined
 from rltools.summary import is_control
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ PRINTED = Printed(
     rows=(*RUN, Column("Feature", "feature")),
     values=(Column("Mean magnitude", "mean_absolute", "number", "mean_absolute_low", "mean_absolute_high"),),
     across=("method", "target"),
-    reduce=lambda frame: frame[frame["action"] == ""].sort_values(["environment", "agent", "seed"], kind="stable"),
+    reduce=lambda frame: by_environment(frame[frame["action"] == ""]),
 )
 
 

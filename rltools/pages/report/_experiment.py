@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,7 @@ from rltools.summary import (
     Caveat,
     Finding,
     Summary,
+    explained_by,
     find_agreement,
     find_leads,
     find_loss_lead,
@@ -37,7 +38,7 @@ from rltools.summary import (
     ranked_features,
     ranking,
     run_caveats,
-    summarize,
+    summarize_every,
 )
 from rltools.targets.scores import target_meaning, target_name, target_noun
 
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
 
     from rltools.ablation import Ablation
 
+TABLES = ("returns", "attributions", "losses", "certificates", "agreement", "assessment", "groups", "statistics")
+"""The tables of an experiment that the page links to."""
 MOST_COMPARED = 8
 """How many runs a figure compares, which is how many markers there are."""
 MOST_CONTROLLED = 6
@@ -57,20 +60,22 @@ def write_comparison(
     title: str,
     runs: Runs,
     *,
+    summaries: Mapping[tuple[str, int], Sequence[Summary]] | None = None,
     commands: tuple[str, ...] = (),
     ablations: Mapping[tuple[str, int], Ablation] | None = None,
     assessments: Mapping[tuple[str, int], pd.DataFrame] | None = None,
     left_out: Sequence[str] = (),
 ) -> tuple[Path, tuple[str, ...]]:
-    """Write `index.html` and `summary.csv` of an experiment.
+    """Write `index.html` of an experiment; it links to the tables that are in `tables/`.
 
     Args:
         folder: the folder of the experiment, which contains the runs.
         title: the title of the page, the question of the experiment.
         runs: recordings by agent and seed, each explained by the same methods.
+        summaries: of each method and target of these, those of the controls last; None makes them.
         commands: the commands that reproduce the page.
         ablations: what the agents need, by agent and seed; None for what is in the folders of the runs.
-        assessments: how metrics judge the attributions, likewise, as `rltools.assess` returns them; `assessment.csv`.
+        assessments: how metrics judge the attributions, likewise, as `rltools.assess` returns them.
         left_out: agents that could not be run, each with the reason.
 
     Returns:
@@ -78,12 +83,8 @@ def write_comparison(
         most, if that was measured, its first features by each method, and how well rankings agree. Controls are named
         as such, and have no findings.
     """
-    summaries = {
-        run: _controls_last(
-            summarize(recording, method=method, target=target) for method, target in explained_by(recording)
-        )
-        for run, recording in runs.items()
-    }
+    if summaries is None:
+        summaries = {run: summarize_every(recording) for run, recording in runs.items()}
     labels = _labels(runs)
     if ablations is None:
         ablations = {run: ablation for run in runs if (ablation := measured_ablation(runs[run])) is not None}
@@ -97,7 +98,6 @@ def write_comparison(
     compared = list(filter(None, (compared_losses(labels, ablations), *compared_shares(labels, summaries))))
     with os_errors_as(folder), warnings.catch_warnings():
         warnings.simplefilter("ignore", SharedEpisodesWarning)  # a caveat says so
-        _write_table(folder / "summary.csv", summaries)
         figures = compared_figures(runs, labels, folder / "plots")
         page = render(
             part("comparison.html"),
@@ -113,7 +113,7 @@ def write_comparison(
             meanings=list(filter(None, map(target_meaning, targets))),
             needs=needs(labels, ablations),
             needs_caption=needs_caption(ablations),
-            all_losses=(folder / "losses.csv").is_file(),
+            tables=[name for name in TABLES if (folder / "tables" / f"{name}.csv").is_file()],
             judged=judged(labels, assessments or {}),
             left_out=left_out,
             rows=[_row(runs[run], labels[run], summaries[run], folder) for run in runs],
@@ -131,7 +131,7 @@ def write_comparison(
 def _alike(
     runs: Runs,
     labels: Mapping[tuple[str, int], str],
-    summaries: Mapping[tuple[str, int], list[Summary]],
+    summaries: Mapping[tuple[str, int], Sequence[Summary]],
     ablations: Mapping[tuple[str, int], Ablation],
 ) -> list[Finding]:
     """Whether the runs use the same features, by an attribution that all of them have, and need the same most."""
@@ -152,7 +152,7 @@ def _alike(
 
 
 def _caveats(
-    runs: Runs, labels: Mapping[tuple[str, int], str], summaries: Mapping[tuple[str, int], list[Summary]]
+    runs: Runs, labels: Mapping[tuple[str, int], str], summaries: Mapping[tuple[str, int], Sequence[Summary]]
 ) -> list[Caveat]:
     """The caveats of all runs, each once."""
     by_label = {labels[run]: recording for run, recording in runs.items()}
@@ -167,10 +167,6 @@ def _caveats(
     return list(dict.fromkeys((*shared, *of_runs)))
 
 
-def _controls_last(summaries: Iterable[Summary]) -> list[Summary]:
-    return sorted(summaries, key=lambda summary: is_control(summary.unit))
-
-
 def _labels(runs: Runs) -> dict[tuple[str, int], str]:
     """The label of each run: the agent's name, and the seed if there are several."""
     several = len({seed for _, seed in runs}) > 1
@@ -183,7 +179,7 @@ def _ranking(summary: Summary) -> str:
     return ranking(ranked_features(summary)[:3])
 
 
-def _row(recording: Recording, label: str, summaries: list[Summary], folder: Path) -> dict[str, Any]:
+def _row(recording: Recording, label: str, summaries: Sequence[Summary], folder: Path) -> dict[str, Any]:
     returns, page = summaries[0].returns, recording.directory / "index.html"
     return {
         "label": label,
@@ -200,25 +196,7 @@ def _row(recording: Recording, label: str, summaries: list[Summary], folder: Pat
     }
 
 
-def _write_table(path: Path, summaries: Mapping[tuple[str, int], list[Summary]]) -> None:
-    import pandas as pd
-
-    tables = [
-        summary.table.assign(agent=agent, seed=seed, method=summary.method, control=is_control(summary.unit))
-        for (agent, seed), of_run in summaries.items()
-        for summary in of_run
-    ]
-    with atomic_write(path) as temporary:
-        pd.concat(tables).to_csv(temporary, index=False)
-
-
 Runs = Mapping[tuple[str, int], Recording]
-
-
-def explained_by(recording: Recording) -> list[tuple[str, str]]:
-    """Methods and targets of a recording, without windows: attributions of past observations have other features."""
-    specs = (spec for key, spec in recording.specs.items() if not spec.window and recording.complete(key))
-    return list(dict.fromkeys((spec.method, spec.target) for spec in specs))
 
 
 def compared_figures(runs: Runs, labels: dict[tuple[str, int], str], folder: Path) -> list[tuple[Figure, bool]]:
