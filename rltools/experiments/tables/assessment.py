@@ -43,5 +43,5 @@ def assessment(results: Results) -> pd.DataFrame:
     frame = joined((result, table) for result, table in tables if table is not None)
     if frame.empty:
         return frame
-    texts = {name: frame[name].fillna("").astype(str) for name in TEXTS}
+    texts = {name: frame[name].astype("string").fillna("").astype(str) for name in TEXTS}
     return frame.assign(**texts, separates=frame["separates"].astype("boolean"), control=frame["control"].astype(bool))
