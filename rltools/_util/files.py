@@ -120,6 +120,14 @@ def numbered(folder: Path) -> tuple[int, ...]:
     return tuple(sorted(number for number in numbers if numbered_path(folder, number).is_file()))
 
 
+def numbered_in(folder: Path) -> set[int]:
+    """The same from the names alone, for many looks while others write there."""
+    with suppress(FileNotFoundError), os.scandir(folder) as entries:
+        stems = [entry.name.removesuffix(".parquet") for entry in entries if entry.name.endswith(".parquet")]
+        return {int(stem) for stem in stems if stem.isascii() and stem.isdigit()}
+    return set()
+
+
 def numbered_path(folder: Path, number: int) -> Path:
     """The path of the file with this number."""
     return folder / f"{number:06d}.parquet"

@@ -103,11 +103,11 @@ def attempt(
     begun = time.perf_counter()
     with held(claim, beat=BEAT):
         try:
-            found = do_cell(job, cell, threads=threads, progress=progress)
+            content = do_cell(job, cell, threads=threads, progress=progress)
         except Exception as error:
             claim.failed(_log(cell, error))
             return error
-        claim.done({"host": owner_of(job.board, _after(state)).host, "seconds": time.perf_counter() - begun} | found)
+        claim.done({"host": owner_of(job.board, _after(state)).host, "seconds": time.perf_counter() - begun} | content)
     return None
 
 
@@ -192,7 +192,9 @@ def work(
             sleep(poll)
 
 
-def attempt_in_worker(folder: str, cell_id: str, stale_attempt: int, threads: int | None) -> None:
+def attempt_in_worker(
+    folder: str, cell_id: str, stale_attempt: int, threads: int | None, fail_fast: bool = False
+) -> None:
     """Run by an executor's worker: try to do a cell of the experiment in a folder; the folder says how that went.
 
     Args:
@@ -200,16 +202,21 @@ def attempt_in_worker(folder: str, cell_id: str, stale_attempt: int, threads: in
         cell_id: the cell.
         stale_attempt: the number of the attempt that may be taken over, because its process is dead; 0 for none.
         threads: see `record` and `explain`.
+        fail_fast: do nothing if a cell has failed since this was submitted.
     """
     job = read_job(Path(folder))
-    cell = next(cell for cell in cells_of(job) if cell.id == cell_id)
-    state = read_states(job.board, [cell_id])[cell_id]
+    look = _look(job)
+    look.refresh()
+    if fail_fast and look.is_failing():
+        return
+    cell = next(cell for cell in look.every if cell.id == cell_id)
+    state = look.states[cell_id]
     attempt(job, cell, state, stale=state.attempt == stale_attempt, threads=threads, progress=False)
 
 
-def work_in_worker(folder: str, threads: int | None, seconds: float | None) -> None:
+def work_in_worker(folder: str, threads: int | None, seconds: float | None, fail_fast: bool = False) -> None:
     """Run by an executor's worker: work through the cells of the experiment in a folder."""
-    work(read_job(Path(folder)), threads=threads, seconds=seconds)
+    work(read_job(Path(folder)), threads=threads, seconds=seconds, fail_fast=fail_fast)
 
 
 def distribute(
@@ -249,7 +256,7 @@ def distribute(
             if look.is_over() or (stopping and not running):
                 return
             if not stopping:
-                for name, function, arguments in _tasks(look, pool, workers, set(running.values()), threads):
+                for name, function, arguments in _tasks(look, pool, workers, set(running.values()), threads, fail_fast):
                     running[executor.submit(function, *arguments)] = name
             if not running:
                 time.sleep(poll)
@@ -280,20 +287,22 @@ def distribute(
 
 
 def _tasks(
-    look: Look, pool: Pool, workers: int, running: set[str], threads: int | None
+    look: Look, pool: Pool, workers: int, running: set[str], threads: int | None, fail_fast: bool
 ) -> Iterator[tuple[str, Callable[..., None], tuple[Any, ...]]]:
     """What to submit: a name, a function and its arguments."""
     folder = str(look.job.folder.absolute())
     if pool.pilots:
         names = (f"worker {number}" for number in range(min(workers, len(look.cells))))
-        yield from ((name, work_in_worker, (folder, threads, pool.seconds)) for name in names if name not in running)
+        yield from (
+            (name, work_in_worker, (folder, threads, pool.seconds, fail_fast)) for name in names if name not in running
+        )
         return
     for cell in look.ready():
         if cell.id in running:
             continue
         state, stale = look.states[cell.id], look.is_stale(cell)
         if stale or state.status == "free":
-            yield cell.id, attempt_in_worker, (folder, cell.id, state.attempt if stale else 0, threads)
+            yield cell.id, attempt_in_worker, (folder, cell.id, state.attempt if stale else 0, threads, fail_fast)
 
 
 def _first_error(ended: Iterable[Future[None]]) -> BaseException | None:

@@ -73,6 +73,7 @@ def analyze(
     directory: str | Path | None = None,
     overwrite: bool = False,
     threads: int | None = None,
+    device: str | None = None,
     progress: bool = False,
     bounds: Bounds = "same",
 ) -> Analysis:
@@ -112,6 +113,7 @@ def analyze(
             `runs/<its folder>-<its name>-<first digits of its sha256>`. Finished parts are not repeated.
         overwrite: start anew, whatever the folder contains.
         threads: see `record` and `explain`.
+        device: see `load_policy`.
         progress: show progress bars, and before each method how long it will take.
         bounds: see `load_policy`.
 
@@ -142,7 +144,7 @@ def analyze(
     import_modules(modules)
     trusted = [trust] if isinstance(trust, str) else None if trust is None else list(trust)
     with stage("load the policy", show=progress):
-        policy = load_policy(source, env, normalize=normalize, trust=trusted, bounds=bounds)
+        policy = load_policy(source, env, normalize=normalize, trust=trusted, bounds=bounds, device=device)
     lags = _lags(policy, window)
     main_method = method or _main_method(policy)
     main_target = str(fitting_target(main_method, find_method(main_method).needs, target, policy))

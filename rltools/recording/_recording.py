@@ -86,11 +86,12 @@ class Recording:
     def __repr__(self) -> str:
         """Folder, policy, environment and attributions, in one line."""
         explained = ", ".join(self.described.values()) or "nothing"
-        episodes = f"{len(self)} episode{'' if len(self) == 1 else 's'}"
-        return as_text(
-            f"Recording({str(self.directory)!r}: {episodes} of {self.header.policy} in "
-            f"{self.header.environment_id or 'an environment made by a function'}, explained: {explained})"
-        )
+        episodes, header = f"{len(self)} episode{'' if len(self) == 1 else 's'}", self.header
+        where = header.environment_id or "an environment made by a function"
+        content = f"{episodes} of {header.policy} in {where}"
+        if header.data:
+            content = f"{episodes} of {header.data}, as {header.policy} sees them"
+        return as_text(f"Recording({str(self.directory)!r}: {content}, explained: {explained})")
 
     def _repr_html_(self) -> str | None:
         """The card that notebooks display."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import gymnasium
@@ -11,6 +12,7 @@ import torch
 
 from rltools.errors import SimulationError
 from rltools.policies.base import ActResult, Context, Policy
+from rltools.policies.device_memory import halving
 from rltools.rollout.observations import CurrentObservations
 
 BLOCK = 16
@@ -45,14 +47,16 @@ def act(
     if generators is not None:  # padding must not draw from an episode's own generator
         generators = [*generators, *[_PADDING] * (rows - count)]
     if rows <= BLOCK or len(policy.features.shape) != 1:
-        acted = _act(policy, observed, padded, generators, extras)
-        state = None if acted.state is None else acted.state[:count].numpy(force=True)
-        return acted.actions[:count], acted.scores[:count], state
+        with suppress(torch.cuda.OutOfMemoryError):  # many images
+            acted = _act(policy, observed, padded, generators, extras)
+            state = None if acted.state is None else acted.state[:count].numpy(force=True)
+            return acted.actions[:count], acted.scores[:count], state
     index = np.arange(rows) if isinstance(padded, slice) else padded
-    parts = [
-        _act(policy, observed, index[part], None if generators is None else generators[part], extras)
-        for part in (slice(start, start + BLOCK) for start in range(0, rows, BLOCK))
-    ]
+
+    def act_some(part: slice, _: int) -> ActResult:
+        return _act(policy, observed, index[part], None if generators is None else generators[part], extras)
+
+    parts = [acted for _, acted in halving(rows, BLOCK, act_some)]
     actions, scores = (np.concatenate([getattr(part, name) for part in parts]) for name in ("actions", "scores"))
     states = [part.state.numpy(force=True) for part in parts if part.state is not None]
     return actions[:count], scores[:count], np.concatenate(states)[:count] if states else None

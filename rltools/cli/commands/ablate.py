@@ -9,7 +9,7 @@ import typer
 
 from rltools._util.console import say, say_as_it_is
 from rltools.cli.app import MEASURE, app
-from rltools.cli.options import Bounds, Env, Import, Normalize, RunOut, Trust, import_all, statistics
+from rltools.cli.options import Bounds, Device, Env, Import, Normalize, RunOut, Trust, import_all, statistics
 from rltools.cli.screen import bold, say_wrapped, table, wrapped
 from rltools.errors import ArgumentError
 
@@ -79,6 +79,7 @@ def ablate(
     max_steps: MaxSteps = None,
     seed: SeedOfSeeds = 0,
     workers: Workers = 1,
+    device: Device = None,
     normalize: Normalize = None,
     trust: Trust = None,
     bounds: Bounds = "same",
@@ -92,7 +93,7 @@ def ablate(
 
     import_all(modules)
     recording, name = _recording(source, agent, out)
-    policy = load_policy(name, env, normalize=statistics(normalize), trust=trust, bounds=bounds)
+    policy = load_policy(name, env, normalize=statistics(normalize), trust=trust, bounds=bounds, device=device)
     ablation = run_ablation(
         policy,
         recording,

@@ -9,6 +9,7 @@ from rltools.cli.options import (
     AnalysisReferences,
     AnalysisWindow,
     Bounds,
+    Device,
     Env,
     Episodes,
     Import,
@@ -51,6 +52,7 @@ def analyze(
     no_frames: NoFrames = False,
     overwrite: Overwrite = False,
     threads: Threads = None,
+    device: Device = None,
 ) -> None:
     """Record an agent, measure what it needs, explain its steps, and write a page about that."""
     from rltools.experiments.analyze import analyze as run_analysis
@@ -75,6 +77,7 @@ def analyze(
         directory=out,
         overwrite=overwrite,
         threads=threads,
+        device=device,
         progress=True,
     )
     if len(analysis.recording) > episodes:

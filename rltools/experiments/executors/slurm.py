@@ -99,8 +99,8 @@ def slurm(address: str, workers: int, settings: Mapping[str, str]) -> Iterator[P
         parameters["slurm_additional_parameters"] = remaining
     try:
         executor = submitit.AutoExecutor(folder=LOGS, cluster=address or "slurm")
-        known = parameters if executor.cluster == "slurm" else {"timeout_min": parameters["timeout_min"]}
-        executor.update_parameters(**known)
+        accepted = parameters if executor.cluster == "slurm" else {"timeout_min": parameters["timeout_min"]}
+        executor.update_parameters(**accepted)
     except (RuntimeError, OSError, ValueError) as error:
         raise SimulationError(
             f"no Slurm answers here ({str(error)[:200]}); run it where sbatch is, or write a script for another "
