@@ -19,9 +19,10 @@ from rltools.experiments.file import Experiment
 from rltools.experiments.measured import ablation_of, recording_of, write_assessment
 from rltools.experiments.results import results_of
 from rltools.experiments.tables import write_tables
+from rltools.experiments.tables.groups import members
 from rltools.explanation import declared_stride, explain, plan_explaining
 from rltools.pages.replay import replay_episodes
-from rltools.pages.report import write_comparison, write_report
+from rltools.pages.report import Groups, write_comparison, write_report
 from rltools.policies.base import Policy
 from rltools.policies.env_info import with_arguments
 from rltools.policies.load import load_policy
@@ -170,18 +171,22 @@ def command(job: Job, recordings: Iterable[Recording]) -> str:
 def _page(job: Job) -> tuple[str, ...]:
     """Write the tables, the figures and the page of the experiment."""
     results = results_of(job)
-    recordings = {(result.run.label, result.run.seed): result.recording for result in results}
+    by_run = {(result.run.label, result.run.seed): result for result in results}
+    recordings = {run: result.recording for run, result in by_run.items()}
     _check_paired(recordings)
-    write_tables(job.folder, results)
-    measured = {(result.run.label, result.run.seed): result.measured for result in results}
+    tables = write_tables(job.folder, results)
+    measured = {run: result.measured for run, result in by_run.items()}
     _, findings = write_comparison(
         job.folder,
         job.plan.description,
         recordings,
-        summaries={(result.run.label, result.run.seed): result.summaries for result in results},
+        summaries={run: result.summaries for run, result in by_run.items()},
         commands=(command(job, recordings.values()),),
         ablations={run: each.ablation for run, each in measured.items() if each.ablation is not None} or None,
         assessments={run: each.assessment for run, each in measured.items() if each.assessment is not None},
+        environments={run: result.environment for run, result in by_run.items()},
+        memberships={run: result.run.group for run, result in by_run.items() if result.run.group},
+        groups=Groups(tables["groups"], members(results)) if "groups" in tables else None,
         left_out=job.left_out,
     )
     return findings

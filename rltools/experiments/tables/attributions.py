@@ -20,7 +20,7 @@ def attributions(results: Results) -> pd.DataFrame:
         method, target: of the attribution, as in the experiment's file.
         control: whether the method is a control, which knows nothing about the agent.
         quantity: "share" of what moves the target value, from 0 to 1; "change" for the target decision: the part of
-            steps at which the choice changes, from 0 to 1, or the change of a continuous action in its own units.
+            steps at which the choice changes, or how far a continuous action moves, as a part of its range.
         feature: its name.
         unit: its unit; "" for none.
         value, low, high: the quantity and its 95 % interval over episodes and references; NaN for fewer than five.

@@ -5,19 +5,23 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rltools import plots
 from rltools._util.files import atomic_write, os_errors_as
 from rltools._util.glossary import TERMS, method_title
 from rltools._util.html import head, render
-from rltools._util.text import capitalized, interval, listed, plural
+from rltools._util.text import capitalized, listed, plural
 from rltools.pages.answer import attribution_name
 from rltools.pages.measured import measured_ablation
-from rltools.pages.report._compared import MOST_MARKED, compared_losses, compared_shares
+from rltools.pages.report._compared import MOST_MARKED, Compared, compared_losses, compared_shares
+from rltools.pages.report._compared_figures import FIGURES, write_compared, write_pdf
+from rltools.pages.report._groups import Groups, compared_groups, group_rows
 from rltools.pages.report._measured import judged, needs, needs_caption
+from rltools.pages.report._overview import overviews
 from rltools.pages.report._parts import Figure, closing, drawn, macros, part
 from rltools.pages.report._script import page_script, script_markup
 from rltools.pages.report._statement import sentence_html
@@ -44,6 +48,7 @@ from rltools.targets.scores import target_meaning, target_name, target_noun
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
 
     from rltools.ablation import Ablation
 
@@ -64,9 +69,12 @@ def write_comparison(
     commands: tuple[str, ...] = (),
     ablations: Mapping[tuple[str, int], Ablation] | None = None,
     assessments: Mapping[tuple[str, int], pd.DataFrame] | None = None,
+    environments: Mapping[tuple[str, int], str] | None = None,
+    memberships: Mapping[tuple[str, int], str] | None = None,
+    groups: Groups | None = None,
     left_out: Sequence[str] = (),
 ) -> tuple[Path, tuple[str, ...]]:
-    """Write `index.html` of an experiment; it links to the tables that are in `tables/`.
+    """Write `index.html` of an experiment, and its pictures as PDF into `figures/`; it links to the files in `tables/`.
 
     Args:
         folder: the folder of the experiment, which contains the runs.
@@ -76,6 +84,9 @@ def write_comparison(
         commands: the commands that reproduce the page.
         ablations: what the agents need, by agent and seed; None for what is in the folders of the runs.
         assessments: how metrics judge the attributions, likewise, as `rltools.assess` returns them.
+        environments: the name of the environment of each run; None for their ids.
+        memberships: the group of each run that belongs to one.
+        groups: the numbers of the groups; None without any.
         left_out: agents that could not be run, each with the reason.
 
     Returns:
@@ -88,23 +99,29 @@ def write_comparison(
     labels = _labels(runs)
     if ablations is None:
         ablations = {run: ablation for run in runs if (ablation := measured_ablation(runs[run])) is not None}
+    if environments is None:
+        environments = {run: recording.header.environment_id for run, recording in runs.items()}
     measured = [find_loss_lead(ablation, agent=labels[run]) for run, ablation in ablations.items()]
-    alike = _alike(runs, labels, summaries, ablations)
+    alike = _alike(runs, labels, summaries, ablations, environments)
     agreement, leads = find_agreement(summaries), find_leads(labels, summaries)
     # What each of many runs needs stands in the picture; sentences on all of them come first.
     many = len(runs) > MOST_MARKED
     answers = (*alike, *leads, *agreement, *measured) if many else (*alike, *measured, *leads, *agreement)
     targets = dict.fromkeys(summary.target for of_run in summaries.values() for summary in of_run)
-    compared = list(filter(None, (compared_losses(labels, ablations), *compared_shares(labels, summaries))))
+    compared = _compared(labels, summaries, ablations, environments, groups)
     with os_errors_as(folder), warnings.catch_warnings():
         warnings.simplefilter("ignore", SharedEpisodesWarning)  # a caveat says so
-        figures = compared_figures(runs, labels, folder / "plots")
+        figures = compared_figures(runs, labels, folder)
+        write_compared(compared, folder / FIGURES)
         page = render(
             part("comparison.html"),
             head=head(title, part("page.css"), [page_script()]),
             parts=macros("parts.html"),
             plural=plural,
             compared=compared,
+            many=many,
+            overviews=overviews(folder, runs, labels, summaries, ablations, environments, memberships or {}),
+            groups=group_rows(groups) if groups is not None else [],
             script=script_markup(),
             title=title,
             answers=[finding.sentence for finding in answers],
@@ -116,7 +133,7 @@ def write_comparison(
             tables=[name for name in TABLES if (folder / "tables" / f"{name}.csv").is_file()],
             judged=judged(labels, assessments or {}),
             left_out=left_out,
-            rows=[_row(runs[run], labels[run], summaries[run], folder) for run in runs],
+            rows=[(labels[run], _rankings(summaries[run])) for run in runs],
             figures=[figure for figure, control in figures if control or not compared],
             closing=closing(
                 _caveats(runs, labels, summaries), commands, next(iter(runs.values())).header, policy=False
@@ -128,26 +145,54 @@ def write_comparison(
     return path, tuple(map(str, (*alike, *measured, *find_rankings(labels, summaries), *agreement)))
 
 
+def _compared(
+    labels: Mapping[tuple[str, int], str],
+    summaries: Mapping[tuple[str, int], Sequence[Summary]],
+    ablations: Mapping[tuple[str, int], Ablation],
+    environments: Mapping[tuple[str, int], str],
+    groups: Groups | None,
+) -> list[Compared]:
+    """The pictures of all runs, groups first: of the losses, then of each method and target; one per environment."""
+    pictures = []
+    if groups is not None:
+        pictures += compared_groups(groups, [each for of_run in summaries.values() for each in of_run])
+    names = list(dict.fromkeys(environments[run] for run in labels))
+    own = {name: {run: label for run, label in labels.items() if environments[run] == name} for name in names}
+    title = {name: name if len(names) > 1 else "" for name in names}
+    lost = (compared_losses(own[name], ablations, title[name]) for name in names)
+    shares = (each for name in names for each in compared_shares(own[name], summaries, title[name]))
+    return list(filter(None, (*pictures, *lost, *shares)))
+
+
 def _alike(
     runs: Runs,
     labels: Mapping[tuple[str, int], str],
     summaries: Mapping[tuple[str, int], Sequence[Summary]],
     ablations: Mapping[tuple[str, int], Ablation],
+    environments: Mapping[tuple[str, int], str],
 ) -> list[Finding]:
-    """Whether the runs use the same features, by an attribution that all of them have, and need the same most."""
-    explained = [
-        [(each.method, each.target) for each in of_run if not is_control(each.unit)] for of_run in summaries.values()
-    ]
-    first = next(iter(runs.values()))
-    spec = first.spec(first.find())
-    common = [pair for pair in explained[0] if all(pair in others for others in explained)]
-    common.sort(key=lambda pair: pair != (spec.method, spec.target))
-    answers = []
-    if common:
-        same = [next(each for each in summaries[run] if (each.method, each.target) == common[0]) for run in runs]
-        answers.append(find_runs_alike([labels[run] for run in runs], same))
-    if len(ablations) == len(runs):
-        answers.append(find_needs_alike({labels[run]: find_loss_lead(each) for run, each in ablations.items()}))
+    """Whether the runs of each environment use the same features, and need the same most.
+
+    By an attribution that all of them have, that of the first run if possible.
+    """
+    names = list(dict.fromkeys(environments[run] for run in runs))
+    answers: list[Finding | None] = []
+    for name in names:
+        own = [run for run in runs if environments[run] == name]
+        explained = [
+            [(each.method, each.target) for each in summaries[run] if not is_control(each.unit)] for run in own
+        ]
+        spec = runs[own[0]].spec(runs[own[0]].find())
+        common = [pair for pair in explained[0] if all(pair in others for others in explained)]
+        common.sort(key=lambda pair: pair != (spec.method, spec.target))
+        of_environment: list[Finding | None] = []
+        if common:
+            same = [next(each for each in summaries[run] if (each.method, each.target) == common[0]) for run in own]
+            of_environment.append(find_runs_alike([labels[run] for run in own], same))
+        if set(own) <= set(ablations):
+            of_environment.append(find_needs_alike({labels[run]: find_loss_lead(ablations[run]) for run in own}))
+        place = name if len(names) > 1 else ""
+        answers += [answer and replace(answer, agent=place) for answer in of_environment]
     return [answer for answer in answers if answer is not None]
 
 
@@ -179,21 +224,12 @@ def _ranking(summary: Summary) -> str:
     return ranking(ranked_features(summary)[:3])
 
 
-def _row(recording: Recording, label: str, summaries: Sequence[Summary], folder: Path) -> dict[str, Any]:
-    returns, page = summaries[0].returns, recording.directory / "index.html"
-    return {
-        "label": label,
-        "page": page.relative_to(folder).as_posix() if page.is_file() else "",
-        "mean": f"{returns.mean:.6g}",
-        "step_count": summaries[0].n_steps,
-        "returns": interval(returns.mean, returns.low, returns.high),
-        "episodes": len(recording),
-        "steps": f"{summaries[0].n_steps:,}",
-        "rankings": [
-            (method_name(summary), capitalized(target_name(summary.target).removeprefix("the ")), _ranking(summary))
-            for summary in summaries
-        ],
-    }
+def _rankings(summaries: Sequence[Summary]) -> list[tuple[str, str, str]]:
+    """The method, the target and the first features of each attribution."""
+    return [
+        (method_name(summary), capitalized(target_name(summary.target).removeprefix("the ")), _ranking(summary))
+        for summary in summaries
+    ]
 
 
 Runs = Mapping[tuple[str, int], Recording]
@@ -202,42 +238,42 @@ Runs = Mapping[tuple[str, int], Recording]
 def compared_figures(runs: Runs, labels: dict[tuple[str, int], str], folder: Path) -> list[tuple[Figure, bool]]:
     """The runs side by side, a figure for each method and target that all of them have; then the controls' figures.
 
-    Each figure comes with whether it is one of controls.
+    Each figure comes with whether it is one of controls. They are drawn into `plots/` for pages, and into `figures/`.
     """
     by_label = {labels[run]: recording for run, recording in runs.items()}
     explained = [set(explained_by(recording)) - set(_controls(recording)) for recording in runs.values()]
-    drawings = [
+    plotted = [
         (
-            drawn(
-                partial(plots.importance, by_label, method=method, target=target),
-                f"importance-{_slug(method, target)}",
-                f"How much of what moves the {target_noun(target)} each feature makes up, by {method_title(method)} of "
-                f"{target_name(target)}; the lines are 95 % {TERMS['interval'].name}s over episodes and what was drawn "
-                "for all of them.",
-                folder,
-            ),
+            partial(plots.importance, by_label, method=method, target=target),
+            f"importance-{_slug(method, target)}",
+            f"How much of what moves the {target_noun(target)} each feature makes up, by {method_title(method)} of "
+            f"{target_name(target)}; the lines are 95 % {TERMS['interval'].name}s over episodes and what was drawn "
+            "for all of them.",
             False,
         )
         for method, target in sorted(set.intersection(*explained))
         if len(runs) <= MOST_COMPARED
     ]
     for run, recording in list(runs.items())[:MOST_CONTROLLED]:
-        drawings += [(figure, True) for figure in _beside_controls(labels[run], recording, folder)]
+        plotted += [(*each, True) for each in _beside_controls(labels[run], recording)]
+    drawings = []
+    for plot, name, caption, control in plotted:
+        drawings.append((drawn(plot, name, caption, folder / "plots"), control))
+        write_pdf(plot, folder / FIGURES / f"{name}.pdf")
     return drawings
 
 
-def _beside_controls(label: str, recording: Recording, folder: Path) -> Iterator[Figure]:
-    """All methods of a run with the controls, a figure for each target of a control."""
+def _beside_controls(label: str, recording: Recording) -> Iterator[tuple[partial[Axes], str, str]]:
+    """All methods of a run with the controls for each target of a control: the plot, its name and its caption."""
     controls = _controls(recording)
     for target in dict.fromkeys(target for _, target in controls):
         names = [method for method, other in controls if other == target]
         methods = [method for method, other in explained_by(recording) if other == target and method not in names]
-        yield drawn(
+        yield (
             partial(plots.importance, recording, method=[*methods, *names], target=target),
             f"controls-{_slug(label, target)}",
             f"{label}, {target_name(target)}: the methods beside the controls {listed(names)}. A control is "
             f"{TERMS['control'].meaning}; a method with the same order has found nothing.",
-            folder,
         )
 
 
