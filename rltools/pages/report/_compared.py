@@ -111,7 +111,7 @@ def compared_losses(
         losses = ablations[run].losses()
         ranked = [loss_of(losses, player) for player in map(int, losses.order) if losses.seeds[player]]
         by_run[label] = {each.feature: each for each in ranked}
-    return compare(("losses", environment), LOST, by_run, write=loss_text, end=_number)
+    return compare(("losses", environment), LOST, by_run, write=loss_text, end=short_number)
 
 
 def compared_shares(
@@ -144,7 +144,8 @@ def share_title(summary: Summary) -> str:
     return f"Share of what moves {target_name(summary.target)}, by {method_name(summary)}"
 
 
-def _number(value: float) -> str:
+def short_number(value: float) -> str:
+    """A number with three digits."""
     return f"{value:,.3g}".replace("-", "−")
 
 

@@ -15,6 +15,7 @@ from rltools.pages.report._compared import Compared
 from rltools.plots.drawing.colors import share_colors, theme_color
 from rltools.plots.drawing.legends import legend_beside
 from rltools.plots.drawing.style import canvas, heading, keep_spines, printed
+from rltools.plots.drawing.theme import themed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,7 +47,8 @@ def write_compared(pictures: Sequence[Compared], folder: Path) -> None:
 
 def draw_compared(compared: Compared) -> Axes:
     """The numbers of up to four runs or groups as marks with intervals, one row for each feature; of more as shades."""
-    return _marks(compared) if compared.lines else _shades(compared)
+    with themed():
+        return _marks(compared) if compared.lines else _shades(compared)
 
 
 def _marks(compared: Compared) -> Axes:

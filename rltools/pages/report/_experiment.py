@@ -111,8 +111,7 @@ def write_comparison(
     compared = _compared(labels, summaries, ablations, environments, groups)
     with os_errors_as(folder), warnings.catch_warnings():
         warnings.simplefilter("ignore", SharedEpisodesWarning)  # a caveat says so
-        figures = compared_figures(runs, labels, folder)
-        write_compared(compared, folder / FIGURES)
+        figures = compared_figures(runs, labels, folder, compared)
         page = render(
             part("comparison.html"),
             head=head(title, part("page.css"), [page_script()]),
@@ -235,11 +234,15 @@ def _rankings(summaries: Sequence[Summary]) -> list[tuple[str, str, str]]:
 Runs = Mapping[tuple[str, int], Recording]
 
 
-def compared_figures(runs: Runs, labels: dict[tuple[str, int], str], folder: Path) -> list[tuple[Figure, bool]]:
+def compared_figures(
+    runs: Runs, labels: dict[tuple[str, int], str], folder: Path, compared: Sequence[Compared]
+) -> list[tuple[Figure, bool]]:
     """The runs side by side, a figure for each method and target that all of them have; then the controls' figures.
 
-    Each figure comes with whether it is one of controls. They are drawn into `plots/` for pages, and into `figures/`.
+    Each figure comes with whether it is one of controls. They are drawn into `plots/`; what the page shows, also the
+    pictures that compare the runs there, is drawn into `figures/` as well.
     """
+    write_compared(compared, folder / FIGURES)
     by_label = {labels[run]: recording for run, recording in runs.items()}
     explained = [set(explained_by(recording)) - set(_controls(recording)) for recording in runs.values()]
     plotted = [
@@ -259,7 +262,8 @@ def compared_figures(runs: Runs, labels: dict[tuple[str, int], str], folder: Pat
     drawings = []
     for plot, name, caption, control in plotted:
         drawings.append((drawn(plot, name, caption, folder / "plots"), control))
-        write_pdf(plot, folder / FIGURES / f"{name}.pdf")
+        if control or not compared:
+            write_pdf(plot, folder / FIGURES / f"{name}.pdf")
     return drawings
 
 

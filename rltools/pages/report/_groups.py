@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rltools._util.text import interval, number, percent, share_interval
-from rltools.pages.report._compared import LOST, Compared, compare, share_title
+from rltools.pages.report._compared import LOST, Compared, compare, share_title, short_number
 from rltools.summary import Ranked, Summary
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def compared_groups(groups: Groups, summaries: list[Summary]) -> list[Compared]:
         lost = quantity == "loss"
         title = LOST if lost else titles[method, target]
         words = ("groups", *(("losses",) if lost else (method, target)), place if several else "")
-        write, end = (_loss, number) if lost else (_share, percent)
+        write, end = (_loss, short_number) if lost else (_share, percent)
         result.append(compare(words, f"{title}, interquartile mean over trainings", by_group, write=write, end=end))
     return list(filter(None, result))
 
