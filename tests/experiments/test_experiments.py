@@ -314,7 +314,11 @@ def test_controls_have_no_more_steps_than_what_they_are_compared_with(written, m
 
 
 def content(folder: Path) -> dict[str, bytes]:
-    remaining = [*folder.rglob("episodes/*.parquet"), *folder.rglob("attributions/*/*.parquet"), *folder.glob("tables/*")]
+    remaining = [
+        *folder.rglob("episodes/*.parquet"),
+        *folder.rglob("attributions/*/*.parquet"),
+        *folder.glob("tables/*"),
+    ]
     return {str(path.relative_to(folder)): path.read_bytes() for path in remaining}
 
 
