@@ -303,7 +303,7 @@ def page() -> str:
     return TEXT.read_text(encoding="utf-8").format(
         agents=losses["agent"].nunique(),
         environments=losses["environment"].nunique(),
-        zoo=len(set(losses["agent"]) - set(read_experiment(EXPERIMENT).agents)),
+        zoo=len(set(losses["agent"]) - {agent.model for agent in read_experiment(EXPERIMENT).agents}),
         agents_table=agents_table(losses),
         certain=places.count("certain"),
         tied=sum(text.startswith("tie") for text in places),

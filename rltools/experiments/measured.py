@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rltools._util.files import atomic_write, os_errors_as
 from rltools.ablation import Ablation, ablations
-from rltools.experiments.cells import Job, Run
+from rltools.experiments.cells import Job, Run, cells_by_run
+from rltools.experiments.claims import CellState, result_of
 from rltools.experiments.file import Experiment
 from rltools.metrics import assess
 from rltools.policies.base import Policy
@@ -41,17 +43,38 @@ class Measured:
     assessment: pd.DataFrame | None = None
 
 
-def recording_of(job: Job, run: Run) -> Recording:
-    """The recording of a run."""
-    return open_recording(job.folder / run.name)
+def recording_of(
+    job: Job, run: Run, states: Mapping[str, CellState], cells: Iterable[str] | None = None, *, complete: bool = False
+) -> Recording:
+    """The recording of a run, with the attributions that the run has, of which its folder may have more.
+
+    Of several that match a method and a target equally it selects the first.
+
+    Args:
+        job: the experiment.
+        run: the run.
+        states: of its cells.
+        cells: the cells whose attributions come first; None for all of the run.
+        complete: keep whatever else is in the folder, too.
+    """
+    recording = open_recording(job.folder / run.name)
+    cells = cells_by_run(job)[run.key] if cells is None else cells
+    results = (result_of(job.board, states[cell]) for cell in cells if cell in job.explained)
+    keys = [str(result["key"]) for result in results if "key" in result]
+    return replace(recording if complete or not keys else recording.only(keys), requested=tuple(reversed(keys)))
 
 
-def ablation_of(job: Job, recording: Recording) -> Ablation | None:
-    """What was measured of a run by the experiment; None if it measures nothing."""
-    choice = job.plan.ablate
+def ablation_of(plan: Experiment, recording: Recording) -> Ablation | None:
+    """What an experiment measured of a recording; None if it measures nothing."""
+    choice = plan.ablate
     if choice is None:
         return None
-    own = (each for each in ablations(recording) if each.replace == choice.replace and each.second == choice.second)
+    own = (
+        each
+        for each in ablations(recording)
+        if (each.replace, each.second, each.spec.groups, each.spec.seed)
+        == (choice.replace, choice.second, choice.groups, choice.seed)
+    )
     return next(own, None)
 
 

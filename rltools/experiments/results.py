@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 from rltools._util.short_repr import short_repr
-from rltools.experiments.cells import Job, Run
+from rltools.experiments.cells import Job, Run, cells_of
+from rltools.experiments.claims import CellState, read_states
 from rltools.experiments.measured import Measured, ablation_of, read_assessment, recording_of
 from rltools.recording import Recording
 from rltools.summary import Summary, summarize_every
@@ -49,11 +50,12 @@ Results = tuple[RunResult, ...]
 
 def results_of(job: Job, runs: Iterable[Run] | None = None) -> Results:
     """The results of all runs of an experiment, or of these, each of which must be complete."""
-    return tuple(_result(job, run) for run in (job.runs if runs is None else runs))
+    states = read_states(job.board, [cell.id for cell in cells_of(job)])
+    return tuple(_result(job, run, states) for run in (job.runs if runs is None else runs))
 
 
-def _result(job: Job, run: Run) -> RunResult:
-    recording = recording_of(job, run)
-    ablation = ablation_of(job, recording)
-    assessment = read_assessment(job.plan, job.folder, run, recording, ablation) if job.plan.assess else None
+def _result(job: Job, run: Run, states: Mapping[str, CellState]) -> RunResult:
+    plan, recording = job.plan_of(run), recording_of(job, run, states)
+    ablation = ablation_of(plan, recording)
+    assessment = read_assessment(plan, job.folder, run, recording, ablation) if plan.assess else None
     return RunResult(run, recording, Measured(recording.header.environment_id, ablation, assessment))

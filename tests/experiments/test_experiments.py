@@ -11,9 +11,9 @@ import pytest
 import rltools
 from rltools import run_experiment
 from rltools.cards.content import list_content
-from rltools.errors import ConfigError, ConflictError, SimulationError, UnknownNameError
+from rltools.errors import ConfigError, ConflictError, UnknownNameError
 from rltools.experiments import Experiment, _do_cell, read_experiment
-from rltools.experiments.cells import compared_methods
+from rltools.experiments._explanations import compared_methods
 from rltools.experiments.file import keys
 
 PLAIN = """
@@ -74,7 +74,7 @@ FAULTS = {
     "deterministic: maybe": ["deterministic: must be true or false"],
     "environment: 3": ["environment: must be `key: value`s"],
     "references: 0": ["references: must be at least 1, not 0"],
-    "environment: {kwargs: {}}": ["environment.id: missing"],
+    "environment: {kwargs: 3}": ["environment.kwargs: must be `key: value`s"],
     "episdes: 3": ["episdes: unknown key; did you mean 'episodes'?"],
 }
 
@@ -178,7 +178,7 @@ def test_a_method_for_fewer_features_is_refused_before_anything_is_recorded(writ
     import dataclasses
 
     from rltools.attributions import find_method
-    from rltools.experiments import file as _possible
+    from rltools.experiments import _possible
 
     monkeypatch.setattr(_possible, "find_method", lambda name: dataclasses.replace(find_method(name), largest=3))
     message = (
@@ -211,7 +211,7 @@ def test_groups_are_recommended_where_those_of_a_summary_are_few_enough(written,
 def test_an_environment_is_not_imported_on_the_files_word(written, project, env_id):
     import sys
 
-    with pytest.raises(SimulationError, match="--import"):
+    with pytest.raises(ConfigError, match="--import"):
         run_experiment(written(), [f"environment.id={env_id}"])
     assert "antigravity" not in sys.modules
     assert not (project / "runs").exists()
