@@ -14,6 +14,7 @@ RltoolsError
 ├── ModelError                         a model that cannot be read
 │   ├── UnsafeFileError                a file that wants to run code, or to exhaust the machine
 │   └── ChecksumError                  a file that is not the one its card names
+├── DataError                          a data set that cannot be read, or holds what cannot be explained
 ├── SimulationError                    an environment that cannot be made or does not behave
 │   └── MismatchError                  a policy and an environment that do not match
 ├── FaultError                         a rollout that was stopped before it recorded something false
@@ -245,6 +246,18 @@ class ChecksumError(ModelError):
         Traceback (most recent call last):
             ...
         rltools.errors.ChecksumError: no file has the trusted sha256 ...: ... nothing was loaded. ...
+    """
+
+
+class DataError(RltoolsError):
+    """A data set of another tool that cannot be read, or holds what cannot be explained.
+
+    Example:
+        >>> import rltools
+        >>> rltools.import_data("minari:cartpole/none-v0", rltools.load_policy("cartpole-ppo"))
+        Traceback (most recent call last):
+            ...
+        rltools.errors.DataError: no data set cartpole/none-v0 in ...
     """
 
 

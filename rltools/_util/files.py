@@ -117,10 +117,23 @@ def uninterrupted() -> Iterator[None]:
 
 def numbered(folder: Path) -> tuple[int, ...]:
     """The numbers of the files `000012.parquet` in a folder, in ascending order."""
-    if not folder.is_dir():
+    try:
+        with os.scandir(folder) as entries:
+            files = [entry.name for entry in entries if entry.name.endswith(".parquet") and entry.is_file()]
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
         return ()
-    numbers = [int(path.stem) for path in folder.glob("*.parquet") if path.stem.isascii() and path.stem.isdigit()]
-    return tuple(sorted(number for number in numbers if numbered_path(folder, number).is_file()))
+    stems = [name.removesuffix(".parquet") for name in files]
+    return tuple(
+        sorted(int(stem) for stem in stems if stem.isascii() and stem.isdigit() and stem == f"{int(stem):06d}")
+    )
+
+
+def numbered_in(folder: Path) -> set[int]:
+    """The same from the names alone, for many looks while others write there."""
+    with suppress(FileNotFoundError), os.scandir(folder) as entries:
+        stems = [entry.name.removesuffix(".parquet") for entry in entries if entry.name.endswith(".parquet")]
+        return {int(stem) for stem in stems if stem.isascii() and stem.isdigit()}
+    return set()
 
 
 def numbered_path(folder: Path, number: int) -> Path:
@@ -226,7 +239,7 @@ def check_in_place(path: Path) -> None:
         RecordingError: it was removed, renamed or replaced.
     """
     with _GUARD:
-        around = [output for output in _OUTPUTS.values() if output.path in path.parents]
+        around = [output for output in _OUTPUTS.values() if path.is_relative_to(output.path) and path != output.path]
     for output in around:
         if not output.is_in_place():
             raise output.lost()

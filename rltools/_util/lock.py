@@ -16,7 +16,7 @@ MOMENT = 3.0
 
 @contextmanager
 def folder_lock(folder: Path, lock_name: str = LOCK) -> Iterator[None]:
-    """Hold the lock of a folder, and remove unfinished files of a writer that was killed.
+    """Hold the lock of a folder, and remove unfinished files of a writer that was killed, before or by an error.
 
     Args:
         folder: created if it does not exist.
@@ -40,10 +40,14 @@ def folder_lock(folder: Path, lock_name: str = LOCK) -> Iterator[None]:
         try:
             _clear(folder)
             yield
-        except (OSError, RecordingError) as error:
+        except BaseException as error:
             if output.is_in_place():
+                with suppress(OSError):
+                    _clear(folder)
                 raise
-            raise output.lost() from error
+            if isinstance(error, (OSError, RecordingError)):
+                raise output.lost() from error
+            raise
         finally:
             if not output.is_in_place() and (moved := output.new_path()) is not None:
                 with suppress(OSError):

@@ -114,6 +114,8 @@ class Episode:
             worth, in discounted return, the last one that of the final observation, NaN after a fault; for continuous
             actions of a Q-network the value of the action taken. None for policies without values. Their scale is that
             of the training, see `Header.reward_scale`.
+        choices: `[step, *action]`, what the policy itself would have done, where the actions are those of a data set;
+            None where it acted itself.
 
     Example:
         >>> import rltools
@@ -143,6 +145,7 @@ class Episode:
     masks: np.ndarray | None = None
     recurrent_states: np.ndarray | None = None
     values: np.ndarray | None = None
+    choices: np.ndarray | None = None
 
     def __repr__(self) -> str:
         """Number, outcome and shapes."""
@@ -181,14 +184,15 @@ def read_outcome(path: Path, recording: str = "") -> Outcome:
     Raises:
         CorruptError: the file is damaged, or of another episode.
     """
-    return _outcome(path, read_metadata(path), recording)
+    return outcome_in(path, read_metadata(path), recording)
 
 
 _NAMES = {"outside": "out_of_space"}
 """Attributes of an outcome by their names in files, if these differ."""
 
 
-def _outcome(path: Path, metadata: Mapping[str, str], recording: str) -> Outcome:
+def outcome_in(path: Path, metadata: Mapping[str, str], recording: str) -> Outcome:
+    """The outcome in the metadata of an episode's file; arguments and errors are those of `read_outcome`."""
     with damage_as_corrupt(path):
         content = json.loads(metadata["outcome"])
         outcome = Outcome(**{_NAMES.get(name, name): value for name, value in content.items()})
@@ -220,7 +224,7 @@ def read_episode(path: Path, features: Features, recording: str = "") -> Episode
         CorruptError: the file is damaged, or of another episode.
     """
     columns, metadata = read_file(path)
-    outcome = _outcome(path, metadata, recording)
+    outcome = outcome_in(path, metadata, recording)
     with damage_as_corrupt(path):
         if len(columns["reward"]) != outcome.steps:
             raise ValueError(f"it declares {outcome.steps} steps and has {len(columns['reward'])}")
@@ -237,6 +241,7 @@ def read_episode(path: Path, features: Features, recording: str = "") -> Episode
             masks=columns.get("mask"),
             recurrent_states=columns.get("state"),
             values=_values(columns, metadata),
+            choices=columns.get("choice"),
         )
 
 

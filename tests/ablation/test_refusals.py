@@ -406,7 +406,7 @@ def test_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files_in: Any)
     assert not function.faults
     with pytest.raises(KeyboardInterrupt):
         ablate(policy, copies[3], module.Interrupted, seeds=2, most=2, workers=2)
-    with pytest.raises(SimulationError, match="a process that ran episodes ended"):
+    with pytest.raises(SimulationError, match="another process that worked on this ended"):
         ablate(policy, copies[3], module.Dying, seeds=2, most=2, workers=2)
     assert not list(tmp_path.rglob(".unfinished*"))
     lock = threading.Lock()
