@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from rltools._util.progress import say
-from rltools.ablation import Ablation, ablate, ablations
+from rltools.ablation import ablate
 from rltools.envs import Environment, import_modules
 from rltools.errors import ConflictError, argument
 from rltools.experiments._load import load_agent
 from rltools.experiments.analyze import notable
-from rltools.experiments.cells import Cell, Explanation, Job, Run, RunKey, cells_by_run, cells_of
-from rltools.experiments.claims import CellState, read_states, result_of
-from rltools.experiments.file import Experiment, MethodChoice
-from rltools.experiments.measured import Measured, read_assessment, write_assessment, write_measured
+from rltools.experiments.cells import Cell, Explanation, Job, Run
+from rltools.experiments.claims import read_states
+from rltools.experiments.file import MethodChoice
+from rltools.experiments.measured import ablation_of, recording_of, write_assessment
+from rltools.experiments.results import results_of
+from rltools.experiments.tables import write_tables
+from rltools.experiments.tables.groups import members
 from rltools.explanation import declared_stride, explain, plan_explaining
 from rltools.explanation.views import Window, in_units
 from rltools.pages.replay import replay_episodes
-from rltools.pages.report import write_comparison, write_report
+from rltools.pages.report import Groups, write_comparison, write_report
 from rltools.policies.base import Policy
 from rltools.recording import Recording, open_recording
 from rltools.rollout import record
@@ -51,24 +53,6 @@ def do_cell(job: Job, cell: Cell, *, threads: int | None = None, progress: bool 
 def agent_of(job: Job, run: Run) -> tuple[Policy, Environment | None]:
     """The agent of a run, and the environment that it acts in; None for its own."""
     return load_agent(run.agent, run.environment, job.plan.bounds)
-
-
-def recording_of(job: Job, run: Run, states: Mapping[str, CellState]) -> Recording:
-    """The recording of a run, with the attributions that the run has, of which its folder may have more."""
-    recording = open_recording(job.folder / run.name)
-    keys = _keys(job, cells_by_run(job)[run.key], states)
-    return _preferring(recording.only(keys) if keys else recording, keys)
-
-
-def _keys(job: Job, cells: Iterable[str], states: Mapping[str, CellState]) -> list[str]:
-    """The keys of the attributions that these cells have made."""
-    results = (result_of(job.board, states[cell]) for cell in cells if cell in job.explained)
-    return [str(result["key"]) for result in results if "key" in result]
-
-
-def _preferring(recording: Recording, keys: Sequence[str]) -> Recording:
-    """The same recording, which of several attributions that match equally selects the first of these."""
-    return replace(recording, requested=tuple(reversed(keys)))
 
 
 def _record(job: Job, cell: Cell, run: Run, threads: int | None, progress: bool) -> dict[str, Any]:
@@ -142,23 +126,8 @@ def _assess(job: Job, cell: Cell, run: Run, threads: int | None, progress: bool)
     return {}
 
 
-def ablation_of(plan: Experiment, recording: Recording) -> Ablation | None:
-    """What an experiment measured of a recording; None if it measures nothing."""
-    choice = plan.ablate
-    if choice is None:
-        return None
-    own = (
-        each
-        for each in ablations(recording)
-        if (each.replace, each.second, each.spec.groups, each.spec.seed)
-        == (choice.replace, choice.second, choice.groups, choice.seed)
-    )
-    return next(own, None)
-
-
 def _report(job: Job, cell: Cell, run: Run, threads: int | None, progress: bool) -> dict[str, Any]:
-    keys = _keys(job, cell.needs, read_states(job.board, cell.needs))
-    recording = _preferring(open_recording(job.folder / run.name), keys)
+    recording = recording_of(job, run, read_states(job.board, cell.needs), cell.needs, complete=True)
     median = [outcome.number for outcome in notable(recording.readable_outcomes())[:1]]
     env = agent_of(job, run)[1]
     replay_episodes(recording, median, env, modules=job.modules, progress=progress, report=True)
@@ -175,40 +144,25 @@ def command(job: Job, recordings: Iterable[Recording]) -> str:
     return shlex.join([*job.command, *changes, *job.options])
 
 
-def measured_of(job: Job, recordings: Mapping[RunKey, Recording]) -> dict[RunKey, Measured]:
-    """What was measured of each of these runs; empty if the experiment measures nothing."""
-    measured = {}
-    for run in job.runs:
-        plan = job.plan_of(run)
-        if run.key not in recordings or (plan.ablate is None and not plan.assess):
-            continue
-        recording = recordings[run.key]
-        ablation = ablation_of(plan, recording)
-        table = read_assessment(plan, job.folder, run, recording, ablation) if plan.assess else None
-        measured[run.key] = Measured(recording.header.environment_id, ablation, table)
-    return measured
-
-
-def recordings_of(job: Job, runs: Iterable[Run]) -> dict[RunKey, Recording]:
-    """The recordings of these runs, by label and seed."""
-    states = read_states(job.board, [cell.id for cell in cells_of(job)])
-    return {run.key: recording_of(job, run, states) for run in runs}
-
-
 def _page(job: Job) -> tuple[str, ...]:
-    """Write the page of the experiment, and its tables."""
-    recordings = recordings_of(job, job.runs)
+    """Write the tables, the figures and the page of the experiment."""
+    results = results_of(job)
+    by_run = {(result.run.label, result.run.seed): result for result in results}
+    recordings = {run: result.recording for run, result in by_run.items()}
     _check_paired(recordings)
-    measured = measured_of(job, recordings)
-    if measured:
-        write_measured(job.folder, measured)
+    tables = write_tables(job.folder, results)
+    measured = {run: result.measured for run, result in by_run.items()}
     _, findings = write_comparison(
         job.folder,
         job.plan.description,
         recordings,
+        summaries={run: result.summaries for run, result in by_run.items()},
         commands=(command(job, recordings.values()),),
         ablations={run: each.ablation for run, each in measured.items() if each.ablation is not None} or None,
         assessments={run: each.assessment for run, each in measured.items() if each.assessment is not None},
+        environments={run: result.environment for run, result in by_run.items()},
+        memberships={run: result.run.group for run, result in by_run.items() if result.run.group},
+        groups=Groups(tables["groups"], members(results)) if "groups" in tables else None,
         left_out=job.left_out,
     )
     return findings

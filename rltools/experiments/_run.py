@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rltools._util.console import as_text
 from rltools._util.files import os_errors_as
 from rltools._util.progress import say
 from rltools.envs import import_modules
 from rltools.errors import RecordingError
-from rltools.experiments._do_cell import measured_of, page_path, recordings_of
+from rltools.experiments._do_cell import page_path
 from rltools.experiments._fitting_workers import fitting_workers
 from rltools.experiments._live import following
 from rltools.experiments._runs import absolute, runs_of
@@ -23,8 +24,13 @@ from rltools.experiments.claims import read_states, result_of
 from rltools.experiments.executors import Pool, open_executor
 from rltools.experiments.file import Experiment, experiment_file, read_experiment
 from rltools.experiments.measured import Measured
+from rltools.experiments.results import Results, results_of
+from rltools.experiments.tables import find_table
 from rltools.recording import Recording
 from rltools.recording.folders import RUNS, folder_name
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -33,22 +39,57 @@ class ExperimentRun:
 
     Attributes:
         page: the `index.html`.
-        recordings: by agent and seed.
         findings: a sentence for each agent, seed, method and target, except for controls; then how well methods, agents
             and seeds agree with each other and with the controls.
-        measured: by agent and seed, what the agents need and how metrics judge the attributions; empty if the file asks
-            for neither.
+        results: of each agent, environment, seed and point of a sweep that is complete.
         left_out: the agents of a zoo that could not be run, each with the reason.
-        runs: the agents, environments, seeds and points of sweeps that are complete; the keys of `recordings` are their
-            labels and seeds.
     """
 
     page: Path
-    recordings: dict[tuple[str, int], Recording]
     findings: tuple[str, ...]
-    measured: Mapping[tuple[str, int], Measured] = field(default_factory=dict)
+    results: Results = ()
     left_out: tuple[str, ...] = ()
-    runs: tuple[Run, ...] = ()
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """The agents, environments, seeds and points of sweeps that are complete."""
+        return tuple(result.run for result in self.results)
+
+    @property
+    def recordings(self) -> dict[tuple[str, int], Recording]:
+        """The recordings, by the label and the seed of their run."""
+        return {(result.run.label, result.run.seed): result.recording for result in self.results}
+
+    @property
+    def measured(self) -> dict[tuple[str, int], Measured]:
+        """What the agents need and how metrics judge the attributions, likewise; None for what the file leaves out."""
+        return {(result.run.label, result.run.seed): result.measured for result in self.results}
+
+    def table(self, name: str) -> pd.DataFrame:
+        """A table of the results, the same as `tables/NAME.csv` in the folder of the experiment.
+
+        Args:
+            name: "attributions", "agreement", "returns", "losses", "certificates", "assessment", "groups" or
+                "statistics"; the docstring of `rltools.experiments.tables.NAME` describes the columns.
+
+        Returns:
+            A row for each number with its interval; no rows and no columns if the experiment measured nothing of it.
+
+        Raises:
+            UnknownNameError: there is no such table; the message lists all.
+
+        Example:
+            >>> import rltools
+            >>> from pathlib import Path
+            >>> text = "{description: Poles, agents: [cartpole-ppo], methods: [gradient], episodes: 2, reports: false}"
+            >>> characters = Path("poles.yaml").write_text(text)
+            >>> results = rltools.run_experiment("poles.yaml", ["max_steps=50"])
+            >>> results.table("attributions")[["agent", "method", "feature", "rank"]].head(2)
+                      agent    method                feature  rank
+            0  cartpole-ppo  gradient  pole angular velocity     1
+            1  cartpole-ppo  gradient             pole angle     2
+        """
+        return find_table(name).make(self.results)
 
     def __repr__(self) -> str:
         """Agents, seeds and the page."""
@@ -201,12 +242,30 @@ def _begun(folder: Path, plan: Experiment) -> Job | None:
     return job if job.plan == plan else None
 
 
+def open_results(folder: str | Path) -> ExperimentRun:
+    """The results in the folder of an experiment, of the runs that are complete; nothing is recorded or explained.
+
+    Raises:
+        RecordingError: it is not the folder of an experiment.
+        CorruptError: its manifest is damaged.
+
+    Example:
+        >>> import rltools
+        >>> from pathlib import Path
+        >>> from rltools.experiments import open_results
+        >>> text = "{description: Poles, agents: [cartpole-ppo], methods: [gradient], episodes: 1, reports: false}"
+        >>> characters = Path("poles.yaml").write_text(text)
+        >>> results = rltools.run_experiment("poles.yaml", ["max_steps=20"])
+        >>> float(open_results("runs/poles").table("returns")["value"].item())
+        20.0
+    """
+    return experiment_run(open_experiment(folder))
+
+
 def experiment_run(job: Job) -> ExperimentRun:
     """The results of an experiment: those of the runs that are complete."""
     states = read_states(job.board, [cell.id for cell in cells_of(job)])
     cells = cells_by_run(job)
     runs = [run for run in job.runs if all(states[cell].status == "done" for cell in cells[run.key])]
     findings = tuple(map(str, result_of(job.board, states["page"]).get("findings", ())))
-    recordings = recordings_of(job, runs)
-    measured = measured_of(job, recordings)
-    return ExperimentRun(page_path(job), recordings, findings, measured, job.left_out, tuple(runs))
+    return ExperimentRun(page_path(job), findings, results_of(job, runs), job.left_out)

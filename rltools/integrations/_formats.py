@@ -53,7 +53,7 @@ def exporter(
     """Declare the function `write` of a file, which writes a recording in another format.
 
     It takes `(recording, out, *, overwrite, **options)`, returns where the result is, and leaves nothing behind if it
-    fails. Its keyword arguments with defaults are the options that `rltools export --set` takes.
+    fails. Its keyword arguments with defaults are the options that `--set` takes.
 
     Args:
         title: what it writes, in words.
@@ -243,6 +243,13 @@ def required(module: str, extra: str) -> Any:
 
     Raises:
         ArgumentError: it cannot be imported; the message has the line that installs it.
+
+    Example:
+        >>> from rltools.integrations import required
+        >>> required("no_such_library", "zarr")
+        Traceback (most recent call last):
+            ...
+        rltools.errors.ArgumentError: no_such_library cannot be imported (...); pip install 'rltools-attribution[zarr]'
     """
     try:
         return import_module(module)
@@ -260,6 +267,16 @@ def appearing_whole(path: Path, *, overwrite: bool) -> Iterator[Path]:
     Raises:
         ConflictError: there is something at `path`, and it is not to be replaced.
         RecordingError: the folder around it cannot be written to.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from rltools.integrations import appearing_whole
+        >>> with appearing_whole(Path("numbers.txt"), overwrite=False) as path:
+        ...     size = path.write_text("1 2 3")
+        ...     print(Path("numbers.txt").exists())
+        False
+        >>> Path("numbers.txt").read_text()
+        '1 2 3'
     """
     if path.exists() and not overwrite:
         raise ConflictError(f"{path} exists; choose another place, or replace it with {argument('overwrite', True)}")

@@ -42,8 +42,7 @@ def open_folder(source: str) -> Data:
     version = str(info.get("codebase_version"))
     if not version.startswith("v3."):
         raise DataError(
-            f"{name} has version {version}, and v3 is read; LeRobot converts it with "
-            f"`python -m lerobot.datasets.v30.convert_dataset_v21_to_v30 --repo-id=ID`"
+            f"{name} has version {version}, and v3 is read; LeRobot's own convert_dataset_v21_to_v30 converts it"
         )
     features: dict[str, Any] = info["features"]
     observed = {key.removeprefix(OBSERVATION): value for key, value in features.items() if key.startswith(OBSERVATION)}
@@ -84,8 +83,8 @@ def _folder(source: str) -> Path:
         if (folder / "meta" / "info.json").is_file():
             return folder
     raise DataError(
-        f"no data set {source}: there is neither {source}/meta/info.json nor one in {home}; "
-        f"`huggingface-cli download --repo-type dataset {source} --local-dir FOLDER` fetches one"
+        f"no data set {source}: there is neither {source}/meta/info.json nor one in {home}; download it with "
+        f"huggingface_hub.snapshot_download({source!r}, repo_type='dataset'), and name its folder"
     )
 
 

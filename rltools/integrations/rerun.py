@@ -130,15 +130,13 @@ def _image_parts(features: Features, values: np.ndarray) -> tuple[Part, ...]:
 def _blueprint(recording: Recording) -> Any:
     """What the viewer shows first: for each notable episode its frames beside its attributions, scores and rewards."""
     rrb = required("rerun.blueprint", EXTRA)
-    tabs = []
-    for place, outcome in notable_episodes(recording.outcomes()).items():
+    names, leading, tabs = attribution_names(recording), recording.fitting()[:1], []
+    for rank, outcome in notable_episodes(recording.outcomes()).items():
         root = branch(outcome.number)
-        plots = [
-            rrb.TimeSeriesView(origin=f"{root}/{name}", name=name)
-            for name in ("attribution", "observation", "score", "return")
-        ]
+        places = [*(f"attribution/{names[key]}" for key in leading), "observation", "score", "return"]
+        plots = [rrb.TimeSeriesView(origin=f"{root}/{place}", name=place.rpartition("/")[2]) for place in places]
         pictures = rrb.Spatial2DView(origin=root, name="frame")
-        name = f"{place} (episode {outcome.number})"
+        name = f"{rank} (episode {outcome.number})"
         tabs.append(rrb.Horizontal(pictures, rrb.Vertical(*plots), column_shares=[2, 3], name=name))
     return rrb.Blueprint(rrb.Tabs(*tabs), rrb.TimePanel(timeline="step"), collapse_panels=True)
 

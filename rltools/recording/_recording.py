@@ -136,9 +136,15 @@ class Recording:
         """How one episode went, without reading its rows."""
         return read_outcome(self.episode_path(number), self.seal)
 
-    def identity(self, number: int) -> dict[str, str]:
-        """The metadata that identifies an episode in files made from it; see `check_identity`."""
-        rows = read_metadata(self.episode_path(number)).get(CONTENT, "")
+    def identity(self, number: int, rows: str | None = None) -> dict[str, str]:
+        """The metadata that identifies an episode in files made from it; see `check_identity`.
+
+        Args:
+            number: of the episode.
+            rows: the checksum of its rows, `CONTENT` in its file's metadata, for callers that have the file open.
+        """
+        if rows is None:
+            rows = read_metadata(self.episode_path(number)).get(CONTENT, "")
         return {RECORDING: self.seal, NUMBER: f"{number:06d}", EPISODE_ROWS: rows}
 
     def outcomes(self) -> list[Outcome]:

@@ -282,7 +282,7 @@ def test_methods_are_compared_with_controls_that_are_named_so(written, project):
     figures = {path.stem for path in (project / "runs" / "asked" / "plots").iterdir()}
     assert {"controls-cartpole-ppo-value", "importance-shapley-value"} <= figures
     assert not [name for name in figures if name.startswith(("importance-random", "importance-std"))]
-    table = pd.read_csv(project / "runs" / "asked" / "summary.csv")
+    table = pd.read_csv(project / "runs" / "asked" / "tables" / "statistics.csv")
     assert set(table[table.control].method) == {"random", "std"}
 
 
@@ -314,7 +314,11 @@ def test_controls_have_no_more_steps_than_what_they_are_compared_with(written, m
 
 
 def content(folder: Path) -> dict[str, bytes]:
-    remaining = [*folder.rglob("episodes/*.parquet"), *folder.rglob("attributions/*/*.parquet"), folder / "summary.csv"]
+    remaining = [
+        *folder.rglob("episodes/*.parquet"),
+        *folder.rglob("attributions/*/*.parquet"),
+        *folder.glob("tables/*"),
+    ]
     return {str(path.relative_to(folder)): path.read_bytes() for path in remaining}
 
 
@@ -328,14 +332,14 @@ def test_the_same_file_gives_the_same_bytes_and_is_not_run_twice(written, projec
     second = run_experiment(path, directory=project / "again")
     existing = content(project / "runs" / "asked")
     assert existing == content(project / "again")
-    assert {name.partition("/")[0] for name in existing} == {"cartpole-ppo-seed-0", "summary.csv"}
-    assert len(existing) == 2 + 2 + 1
+    assert {name.partition("/")[0] for name in existing} == {"cartpole-ppo-seed-0", "tables"}
+    assert len(existing) == 2 + 2 + 3 * 3
     assert first.findings == second.findings
     assert len(first.recordings["cartpole-ppo", 0]) == 2
 
-    before = {file: file.stat().st_mtime_ns for file in (project / "runs").rglob("*.parquet")}
+    before = {file: file.stat().st_mtime_ns for file in (project / "runs").rglob("0*.parquet")}
     again = run_experiment(path)
-    assert {file: file.stat().st_mtime_ns for file in (project / "runs").rglob("*.parquet")} == before
+    assert {file: file.stat().st_mtime_ns for file in (project / "runs").rglob("0*.parquet")} == before
     assert again.findings == first.findings
 
     with pytest.raises(ConflictError, match="max steps 30 there and 8 requested"):

@@ -91,7 +91,7 @@ def test_an_interrupted_export_leaves_nothing(
     name: str, recording: Recording, stores: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rltools.export(recording, name, overwrite=True)
-    kept = {path: path.stat().st_mtime_ns for path in stores.rglob("*") if path.is_file()}
+    before = {path: path.stat().st_mtime_ns for path in stores.rglob("*") if path.is_file()}
 
     def interrupt(path: Path) -> None:
         raise KeyboardInterrupt
@@ -99,7 +99,7 @@ def test_an_interrupted_export_leaves_nothing(
     monkeypatch.setattr(_formats, "_to_disk", interrupt)
     with pytest.raises(KeyboardInterrupt):
         rltools.export(recording, name, overwrite=True)
-    assert {path: path.stat().st_mtime_ns for path in stores.rglob("*") if path.is_file()} == kept
+    assert {path: path.stat().st_mtime_ns for path in stores.rglob("*") if path.is_file()} == before
 
 
 def test_what_a_killed_export_left_is_removed(stores: Path) -> None:

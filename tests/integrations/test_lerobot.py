@@ -111,9 +111,9 @@ def test_numbers_choices_and_images_of_a_dict(kind: str, room_policy: Any, store
     read = rltools.import_data(f"{kind}:{place}", room_policy)
     assert_same_episodes(recorded, read)
     for leaf in ("arm", "camera", "gear"):
-        one, other = (each.episode(1).observations[leaf] for each in (recorded, read))
-        assert one.dtype == other.dtype
-        np.testing.assert_array_equal(one, other)
+        mine, theirs = (each.episode(1).observations[leaf] for each in (recorded, read))
+        assert mine.dtype == theirs.dtype
+        np.testing.assert_array_equal(mine, theirs)
 
 
 def write_data_set(folder: Path, *, video: Path | None = None, **changes: Any) -> None:
@@ -185,14 +185,14 @@ def test_videos_become_frames(robot: Any, stores: Path) -> None:
             container.mux(packet)
     read = rltools.import_data("lerobot:arm", robot, frames=True)
     for number in range(2):
-        shown = [np.asarray(Image.open(BytesIO(frame))).mean() for frame in read.frames(number) or []]
-        np.testing.assert_allclose(shown, [40 * (3 * number + step) for step in range(3)], atol=6)
+        brightness = [np.asarray(Image.open(BytesIO(frame))).mean() for frame in read.frames(number) or []]
+        np.testing.assert_allclose(brightness, [40 * (3 * number + step) for step in range(3)], atol=6)
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"codebase_version": "v2.1"}, "has version v2.1, and v3 is read; LeRobot converts it with"),
+        ({"codebase_version": "v2.1"}, "has version v2.1, and v3 is read; LeRobot's own convert_dataset_v21_to_v30"),
         ({"features": {}}, "has the features ; it needs observation.* and action"),
         ({"features": []}, "lists no features"),
         ({"data_path": "../../{file_index}.parquet"}, "names a file outside of itself"),

@@ -35,9 +35,9 @@ def test_a_recording_comes_back_as_it_was(recording: Recording, cartpole: Any, d
         np.testing.assert_array_equal(episode.observations[-1], recorded.final_observation)
         for method, target in explained.items():
             values = recording.attribution(method, target, episodes=[number]).values
-            kept = np.asarray(episode.infos[f"attribution_{method}"]).reshape(len(recorded) + 1, *values.shape[1:])
-            np.testing.assert_array_equal(kept[:-1], values)
-            assert np.isnan(kept[-1]).all()
+            stored = np.asarray(episode.infos[f"attribution_{method}"]).reshape(len(recorded) + 1, *values.shape[1:])
+            np.testing.assert_array_equal(stored[:-1], values)
+            assert np.isnan(stored[-1]).all()
     described = data.storage.metadata["rltools"]
     assert described["policy_sha256"] == cartpole.source.sha256
     assert {name: each["target"] for name, each in described["attributions"].items()} == explained
@@ -208,7 +208,7 @@ def test_files_of_hdf5_that_lead_elsewhere(recording: Recording, stores: Path, c
     assert "and only numbers and texts are read" in with_entry(lambda group: group.create_dataset("x", data=opaque))
     external = [(str(stores / "secret.hdf5"), 0, 80)]
     made = with_entry(lambda group: group.create_dataset("x", (10,), "f8", external=external))
-    assert "x is kept in another file" in made
+    assert "x is stored in another file" in made
     huge = with_entry(lambda group: group.create_dataset("x", (1 << 40,), "f8", chunks=(1 << 10,)))
     assert "declares 1,099,511,627,776 elements" in huge
     path.write_bytes(original[: len(original) // 2])

@@ -31,12 +31,12 @@ def test_everything_is_on_one_timeline(recording: Recording, stores: Path) -> No
     columns = series(stores / "poles.rrd")
     for number in recording.numbers:
         episode, root = recording.episode(number), f"/episode_{number:06d}"
-        kept = {name: columns[f"{root}/{name}"] for name in ("observation", "score", "reward")}
-        np.testing.assert_allclose(kept["observation"]["Scalars:scalars"], episode.states)
-        np.testing.assert_allclose(kept["score"]["Scalars:scalars"], episode.scores)
-        np.testing.assert_allclose(np.ravel(kept["reward"]["Scalars:scalars"]), episode.rewards)
-        assert all(each["step"] == list(range(len(episode))) for each in kept.values())
-        assert kept["observation"]["SeriesLines:names"] == [list(recording.features.names)]
+        stored = {name: columns[f"{root}/{name}"] for name in ("observation", "score", "reward")}
+        np.testing.assert_allclose(stored["observation"]["Scalars:scalars"], episode.states)
+        np.testing.assert_allclose(stored["score"]["Scalars:scalars"], episode.scores)
+        np.testing.assert_allclose(np.ravel(stored["reward"]["Scalars:scalars"]), episode.rewards)
+        assert all(each["step"] == list(range(len(episode))) for each in stored.values())
+        assert stored["observation"]["SeriesLines:names"] == [list(recording.features.names)]
         attribution = recording.attribution("gradient", episodes=[number])
         for position, label in enumerate(("logit_push_left", "logit_push_right")):
             entity = columns[f"{root}/attribution/gradient/{label}"]

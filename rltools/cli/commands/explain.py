@@ -136,9 +136,9 @@ def explain(
 
 def _check_alone(episodes: int | None, out: Path | None, *, overwrite: bool) -> None:
     """Refuse options that only a data set takes."""
-    given = {"--episodes": episodes is not None, "--out": out is not None, "--overwrite": overwrite}
-    for name, is_given in given.items():
-        if is_given:
+    typed = {"--episodes": episodes is not None, "--out": out is not None, "--overwrite": overwrite}
+    for name, is_typed in typed.items():
+        if is_typed:
             raise ArgumentError(f"{name} is for --data; a recording keeps its episodes and its folder: leave it out")
 
 
