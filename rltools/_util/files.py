@@ -114,10 +114,15 @@ def uninterrupted() -> Iterator[None]:
 
 def numbered(folder: Path) -> tuple[int, ...]:
     """The numbers of the files `000012.parquet` in a folder, in ascending order."""
-    if not folder.is_dir():
+    try:
+        with os.scandir(folder) as entries:
+            files = [entry.name for entry in entries if entry.name.endswith(".parquet") and entry.is_file()]
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
         return ()
-    numbers = [int(path.stem) for path in folder.glob("*.parquet") if path.stem.isascii() and path.stem.isdigit()]
-    return tuple(sorted(number for number in numbers if numbered_path(folder, number).is_file()))
+    stems = [name.removesuffix(".parquet") for name in files]
+    return tuple(
+        sorted(int(stem) for stem in stems if stem.isascii() and stem.isdigit() and stem == f"{int(stem):06d}")
+    )
 
 
 def numbered_in(folder: Path) -> set[int]:
@@ -231,7 +236,7 @@ def check_in_place(path: Path) -> None:
         RecordingError: it was removed, renamed or replaced.
     """
     with _GUARD:
-        around = [output for output in _OUTPUTS.values() if output.path in path.parents]
+        around = [output for output in _OUTPUTS.values() if path.is_relative_to(output.path) and path != output.path]
     for output in around:
         if not output.is_in_place():
             raise output.lost()

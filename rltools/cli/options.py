@@ -151,6 +151,9 @@ Threads = Annotated[
         show_default="1 for a small network, torch's own number for a large one",
     ),
 ]
+Workers = Annotated[
+    int, typer.Option(min=1, metavar="N", help="How many processes work at the same time; they take seconds to start.")
+]
 MaxBatch = Annotated[
     int | None,
     typer.Option(min=1, metavar="N", help="Largest number of rows in one batch.", show_default="by their size"),
@@ -329,6 +332,7 @@ EXPLAIN_OPTIONS = (
     "threads",
     "units",
     "window",
+    "workers",
 )
 """The arguments of `explain` besides the parameters of a method."""
 _NO_PARAMETERS = ("recording", "policy", "progress")

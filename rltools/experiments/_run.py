@@ -14,8 +14,10 @@ from rltools._util.progress import say
 from rltools.envs import import_modules
 from rltools.errors import RecordingError
 from rltools.experiments._do_cell import page_path
+from rltools.experiments._fitting_workers import fitting_workers
+from rltools.experiments._live import following
 from rltools.experiments._runs import absolute, runs_of
-from rltools.experiments._status import check_done, following, open_experiment
+from rltools.experiments._status import check_done, open_experiment
 from rltools.experiments._work import distribute, restart, shard_of, work
 from rltools.experiments.cells import Job, Run, cells_by_run, cells_of, write_job
 from rltools.experiments.claims import read_states, result_of
@@ -105,7 +107,7 @@ def run_experiment(
     threads: int | None = None,
     progress: bool = False,
     executor: Executor | str | None = None,
-    workers: int = 1,
+    workers: int | None = 1,
     settings: Mapping[str, str] | None = None,
     shard: tuple[int, int] | None = None,
     join: bool = False,
@@ -128,7 +130,8 @@ def run_experiment(
         executor: does the cells: any `concurrent.futures.Executor` whose workers share the folder and have rltools, or
             the address of one: "processes", "dask://HOST:PORT", "slurm", "ray". None is this process, or as many
             processes as there are workers.
-        workers: how many cells are done at the same time by an executor of an address.
+        workers: how many cells are done at the same time by an executor of an address; None is as many as cores are
+            idle, but one for an experiment that takes no longer than processes take to start.
         settings: what an executor of an address needs to know, for instance `{"partition": "cpu"}`.
         shard: `(3, 16)` does the third of sixteen parts of the runs in this process, for schedulers of any kind; the
             process that finds everything done writes the page.
@@ -157,6 +160,8 @@ def run_experiment(
     job = prepare(experiment, changes, modules=modules, directory=directory, overwrite=overwrite, progress=progress)
     if shard is None and not join:
         restart(job)
+    if workers is None:
+        workers = 1 if shard is not None else fitting_workers(job)
     if shard is not None or (executor is None and workers == 1):
         cells = None if shard is None else shard_of(job, *shard)
         error = work(job, cells, threads=threads, progress=progress, fail_fast=fail_fast)

@@ -157,7 +157,7 @@ def _candidates(plan: Experiment) -> list[Candidate]:
     """All agents in all environments from all seeds; those whose points differ in nothing that concerns them once."""
     merged: dict[str, Candidate] = {}
     for point in points_of(plan.sweep):
-        at_point = plan_at(plan, point)
+        at_point = plan_at(plan, plan.sweep, point)
         rest = at_point.model_dump(mode="json", exclude=set(OF_AGENTS))
         for candidate in _listed(at_point, point):
             settings = [candidate.name, *candidate.place, candidate.title, candidate.seed, candidate.group, rest]

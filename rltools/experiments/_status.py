@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import time
 from typing import Literal
 
 from rltools._util.foreign_files import is_file
-from rltools._util.progress import progress_bar
 from rltools._util.text import plural
 from rltools.errors import CellsError, RecordingError
 from rltools.experiments.cells import MANIFEST, Job, cells_of, read_job
@@ -134,18 +130,3 @@ def check_done(job: Job) -> None:
         f"{len(failed)} of {plural(len(rows), 'cell')} failed{f' ({named})' if named else ''}; all others are kept. "
         f"rltools status {job.folder} lists them, and rltools retry {job.folder} tries them again"
     )
-
-
-@contextmanager
-def following(job: Job, *, show: bool) -> Iterator[Callable[[Mapping[str, CellState]], None]]:
-    """Show how many cells are done; yields a function that is called with their states."""
-    done = 0
-    with progress_bar(f"run {job.folder.name}", len(cells_of(job)), show=show, unit="cell") as advance:
-
-        def follow(states: Mapping[str, CellState]) -> None:
-            nonlocal done
-            count = Counter(state.status for state in states.values())["done"]
-            advance(count - done)
-            done = count
-
-        yield follow

@@ -5,17 +5,18 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeVar
 
-from pydantic import JsonValue
+from pydantic import BaseModel, JsonValue
 
 from rltools._util.yaml import validated
 from rltools.experiments._changes import KeyPathError, Position, set_key, shortened
 from rltools.experiments._elements import MAX_ELEMENTS, file_safe
 
-if TYPE_CHECKING:
-    from rltools.experiments.file import Experiment
-
+E = TypeVar("E", bound=BaseModel)
+"""An experiment; this module imports none, because it checks a part of them."""
+Sweep = Mapping[str, Mapping[str, JsonValue]]
+"""The values of each key, by their names."""
 Point = Mapping[str, JsonValue]
 """A value, or the name of one, for each key of a sweep."""
 MAX_POINTS = 1_000
@@ -55,16 +56,16 @@ def value_name(value: JsonValue) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def points_of(sweep: Mapping[str, Mapping[str, JsonValue]]) -> list[Point]:
+def points_of(sweep: Sweep) -> list[Point]:
     """All combinations of the values of a sweep; a single empty one without a sweep.
 
     A value that is a number, a text or a truth stands for itself, any other is represented by its name.
     """
-    keys = [[(key, _shown(name, value)) for name, value in named.items()] for key, named in sweep.items()]
+    keys = [[(key, _displayed(name, value)) for name, value in named.items()] for key, named in sweep.items()]
     return [dict(combination) for combination in itertools.product(*keys)]
 
 
-def _shown(name: str, value: JsonValue) -> JsonValue:
+def _displayed(name: str, value: JsonValue) -> JsonValue:
     return value if not isinstance(value, dict | list) and name == value_name(value) else name
 
 
@@ -89,8 +90,8 @@ def _short(key: str, keys: Mapping[str, Any]) -> str:
     return file_safe(key)
 
 
-def plan_at(plan: Experiment, point: Point) -> Experiment:
-    """An experiment with the values of a point, and without the sweep.
+def plan_at(plan: E, sweep: Sweep, point: Point) -> E:
+    """An experiment with the values that a point of its sweep has, and without the sweep.
 
     Raises:
         KeyPathError: a key leads nowhere.
@@ -100,43 +101,43 @@ def plan_at(plan: Experiment, point: Point) -> Experiment:
         return plan
     content = plan.model_dump(mode="json") | {"sweep": {}}
     for key, value in point.items():
-        set_key(content, key, json.loads(json.dumps(plan.sweep[key][value_name(value)])))
+        set_key(content, key, json.loads(json.dumps(sweep[key][value_name(value)])))
     valid, faults = validated(type(plan), content)
     if valid is None:
         raise ValueError("\n".join(faults))
     return valid
 
 
-def sweep_faults(plan: Experiment) -> list[str]:
+def sweep_faults(plan: BaseModel, sweep: Sweep) -> list[str]:
     """All faults of a sweep: keys that lead nowhere or overlap, and values that an experiment cannot have."""
-    faults = list(_key_faults(plan))
-    points = points_of(plan.sweep)
+    faults = list(_key_faults(plan, sweep))
+    points = points_of(sweep)
     if len(points) > MAX_POINTS:
         faults.append(f"sweep: has {len(points):,} points, and may have up to {MAX_POINTS:,}; leave some values out")
     if faults:
         return faults
     # Each value alone first: a fault of one is a fault of every point that has it.
-    single = [point for key, named in plan.sweep.items() for point in points_of({key: named})]
+    single = [point for key, named in sweep.items() for point in points_of({key: named})]
     for tried in (single, points):
-        faults = [fault for point in tried for fault in _point_faults(plan, point)]
+        faults = [fault for point in tried for fault in _point_faults(plan, sweep, point)]
         if faults:
             break
     return faults
 
 
-def _point_faults(plan: Experiment, point: Point) -> list[str]:
+def _point_faults(plan: BaseModel, sweep: Sweep, point: Point) -> list[str]:
     try:
-        plan_at(plan, point)
+        plan_at(plan, sweep, point)
     except ValueError as error:
         where = ", ".join(f"{key}={value_name(value)}" for key, value in point.items())
         return [f"sweep, {shortened(where)}: {line}" for line in str(error).splitlines()]
     return []
 
 
-def _key_faults(plan: Experiment) -> Iterator[str]:
+def _key_faults(plan: BaseModel, sweep: Sweep) -> Iterator[str]:
     """Keys that an experiment has once, that lead nowhere, or that are in each other."""
     earlier: dict[Position, str] = {}
-    for key in plan.sweep:
+    for key in sweep:
         if key.partition(".")[0] in WHOLE:
             yield f"sweep: {shortened(key)} is of the whole experiment; sweep what is done with each agent"
             continue

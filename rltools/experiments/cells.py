@@ -83,7 +83,7 @@ class Job:
         point = {key: value for key, value in run.point.items() if key.partition(".")[0] not in OF_AGENTS}
         text = json.dumps(point, sort_keys=True)
         if text not in self._plans:
-            self._plans[text] = plan_at(self.plan, point)
+            self._plans[text] = plan_at(self.plan, self.plan.sweep, point)
         return self._plans[text]
 
     @cached_property
@@ -166,7 +166,7 @@ class _Distinct:
     kind: Kind
     ways: dict[str, Cell] = field(default_factory=dict)
 
-    def of(self, run: Run, needs: tuple[str, ...], way: object, explanation: Explanation | None = None) -> str:
+    def cell_id(self, run: Run, needs: tuple[str, ...], way: object, explanation: Explanation | None = None) -> str:
         """The id of the cell that does it this way; two of the same way are one."""
         key = repr(way)
         if key not in self.ways:
@@ -199,11 +199,11 @@ def _layout(job: Job) -> tuple[tuple[Cell, ...], dict[RunKey, tuple[str, ...]]]:
         explain, ablate, assess = _Distinct(name, "explain"), _Distinct(name, "ablate"), _Distinct(name, "assess")
         for run in runs:
             plan, needs = job.plan_of(run), [record.id]
-            needs += [explain.of(run, need, each.identity, each) for each in explanations(plan)]
+            needs += [explain.cell_id(run, need, each.identity, each) for each in explanations(plan)]
             if plan.ablate is not None:
-                needs.append(ablate.of(run, need, plan.ablate))
+                needs.append(ablate.cell_id(run, need, plan.ablate))
             if plan.assess:
-                needs.append(assess.of(run, tuple(needs), (plan.assess, tuple(needs))))
+                needs.append(assess.cell_id(run, tuple(needs), (plan.assess, tuple(needs))))
             by_run[run.key] = tuple(dict.fromkeys(needs))
         own = [record, *explain.ways.values(), *ablate.ways.values(), *assess.ways.values()]
         if job.plan.reports:

@@ -211,6 +211,6 @@ def read_experiment(path: str | Path, changes: Sequence[str] = ()) -> Experiment
     file = Path(path)
     content: dict[str, Any] = read_yaml(file)
     plan = validate(Experiment, content, file, changed(content, changes))
-    if faults := sweep_faults(plan):
+    if faults := sweep_faults(plan, plan.sweep):
         raise faults_error(file, faults)
     return plan

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +65,11 @@ class Explainer:
     advance: Callable[[float], None]
     explained: int = 0
     failed: int = 0
+
+    @cached_property
+    def _folder_identity(self) -> dict[str, str]:
+        """The metadata that all files of the attribution share; its spec has been written, and stays as it is."""
+        return folder_identity(self.recording, self.bound.key)
 
     def rows(self) -> tuple[int, int]:
         """After how many rows a batch is full, and the most rows that are read per block.
@@ -144,8 +150,10 @@ class Explainer:
             if without is not None:
                 files.write(draws, without)
             if block.last:
-                identity = self.recording.identity(block.number) | folder_identity(self.recording, bound.key)
-                if without is not None:  # draws first: an episode with attributions must have its draws
+                identity = self.recording.identity(block.number, block.rows) | self._folder_identity
+                if without is not None:
                     files.finish(draws, identity)
-                files.finish(path, {"policy_sha256": bound.spec.policy_sha256, **identity})
+                # Draws first: an episode with attributions must have its draws.
+                after = None if without is None else draws
+                files.finish(path, {"policy_sha256": bound.spec.policy_sha256, **identity}, after=after)
             start = rows.stop

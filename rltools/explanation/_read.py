@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -13,7 +13,8 @@ from rltools.explanation.views import Window, observed_features
 from rltools.policies.base import Context, Policy, positions
 from rltools.recording import Recording, nested_observations, observation_column, recorded_leaves
 from rltools.recording.attribution import first_sampled
-from rltools.recording.parquet import column_names, read_blocks, read_columns
+from rltools.recording.episode import outcome_in
+from rltools.recording.parquet import CONTENT, column_names, opened_blocks, read_columns
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class StepBlock:
             number of lags before the episode's first step.
         read: how many steps were read, explained or not; of damage, how many could not be.
         last: whether the episode ends with this block.
+        rows: the checksum of the episode's rows, by which files made from them identify it.
         damage: why no more of the episode can be read; None if it is intact.
     """
 
@@ -36,6 +38,7 @@ class StepBlock:
     columns: dict[str, np.ndarray]
     read: int
     last: bool
+    rows: str = ""
     damage: CorruptError | None = None
 
 
@@ -105,28 +108,30 @@ def _blocks(
     start, previous, declared, yielded = 0, None, 0, 0
     past: dict[str, np.ndarray] = {}
     try:
-        declared = recording.outcome(number).steps  # raises if the file is of another episode
-        for block in read_blocks(path, names, most):
-            if previous is not None:
-                yield previous
-                yielded += previous.read
-            read = len(block["score"])
-            chosen = np.arange((first_sampled(number, every) - start) % every, read, every)
-            if lags:
-                past, columns = _windows(past, block, chosen, start, lags)
-            else:
-                columns = block if every == 1 else {name: values[chosen] for name, values in block.items()}
-            previous = StepBlock(number, (start + chosen).astype(np.int32), columns, read, last=False)
-            start += read
+        with opened_blocks(path, names, most) as (metadata, blocks):
+            declared = outcome_in(path, metadata, recording.seal).steps  # raises if the file is of another episode
+            rows = metadata.get(CONTENT, "")
+            for block in blocks:
+                if previous is not None:
+                    yield previous
+                    yielded += previous.read
+                read = len(block["score"])
+                chosen = np.arange((first_sampled(number, every) - start) % every, read, every)
+                if lags:
+                    past, columns = _windows(past, block, chosen, start, lags)
+                else:
+                    columns = block if every == 1 else {name: values[chosen] for name, values in block.items()}
+                previous = StepBlock(number, (start + chosen).astype(np.int32), columns, read, last=False, rows=rows)
+                start += read
         if previous is None:
             columns = read_columns(path, names)
             if lags:
                 columns = _windows({}, columns, np.arange(0), 0, lags)[1]
-            previous = StepBlock(number, np.zeros(0, np.int32), columns, 0, last=False)
+            previous = StepBlock(number, np.zeros(0, np.int32), columns, 0, last=False, rows=rows)
     except CorruptError as damage:
         yield StepBlock(number, np.zeros(0, np.int32), {}, declared - yielded, last=True, damage=damage)
         return
-    yield StepBlock(previous.number, previous.t, previous.columns, previous.read, last=True)
+    yield replace(previous, last=True)
 
 
 def _windows(

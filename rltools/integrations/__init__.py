@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rltools.integrations._checkpoints import open_checkpoints
     from rltools.integrations._data import Data, DataEpisode
-    from rltools.integrations._formats import export, exporter, exporters, format_names, importer, importers
+    from rltools.integrations._formats import (
+        appearing_whole,
+        export,
+        exporter,
+        exporters,
+        format_names,
+        importer,
+        importers,
+        required,
+    )
     from rltools.integrations._import import import_data
     from rltools.integrations._sb3_callback import AttributionCallback, AttributionSkippedWarning
 
@@ -23,6 +32,7 @@ __all__ = [
     "AttributionSkippedWarning",
     "Data",
     "DataEpisode",
+    "appearing_whole",
     "export",
     "exporter",
     "exporters",
@@ -31,6 +41,7 @@ __all__ = [
     "importer",
     "importers",
     "open_checkpoints",
+    "required",
 ]
 
 _MODULES = {
@@ -38,6 +49,7 @@ _MODULES = {
     "AttributionSkippedWarning": "_sb3_callback",
     "Data": "_data",
     "DataEpisode": "_data",
+    "appearing_whole": "_formats",
     "export": "_formats",
     "exporter": "_formats",
     "exporters": "_formats",
@@ -45,6 +57,7 @@ _MODULES = {
     "import_data": "_import",
     "importer": "_formats",
     "importers": "_formats",
+    "required": "_formats",
     "open_checkpoints": "_checkpoints",
 }
 

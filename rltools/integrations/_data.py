@@ -36,6 +36,14 @@ class DataEpisode:
         masks: bool `[step, k]`, which actions were allowed; None if the data set does not say.
         frames: makes the images `[y, x, channel]` of uint8 that show the environment before each action; None if the
             data set has none.
+
+    Example:
+        >>> import numpy as np
+        >>> from rltools.integrations import DataEpisode
+        >>> ends = np.array([False, True])
+        >>> episode = DataEpisode(np.zeros((3, 4)), np.array([0, 1]), np.ones(2), ends, np.zeros(2, bool), seed=7)
+        >>> episode.masks is None
+        True
     """
 
     observations: Any
@@ -63,6 +71,17 @@ class Data:
         names: the names of the elements of a leaf of the observations, by the leaf's name.
         notes: caveats that a reader of any result should see.
         frames_per_second: the rate of its frames.
+
+    Example:
+        >>> import numpy as np
+        >>> from gymnasium.spaces import Box, Discrete
+        >>> from rltools.integrations import Data, DataEpisode
+        >>> def read(number):
+        ...     ends = np.arange(5) == 4
+        ...     return DataEpisode(np.zeros((6, 4), "f"), np.zeros(5, int), np.ones(5), ends, ends & False)
+        >>> data = Data("mine:poles", Box(-1, 1, (4,)), Discrete(2), episodes=3, read=read)
+        >>> data.read(0).rewards.sum()
+        np.float64(5.0)
     """
 
     source: str

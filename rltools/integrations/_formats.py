@@ -11,7 +11,7 @@ import inspect
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from rltools._util.discovery import load_member, load_offered, modules_in, others, unknown
 from rltools._util.files import os_errors_as
 from rltools._util.text import did_you_mean
-from rltools.errors import ArgumentError, ConflictError, PluginError, argument
+from rltools.errors import ArgumentError, ConflictError, PluginError, RecordingError, RltoolsError, argument
 from rltools.recording import Recording, check_recording
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def exporter(
     """Declare the function `write` of a file, which writes a recording in another format.
 
     It takes `(recording, out, *, overwrite, **options)`, returns where the result is, and leaves nothing behind if it
-    fails. Its keyword arguments with defaults are the options that `rltools export --set` takes.
+    fails. Its keyword arguments with defaults are the options that `--set` takes.
 
     Args:
         title: what it writes, in words.
@@ -116,12 +116,30 @@ def format_names() -> tuple[str, ...]:
 
 
 def exporters() -> dict[str, Callable[..., str]]:
-    """The function of each format that can be written, by name."""
+    """The function of each format that can be written, by name.
+
+    Raises:
+        PluginError: the file of a format cannot be loaded.
+
+    Example:
+        >>> from rltools.integrations import exporters
+        >>> exporters()["zarr"].declared.extra
+        'zarr'
+    """
     return {name: function for name in format_names() if (function := _function(name, "write"))}
 
 
 def importers() -> dict[str, Callable[[str], Data]]:
-    """The function of each format that can be read, by name."""
+    """The function of each format that can be read, by name.
+
+    Raises:
+        PluginError: the file of a format cannot be loaded.
+
+    Example:
+        >>> from rltools.integrations import importers
+        >>> importers()["minari"].declared.place
+        'the id of a local data set'
+    """
     return {name: function for name in format_names() if (function := _function(name, "read"))}
 
 
@@ -182,7 +200,17 @@ def export(
     write = writers[to]
     declared: Format = write.declared  # type: ignore[attr-defined]
     place = str(out) if out is not None else declared.default(recording) if declared.default else ""
-    return write(recording, place, overwrite=overwrite, **_checked(to, write, options))
+    chosen = _checked(to, write, options)
+    try:
+        return write(recording, place, overwrite=overwrite, **chosen)
+    except RltoolsError:
+        raise
+    # The library of another tool writes here, and may raise anything.
+    except Exception as error:
+        raise RecordingError(
+            f"{to} could not write {recording.directory} to {place} ({type(error).__name__}: "
+            f"{' '.join(str(error).split())[:300]}); nothing was left there"
+        ) from error
 
 
 def _checked(name: str, write: Callable[..., Any], options: dict[str, Any]) -> dict[str, Any]:
@@ -215,6 +243,13 @@ def required(module: str, extra: str) -> Any:
 
     Raises:
         ArgumentError: it cannot be imported; the message has the line that installs it.
+
+    Example:
+        >>> from rltools.integrations import required
+        >>> required("no_such_library", "zarr")
+        Traceback (most recent call last):
+            ...
+        rltools.errors.ArgumentError: no_such_library cannot be imported (...); pip install 'rltools-attribution[zarr]'
     """
     try:
         return import_module(module)
@@ -232,6 +267,16 @@ def appearing_whole(path: Path, *, overwrite: bool) -> Iterator[Path]:
     Raises:
         ConflictError: there is something at `path`, and it is not to be replaced.
         RecordingError: the folder around it cannot be written to.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from rltools.integrations import appearing_whole
+        >>> with appearing_whole(Path("numbers.txt"), overwrite=False) as path:
+        ...     size = path.write_text("1 2 3")
+        ...     print(Path("numbers.txt").exists())
+        False
+        >>> Path("numbers.txt").read_text()
+        '1 2 3'
     """
     if path.exists() and not overwrite:
         raise ConflictError(f"{path} exists; choose another place, or replace it with {argument('overwrite', True)}")
@@ -246,8 +291,9 @@ def appearing_whole(path: Path, *, overwrite: bool) -> Iterator[Path]:
                 path.rename(aside)
             temporary.rename(path)
     finally:
-        _remove(temporary)
-        _remove(aside)
+        with suppress(OSError):  # the error that led here is to be reported
+            _remove(temporary)
+            _remove(aside)
 
 
 def _remove(path: Path) -> None:

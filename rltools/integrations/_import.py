@@ -205,9 +205,8 @@ def _write(recording: Recording, policy: Policy, data: Data, pairs: Pairs, numbe
     steps = len(episode.actions)
     columns = observation_columns(pairs, episode, steps, where)
     own = {leaf: values[:steps] for leaf, values in columns.items()}
-    finite = all(np.isfinite(values).all() for values in columns.values() if values.dtype.kind == "f")
-    if not finite:
-        raise DataError(f"{where}: {_not_finite(policy, columns)}; leave it out, or clean the data set")
+    if not all(np.isfinite(values).all() for values in own.values() if values.dtype.kind == "f"):
+        raise DataError(f"{where}: {_not_finite(policy, own)}; leave it out, or clean the data set")
     rewards = np.zeros(steps) if episode.rewards is None else np.asarray(episode.rewards, np.float64).reshape(steps)
     if not np.isfinite(rewards).all():
         step = int(np.argmin(np.isfinite(rewards)))

@@ -42,16 +42,14 @@ def open_folder(source: str) -> Data:
     version = str(info.get("codebase_version"))
     if not version.startswith("v3."):
         raise DataError(
-            f"{name} has version {version}, and v3 is read; LeRobot converts it with "
-            f"`python -m lerobot.datasets.v30.convert_dataset_v21_to_v30 --repo-id=ID`"
+            f"{name} has version {version}, and v3 is read; LeRobot's own convert_dataset_v21_to_v30 converts it"
         )
     features: dict[str, Any] = info["features"]
     observed = {key.removeprefix(OBSERVATION): value for key, value in features.items() if key.startswith(OBSERVATION)}
     rendered = observed.pop(RENDERED, None)
     if not observed or "action" not in features:
         raise DataError(f"{name} has the features {', '.join(features)}; it needs observation.* and action")
-    own = info.get("rltools") if isinstance(info.get("rltools"), dict) else {}
-    choices = own.get("choices") if isinstance(own.get("choices"), dict) else {}
+    choices = _part(_part(info, "rltools"), "choices")
     parts = {key: _space(key, feature, choices.get(OBSERVATION + key)) for key, feature in observed.items()}
     episodes = _episodes(folder)
     fps = float(info.get("fps") or 30)
@@ -68,6 +66,12 @@ def open_folder(source: str) -> Data:
     )
 
 
+def _part(content: dict[str, Any], key: str) -> dict[str, Any]:
+    """An object in another one; empty if there is none."""
+    part = content.get(key)
+    return part if isinstance(part, dict) else {}
+
+
 def _folder(source: str) -> Path:
     """The folder of a data set.
 
@@ -79,8 +83,8 @@ def _folder(source: str) -> Path:
         if (folder / "meta" / "info.json").is_file():
             return folder
     raise DataError(
-        f"no data set {source}: there is neither {source}/meta/info.json nor one in {home}; "
-        f"`huggingface-cli download --repo-type dataset {source} --local-dir FOLDER` fetches one"
+        f"no data set {source}: there is neither {source}/meta/info.json nor one in {home}; download it with "
+        f"huggingface_hub.snapshot_download({source!r}, repo_type='dataset'), and name its folder"
     )
 
 
@@ -244,7 +248,7 @@ def _numbers(column: Any, shape: tuple[int, ...], name: str) -> np.ndarray:
         raise DataError(f"{name} has {array.null_count} empty values; clean the data set")
     if not (pa.types.is_floating(array.type) or pa.types.is_integer(array.type) or pa.types.is_boolean(array.type)):
         raise DataError(f"{name} holds {array.type}, and numbers are read")
-    values = array.to_numpy(zero_copy_only=False)
+    values: np.ndarray = array.to_numpy(zero_copy_only=False)
     if values.size != rows * prod(shape):
         raise DataError(f"{name} has {values.size} values in {rows} steps, and its shape is {list(shape)}")
     return values.reshape(rows) if shape == (1,) and len(values) == rows else values.reshape(rows, *shape)

@@ -46,22 +46,18 @@ def with_final_observation(episode: Episode) -> Episode | None:
 
     None if nothing is left.
     """
-    if episode.final_observation is not None:
+    if episode.final_observation is not None and episode.outcome.ended != "fault":
         return episode
     steps = len(episode) - 1
     if steps < 1:
         return None
     leaves = recorded_leaves(episode.features)
-    return replace(
-        episode,
-        observations=map_leaves(lambda _, values: values[:steps], episode.observations, leaves),
-        final_observation=map_leaves(lambda _, values: values[steps], episode.observations, leaves),
-        **{
-            name: None if values is None else values[:steps]
-            for name in ("actions", "rewards", "scores", "terminated", "truncated", "masks", "recurrent_states")
-            for values in (getattr(episode, name),)
-        },
-    )
+    names = ("actions", "rewards", "scores", "terminated", "truncated", "masks", "recurrent_states", "choices")
+    rows: dict[str, Any] = {name: getattr(episode, name) for name in names}
+    rows = {name: None if values is None else values[:steps] for name, values in rows.items()}
+    rows["observations"] = map_leaves(lambda _, values: values[:steps], episode.observations, leaves)
+    rows["final_observation"] = map_leaves(lambda _, values: values[steps], episode.observations, leaves)
+    return replace(episode, **rows)
 
 
 def all_observations(episode: Episode) -> Any:

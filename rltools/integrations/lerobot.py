@@ -8,6 +8,7 @@ in both directions. Beside them there are `policy.score` and `attribution.<name>
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from io import BytesIO
 from math import prod
 from pathlib import Path
@@ -21,7 +22,13 @@ from rltools.errors import ArgumentError
 from rltools.integrations._data import Data
 from rltools.integrations._formats import appearing_whole, exporter, importer
 from rltools.integrations._lerobot_read import open_folder
-from rltools.integrations._recorded import MOST_NAMES, attribution_columns, attribution_names, description
+from rltools.integrations._recorded import (
+    MOST_NAMES,
+    attribution_columns,
+    attribution_names,
+    description,
+    with_final_observation,
+)
 from rltools.recording import Episode, Recording, recorded_leaves
 from rltools.spaces.leaves import Leaf, pick
 
@@ -34,6 +41,7 @@ FILE_BYTES = 100 << 20
 FILES_PER_CHUNK = 1000
 DATA_PATH = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
 EPISODES_PATH = "meta/episodes/chunk-000/file-000.parquet"
+_AXES = ["height", "width", "channels"]
 _PLACES = ("timestamp", "frame_index", "episode_index", "index", "task_index")
 Columns = dict[str, np.ndarray]
 
@@ -72,16 +80,15 @@ def write(recording: Recording, out: str, *, overwrite: bool = False, fps: int =
     """
     if fps < 0:
         raise ArgumentError(f"fps is {fps}; it must be at least 1, or 0 for the rate of the recorded frames")
-    outcomes = [outcome for outcome in recording.outcomes() if outcome.steps]
-    first = recording.episode(outcomes[0].number) if outcomes else None
+    first = next(_episodes(recording), None)
     if first is None:
         raise ArgumentError(f"{recording.directory} has no steps to export; record some first")
     rate = fps or 30
-    framed = all(recording.frames(outcome.number) is not None for outcome in outcomes)
+    framed = all(recording.frames(number) is not None for number in recording.numbers)
     features = _features(recording, first, framed=framed)
     task = task or recording.header.environment_id or recording.header.policy
     with appearing_whole(Path(out), overwrite=overwrite) as folder:
-        rows = _write_steps(recording, outcomes, features, folder, rate)
+        rows = _write_steps(recording, features, folder, rate)
         _write_episodes(rows, task, folder)
         info = {
             "codebase_version": VERSION,
@@ -163,7 +170,7 @@ def _columns(recording: Recording, episode: Episode) -> Columns:
     explained = attribution_columns(recording, episode.outcome.number)
     for name in attribution_names(recording).values():
         if name in explained:
-            values = explained[name]
+            values = explained[name][: len(episode)]
             columns[f"attribution.{name}"] = values[:, 0] if values.shape[1] == 1 else values
     return columns
 
@@ -179,7 +186,7 @@ def _features(recording: Recording, first: Episode, *, framed: bool) -> dict[str
         dtype = "string" if values.dtype.kind == "O" else values.dtype.name
         features[key] = {"dtype": dtype, "shape": shape, "names": None}
         if _is_image(values) and key.startswith("observation."):
-            features[key] |= {"dtype": "image", "names": ["height", "width", "channels"]}
+            features[key] |= {"dtype": "image", "names": _AXES}
     for key, (leaf, values) in _observations(recording, first).items():
         names = named.get(leaf.path, ())
         if len(names) == prod(values.shape[1:]) and leaf.kind == "number" and features[key]["dtype"] != "image":
@@ -192,8 +199,7 @@ def _features(recording: Recording, first: Episode, *, framed: bool) -> dict[str
             feature["names"] = list(own.names)
     if framed:
         height, width = _size(recording, first.outcome)
-        names = ["height", "width", "channels"]
-        features["observation.images.render"] = {"dtype": "image", "shape": [height, width, 3], "names": names}
+        features["observation.images.render"] = {"dtype": "image", "shape": [height, width, 3], "names": _AXES}
     kinds = {"timestamp": "float32"}
     for name in _PLACES:
         features[name] = {"dtype": kinds.get(name, "int64"), "shape": [1], "names": None}
@@ -207,8 +213,15 @@ def _size(recording: Recording, outcome: Outcome) -> tuple[int, int]:
     return image.height, image.width
 
 
+def _episodes(recording: Recording) -> Iterator[Episode]:
+    """The episodes that have steps, without a last step that ended by a fault."""
+    for recorded in recording:
+        if (episode := with_final_observation(recorded)) is not None and len(episode):
+            yield episode
+
+
 def _write_steps(
-    recording: Recording, outcomes: list[Outcome], features: dict[str, dict[str, Any]], folder: Path, fps: int
+    recording: Recording, features: dict[str, dict[str, Any]], folder: Path, fps: int
 ) -> list[dict[str, Any]]:
     """Write the files of steps, and their statistics; returns a row for each episode."""
     rows: list[dict[str, Any]] = []
@@ -216,8 +229,8 @@ def _write_steps(
     writer: pq.ParquetWriter | None = None
     statistics: dict[str, _Statistics] = {}
     try:
-        for outcome in outcomes:
-            episode = recording.episode(outcome.number)
+        for episode in _episodes(recording):
+            number = episode.outcome.number
             columns, count = _columns(recording, episode), len(episode)
             columns |= {
                 "timestamp": (np.arange(count) / fps).astype(np.float32),
@@ -231,7 +244,7 @@ def _write_steps(
                     statistics.setdefault(key, _Statistics()).add(values)
             arrays = {key: _array(columns[key], feature) for key, feature in features.items() if key in columns}
             if "observation.images.render" in features:
-                arrays["observation.images.render"] = _images(recording.frames(outcome.number) or [])
+                arrays["observation.images.render"] = _images((recording.frames(number) or [])[:count])
             for key in features.keys() - arrays.keys():  # an attribution that this episode lacks
                 gap = np.full((count, *features[key]["shape"]), np.nan, features[key]["dtype"])
                 arrays[key] = _array(gap, features[key])

@@ -291,23 +291,27 @@ def _check_hdf5(path: Path, number: int) -> None:
     """
     h5py = required("h5py", EXTRA)
 
-    def check_link(name: str, link: Any) -> None:
-        if not isinstance(link, h5py.HardLink):
-            raise DataError(f"{path}: {name} is a link to elsewhere; only data in the file itself is read")
+    def led_out(name: str, link: Any) -> str | None:
+        hard = isinstance(link, h5py.HardLink)
+        return None if hard else f"{name} is a link to elsewhere; only data in the file itself is read"
 
-    def check(name: str, item: Any) -> None:
+    def unreadable(name: str, item: Any) -> str | None:
         if not isinstance(item, h5py.Dataset):
-            return
+            return None
         if item.external or item.is_virtual:
-            raise DataError(f"{path}: {name} is kept in another file; only data in the file itself is read")
+            return f"{name} is kept in another file; only data in the file itself is read"
         of_bytes = h5py.check_vlen_dtype(item.dtype) == np.uint8  # images as JPEG
         if item.dtype.kind not in "biufSU" and not h5py.check_string_dtype(item.dtype) and not of_bytes:
-            raise DataError(f"{path}: {name} holds {item.dtype}, and only numbers and texts are read")
+            return f"{name} holds {item.dtype}, and only numbers and texts are read"
         if item.size * item.dtype.itemsize > MOST_BYTES:
-            raise DataError(f"{path}: {name} declares {item.size:,} elements, more than {MOST_BYTES >> 30} GiB")
+            return f"{name} declares {item.size:,} elements, more than {MOST_BYTES >> 30} GiB"
+        return None
 
     with h5py.File(path, "r") as file:
-        check_link(f"episode_{number}", file.get(f"episode_{number}", getlink=True))
-        group = file[f"episode_{number}"]
-        group.visititems_links(check_link)
-        group.visititems(check)
+        name = f"episode_{number}"
+        link = file.get(name, getlink=True)
+        if link is None:
+            raise DataError(f"{path} has no {name}, which its metadata count; download or make the data set again")
+        fault = led_out(name, link) or file[name].visititems_links(led_out) or file[name].visititems(unreadable)
+        if fault:  # a function that raises while HDF5 visits entries would be an error of HDF5
+            raise DataError(f"{path}: {fault}")

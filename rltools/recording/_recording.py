@@ -50,7 +50,7 @@ class Recording:
         requested: the keys of the attributions that `explain` returned it with: among several that match equally,
             `find` selects the latest.
         show_frames: whether `frames` returns the stored frames; see `without_frames`.
-        shown: the keys of the attributions that it seems to have; None for all; see `only`.
+        visible: the keys of the attributions that it seems to have; None for all; see `only`.
 
     Iterating yields the episodes; a damaged file is named in a warning and left out.
 
@@ -73,7 +73,7 @@ class Recording:
     seal: str = field(default="", repr=False, compare=False)
     requested: tuple[str, ...] = field(default=(), repr=False, compare=False)
     show_frames: bool = field(default=True, repr=False, compare=False)
-    shown: frozenset[str] | None = field(default=None, repr=False, compare=False)
+    visible: frozenset[str] | None = field(default=None, repr=False, compare=False)
 
     @property
     def features(self) -> Features:
@@ -136,9 +136,15 @@ class Recording:
         """How one episode went, without reading its rows."""
         return read_outcome(self.episode_path(number), self.seal)
 
-    def identity(self, number: int) -> dict[str, str]:
-        """The metadata that identifies an episode in files made from it; see `check_identity`."""
-        rows = read_metadata(self.episode_path(number)).get(CONTENT, "")
+    def identity(self, number: int, rows: str | None = None) -> dict[str, str]:
+        """The metadata that identifies an episode in files made from it; see `check_identity`.
+
+        Args:
+            number: of the episode.
+            rows: the checksum of its rows, `CONTENT` in its file's metadata, for callers that have the file open.
+        """
+        if rows is None:
+            rows = read_metadata(self.episode_path(number)).get(CONTENT, "")
         return {RECORDING: self.seal, NUMBER: f"{number:06d}", EPISODE_ROWS: rows}
 
     def outcomes(self) -> list[Outcome]:
@@ -184,7 +190,7 @@ class Recording:
 
     def only(self, keys: Iterable[str]) -> Recording:
         """The same recording as if it had no other attributions than those with these keys."""
-        return replace(self, shown=frozenset(keys))
+        return replace(self, visible=frozenset(keys))
 
     def damaged(self) -> dict[Path, str]:
         """Every file that cannot be read, and why; reads all of them."""
@@ -195,7 +201,7 @@ class Recording:
         """The spec of each attribution, by its key; a damaged file is named in a warning and left out."""
         specs = {}
         for path in sorted((self.directory / "attributions").glob("*/attribution.json")):
-            if self.shown is not None and path.parent.name not in self.shown:
+            if self.visible is not None and path.parent.name not in self.visible:
                 continue
             try:
                 specs[path.parent.name] = read_spec(path)[0]

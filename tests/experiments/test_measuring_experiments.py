@@ -32,7 +32,7 @@ FAULTS = {
     "ablate: {replace: rsample}": "ablate.replace: no replacement 'rsample'; did you mean resample",
     "ablate: {second: resample}": "second is resample, as replace is",
     "ablate: {leave_out: maybe}": "ablate.leave_out: must be true or false",
-    "ablate: {seed: 3}": "ablate.seed: unknown key; did you mean 'seeds'",
+    "ablate: {seedz: 3}": "ablate.seedz: unknown key; did you mean 'seed'",
     "assess: [loss_concordanc]": "assess[0]: no metric 'loss_concordanc'; did you mean loss_concordance",
     "zoo: 3": "zoo: must be true or false",
     "reports: 3": "reports: must be true or false",

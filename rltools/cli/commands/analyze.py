@@ -25,6 +25,7 @@ from rltools.cli.options import (
     Target,
     Threads,
     Trust,
+    Workers,
     statistics,
 )
 from rltools.cli.screen import say_wrapped, show_answer
@@ -52,6 +53,7 @@ def analyze(
     no_frames: NoFrames = False,
     overwrite: Overwrite = False,
     threads: Threads = None,
+    workers: Workers = 1,
     device: Device = None,
 ) -> None:
     """Record an agent, measure what it needs, explain its steps, and write a page about that."""
@@ -77,6 +79,7 @@ def analyze(
         directory=out,
         overwrite=overwrite,
         threads=threads,
+        workers=workers,
         device=device,
         progress=True,
     )

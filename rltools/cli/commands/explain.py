@@ -30,6 +30,7 @@ from rltools.cli.options import (
     Trust,
     Units,
     Window,
+    Workers,
     import_all,
     parameters,
     statistics,
@@ -80,6 +81,7 @@ def explain(
     settings: Parameters = None,
     max_batch: MaxBatch = None,
     threads: Threads = None,
+    workers: Workers = 1,
     compile_: Compile = False,
     device: Device = None,
     normalize: Normalize = None,
@@ -122,6 +124,7 @@ def explain(
         seed=seed,
         max_batch=max_batch,
         threads=threads,
+        workers=workers,
         compile=compile_,
         progress=True,
         **values,
@@ -133,9 +136,9 @@ def explain(
 
 def _check_alone(episodes: int | None, out: Path | None, *, overwrite: bool) -> None:
     """Refuse options that only a data set takes."""
-    given = {"--episodes": episodes is not None, "--out": out is not None, "--overwrite": overwrite}
-    for name, is_given in given.items():
-        if is_given:
+    typed = {"--episodes": episodes is not None, "--out": out is not None, "--overwrite": overwrite}
+    for name, is_typed in typed.items():
+        if is_typed:
             raise ArgumentError(f"{name} is for --data; a recording keeps its episodes and its folder: leave it out")
 
 
@@ -168,7 +171,7 @@ def _write_page(data: str, policy: Policy, recording: Recording, bounds: Any) ->
     from rltools.pages.report import write_report
 
     numbers = [outcome.number for outcome in notable(recording.readable_outcomes())]
-    frames = {"directory": recording.directory, "episodes": len(recording), "frames": numbers}
+    frames: dict[str, Any] = {"directory": recording.directory, "episodes": len(recording), "frames": numbers}
     import_data(data, policy, bounds=bounds, **frames)
     replay_episodes(recording, numbers, report=True)
     reason = (

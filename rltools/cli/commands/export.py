@@ -17,7 +17,7 @@ from rltools.errors import ArgumentError
 _FORMATS = ", ".join(name for name in modules_in("rltools.integrations") if not name.startswith("_"))
 
 
-@app.command(rich_help_panel=SHOW, epilog="Example: `rltools export runs/lunarlander-ppo --to minari`")
+@app.command(rich_help_panel=SHOW, epilog="Example: `rltools export runs/lunarlander-ppo --to zarr`")
 def export(
     folder: Annotated[Path, typer.Argument(help="Folder of a run or of an experiment.")],
     *,

@@ -22,6 +22,7 @@ from rltools.cli.options import (
     Seed,
     Threads,
     Trust,
+    Workers,
     import_all,
     statistics,
 )
@@ -42,6 +43,7 @@ def record(
     frames: Annotated[bool, typer.Option("--frames", help="Keep a frame of every step.")] = False,
     overwrite: Overwrite = False,
     threads: Threads = None,
+    workers: Workers = 1,
     device: Device = None,
 ) -> None:
     """Record whole episodes of an agent."""
@@ -61,6 +63,7 @@ def record(
         frames=frames,
         overwrite=overwrite,
         threads=threads,
+        workers=workers,
         progress=True,
     )
     outcomes = recording.readable_outcomes()

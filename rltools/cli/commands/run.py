@@ -84,7 +84,7 @@ def run(
             min=1,
             metavar="N",
             help="How many cells are done at the same time.",
-            show_default="the number of idle cores",
+            show_default="the number of idle cores; 1 for a small experiment",
         ),
     ] = None,
     executor: Annotated[
@@ -113,7 +113,6 @@ def run(
 ) -> None:
     """Run an experiment file: agents, methods, targets and seeds, into one report."""
     from rltools.experiments import run_experiment
-    from rltools.experiments.executors import idle_cores
 
     experiment_run = run_experiment(
         experiment,
@@ -124,7 +123,7 @@ def run(
         threads=threads,
         progress=True,
         executor=executor,
-        workers=(1 if part else idle_cores()) if workers is None else workers,
+        workers=workers,
         settings=settings_of(settings or []),
         shard=shard(part),
         join=join,

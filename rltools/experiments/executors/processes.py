@@ -6,11 +6,9 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import contextmanager
 
+from rltools._util.workers import ONE_THREAD
 from rltools.errors import ArgumentError
 from rltools.experiments.executors._pool import Pool
-
-ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-"""For each process: more would take the cores from the others."""
 
 
 @contextmanager
