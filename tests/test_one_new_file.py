@@ -211,7 +211,7 @@ def agent():
 def experiment():
     from rltools.experiments import read_experiment
 
-    assert read_experiment(find_content("experiments", "brand-new")).agents == ("brand-new",)
+    assert read_experiment(find_content("experiments", "brand-new")).agents[0].model == "brand-new"
     assert "brand-new" in command("list", "experiments")
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from rltools._util.cores import idle_cores
-from rltools.experiments.cells import Job, explanations
+from rltools.experiments.cells import Job, cells_of
 
 STARTING = 5.0
 """Seconds that processes take to start: an experiment that takes no longer is done before they are."""
@@ -19,10 +21,11 @@ def fitting_workers(job: Job) -> int:
     One, which is this process, if the experiment takes a few seconds only: it measures nothing and draws no reports,
     and its steps are few.
     """
-    plan, methods = job.plan, len(explanations(job.plan))
-    steps = len(job.runs) * plan.episodes * (plan.max_steps or LONG_EPISODE)
-    seconds = steps * (STEP + EXPLAINED_STEP * methods)
-    if seconds < STARTING and plan.ablate is None and not plan.assess and not (plan.reports and len(job.runs) > 1):
+    plans = [job.plan_of(run) for run in job.runs]
+    kinds = Counter(cell.kind for cell in cells_of(job))
+    recordings, explained = kinds["record"], kinds["explain"]
+    steps = max(plan.episodes * (plan.max_steps or LONG_EPISODE) for plan in plans)
+    seconds = steps * (STEP * recordings + EXPLAINED_STEP * explained)
+    if seconds < STARTING and not kinds["ablate"] and not kinds["assess"] and kinds["report"] < 2:
         return 1
-    after_recording = methods + (plan.ablate is not None)
-    return min(idle_cores(), len(job.runs) * max(1, after_recording))
+    return min(idle_cores(), max(recordings, explained + kinds["ablate"]))

@@ -312,7 +312,7 @@ def _first_error(ended: Iterable[Future[None]]) -> BaseException | None:
 
 
 def shard_of(job: Job, number: int, count: int) -> tuple[Cell, ...]:
-    """The cells of a part of an experiment: all those of every `count`-th run.
+    """The cells of a part of an experiment: all those of every `count`-th recording.
 
     Args:
         job: the experiment.
@@ -324,5 +324,6 @@ def shard_of(job: Job, number: int, count: int) -> tuple[Cell, ...]:
     """
     if not 1 <= number <= count:
         raise ArgumentError(f"shard {number}/{count} does not exist; the first is 1/{count}, the last {count}/{count}")
-    own = set(job.runs[number - 1 :: count])
-    return tuple(cell for cell in cells_of(job) if cell.run in own)
+    # Runs that share a recording are in one part, which then waits for no other.
+    own = set(list(dict.fromkeys(run.name for run in job.runs))[number - 1 :: count])
+    return tuple(cell for cell in cells_of(job) if cell.run is not None and cell.run.name in own)

@@ -151,7 +151,9 @@ class Explainer:
                 files.write(draws, without)
             if block.last:
                 identity = self.recording.identity(block.number, block.rows) | self._folder_identity
-                if without is not None:  # draws first: an episode with attributions must have its draws
+                if without is not None:
                     files.finish(draws, identity)
-                files.finish(path, {"policy_sha256": bound.spec.policy_sha256, **identity})
+                # Draws first: an episode with attributions must have its draws.
+                after = None if without is None else draws
+                files.finish(path, {"policy_sha256": bound.spec.policy_sha256, **identity}, after=after)
             start = rows.stop

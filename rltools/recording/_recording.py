@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,6 +50,7 @@ class Recording:
         requested: the keys of the attributions that `explain` returned it with: among several that match equally,
             `find` selects the latest.
         show_frames: whether `frames` returns the stored frames; see `without_frames`.
+        visible: the keys of the attributions that it seems to have; None for all; see `only`.
 
     Iterating yields the episodes; a damaged file is named in a warning and left out.
 
@@ -72,6 +73,7 @@ class Recording:
     seal: str = field(default="", repr=False, compare=False)
     requested: tuple[str, ...] = field(default=(), repr=False, compare=False)
     show_frames: bool = field(default=True, repr=False, compare=False)
+    visible: frozenset[str] | None = field(default=None, repr=False, compare=False)
 
     @property
     def features(self) -> Features:
@@ -186,6 +188,10 @@ class Recording:
         """The same recording as if it had no frames, for pages that leave them out."""
         return replace(self, show_frames=False)
 
+    def only(self, keys: Iterable[str]) -> Recording:
+        """The same recording as if it had no other attributions than those with these keys."""
+        return replace(self, visible=frozenset(keys))
+
     def damaged(self) -> dict[Path, str]:
         """Every file that cannot be read, and why; reads all of them."""
         return damage_in(self)
@@ -195,6 +201,8 @@ class Recording:
         """The spec of each attribution, by its key; a damaged file is named in a warning and left out."""
         specs = {}
         for path in sorted((self.directory / "attributions").glob("*/attribution.json")):
+            if self.visible is not None and path.parent.name not in self.visible:
+                continue
             try:
                 specs[path.parent.name] = read_spec(path)[0]
             except CorruptError as error:

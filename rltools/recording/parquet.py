@@ -40,24 +40,35 @@ def column(values: np.ndarray, kind: pa.DataType) -> pa.Array:
     if values.dtype == np.object_:
         return pa.array([text_bytes(value) if isinstance(value, str) else value for value in values], kind)
     if values.ndim == 1:
-        return pa.array(values, kind)
-    flat = pa.array(np.ascontiguousarray(values).reshape(-1))
+        return _plain_array(values)
+    flat = _plain_array(values.reshape(-1))
     return pa.ExtensionArray.from_storage(kind, pa.FixedSizeListArray.from_arrays(flat, type=kind.storage_type))
+
+
+def _plain_array(values: np.ndarray) -> pa.Array:
+    """`[rows]` as an Arrow array that shares its memory; `pa.array` would import pandas, which takes half a second."""
+    content = np.packbits(values, bitorder="little") if values.dtype == np.bool_ else np.ascontiguousarray(values)
+    return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), len(values), [None, pa.py_buffer(content)])
 
 
 def array(values: pa.ChunkedArray) -> np.ndarray:
     """An Arrow column as `[rows, *shape]`."""
     if not isinstance(values.type, pa.FixedShapeTensorType):
-        return np.asarray(values.to_numpy())
+        return _numbers(values.chunk(0)) if values.num_chunks == 1 else np.asarray(values.to_numpy())
     shape = tuple(values.type.shape)
-    chunks = [
-        chunk.storage.flatten().to_numpy(zero_copy_only=False).reshape(-1, *shape)
-        for chunk in values.chunks
-        if len(chunk)
-    ]
+    chunks = [_numbers(chunk.storage.flatten()).reshape(-1, *shape) for chunk in values.chunks if len(chunk)]
     if not chunks:
         return np.zeros((0, *shape), values.type.value_type.to_pandas_dtype())
     return chunks[0] if len(chunks) == 1 else np.concatenate(chunks)
+
+
+def _numbers(values: pa.Array) -> np.ndarray:
+    """`[rows]` as an array that shares its memory if it can; `to_numpy` would import pandas, as in `_plain_array`."""
+    is_number = pa.types.is_integer(values.type) or pa.types.is_floating(values.type)
+    if values.null_count or not is_number or not len(values):
+        return np.asarray(values.to_numpy(zero_copy_only=False))
+    dtype = np.dtype(values.type.to_pandas_dtype())
+    return np.frombuffer(values.buffers()[1], dtype, len(values), values.offset * dtype.itemsize)
 
 
 class ColumnWriter:

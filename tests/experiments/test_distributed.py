@@ -74,7 +74,7 @@ def _run(project: Path, out: str, **options: Any) -> Any:
 
 
 def _content(folder: Path) -> dict[str, bytes]:
-    files = [*folder.rglob("*.parquet"), *folder.rglob("recording.json"), folder / "summary.csv"]
+    files = [*folder.rglob("*.parquet"), *folder.rglob("recording.json"), *folder.glob("tables/*")]
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
