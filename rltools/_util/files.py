@@ -116,8 +116,14 @@ def numbered(folder: Path) -> tuple[int, ...]:
     """The numbers of the files `000012.parquet` in a folder, in ascending order."""
     if not folder.is_dir():
         return ()
-    numbers = [int(path.stem) for path in folder.glob("*.parquet") if path.stem.isascii() and path.stem.isdigit()]
-    return tuple(sorted(number for number in numbers if numbered_path(folder, number).is_file()))
+    with os.scandir(folder) as entries:
+        stems = [
+            entry.name.removesuffix(".parquet")
+            for entry in entries
+            if entry.name.endswith(".parquet") and entry.is_file()
+        ]
+    numbers = {stem: int(stem) for stem in stems if stem.isascii() and stem.isdigit()}
+    return tuple(sorted(number for stem, number in numbers.items() if stem == f"{number:06d}"))
 
 
 def numbered_path(folder: Path, number: int) -> Path:

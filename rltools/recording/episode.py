@@ -181,14 +181,15 @@ def read_outcome(path: Path, recording: str = "") -> Outcome:
     Raises:
         CorruptError: the file is damaged, or of another episode.
     """
-    return _outcome(path, read_metadata(path), recording)
+    return outcome_in(path, read_metadata(path), recording)
 
 
 _NAMES = {"outside": "out_of_space"}
 """Attributes of an outcome by their names in files, if these differ."""
 
 
-def _outcome(path: Path, metadata: Mapping[str, str], recording: str) -> Outcome:
+def outcome_in(path: Path, metadata: Mapping[str, str], recording: str) -> Outcome:
+    """The outcome in the metadata of an episode's file; arguments and errors are those of `read_outcome`."""
     with damage_as_corrupt(path):
         content = json.loads(metadata["outcome"])
         outcome = Outcome(**{_NAMES.get(name, name): value for name, value in content.items()})
@@ -220,7 +221,7 @@ def read_episode(path: Path, features: Features, recording: str = "") -> Episode
         CorruptError: the file is damaged, or of another episode.
     """
     columns, metadata = read_file(path)
-    outcome = _outcome(path, metadata, recording)
+    outcome = outcome_in(path, metadata, recording)
     with damage_as_corrupt(path):
         if len(columns["reward"]) != outcome.steps:
             raise ValueError(f"it declares {outcome.steps} steps and has {len(columns['reward'])}")

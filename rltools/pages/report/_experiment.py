@@ -39,6 +39,7 @@ from rltools.summary import (
     run_caveats,
     summarize,
 )
+from rltools.summary.one_reading import one_reading
 from rltools.targets.scores import target_meaning, target_name, target_noun
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ MOST_CONTROLLED = 6
 """How many runs get figures that compare their methods with the controls."""
 
 
+@one_reading()
 def write_comparison(
     folder: Path,
     title: str,
