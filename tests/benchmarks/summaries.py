@@ -33,7 +33,7 @@ def measure() -> list[Row]:
     ratio = median(first / second for first, second in pairs)
     return [
         Row(
-            f"summarize {EPISODES:,} episodes of {STEPS} steps, against reading its columns with pyarrow ({alone:.1f} s)",
+            f"summarize {EPISODES:,} episodes of {STEPS} steps, against reading them with pyarrow ({alone:.1f} s)",
             f"{ratio:.2f} x",
             "<= 1.6 x",
         ),
