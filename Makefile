@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint bench agents clean
+.PHONY: demo test lint bench interchange interchange-tests agents clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed-demo            ## the main job on the agent that comes with the package
@@ -23,6 +23,12 @@ lint: $(VENV)/installed-lint            ## style, formatting and types
 bench: $(VENV)/installed-bench          ## speed, as ratios to the peers in one process
 	$(BIN)/python tests/benchmarks/run.py
 
+interchange:                            ## exports whose libraries are large, in an environment of their own
+	$(MAKE) VENV=.venv-interchange interchange-tests
+
+interchange-tests: $(VENV)/installed-interchange
+	$(BIN)/python -m pytest tests/integrations/test_rerun.py
+
 agents: $(VENV)/installed-train         ## train the reference agents again: some hours
 	for recipe in agents/*/train.py; do $(BIN)/python $$recipe || exit 1; done
 
@@ -33,6 +39,7 @@ $(VENV)/installed-demo: EXTRAS := box2d,classic-control
 $(VENV)/installed-test: EXTRAS := test
 $(VENV)/installed-lint: EXTRAS := test,lint
 $(VENV)/installed-bench: EXTRAS := test,bench
+$(VENV)/installed-interchange: EXTRAS := test,rerun
 $(VENV)/installed-train: EXTRAS := train
 
 $(VENV)/installed-%: pyproject.toml constraints.txt | $(VENV)/bin/python
@@ -40,4 +47,4 @@ $(VENV)/installed-%: pyproject.toml constraints.txt | $(VENV)/bin/python
 	touch $@
 
 clean:
-	rm -rf $(VENV) runs dist
+	rm -rf $(VENV) .venv-interchange runs dist

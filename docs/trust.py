@@ -24,14 +24,21 @@ SVERL = DOCS.parent / "experiments" / "sverl-gridworld" / "values.csv"
 TEXT = DOCS / "trust.txt"
 """The words of the page, with the names of tables and numbers in braces."""
 STORED = {
-    "losses.csv": None,
-    "certificates.csv": None,
+    "losses.csv": [
+        *("agent", "seed", "environment", "player", "replacement", "loss", "loss_low", "loss_high", "seeds", "rank"),
+        *("leads", "at_floor", "verdict", "partner", "baseline", "baseline_low", "baseline_high"),
+        *("second_loss", "second_loss_low", "second_loss_high", "shapley", "shapley_low", "shapley_high"),
+    ],
+    "certificates.csv": [
+        *("agent", "seed", "environment", "replacement", "part", "holds", "remaining", "left_out", "loss", "bound"),
+        *("baseline", "seeds", "sentence"),
+    ],
     "assessment.csv": [
         *("agent", "seed", "environment", "method", "target", "metric", "value", "low", "high", "n"),
         *("random", "random_limit", "std", "separates", "control", "replacement"),
     ],
 }
-"""The stored tables, each with its stored columns; None for all."""
+"""The stored tables, each with its stored columns."""
 METHODS = ("decision_change", "sampled_shapley", "integrated_gradients", "gradient", "std", "random")
 FEWEST = 3
 """Two features have only two orders, which agree by chance half the time."""
@@ -41,9 +48,8 @@ def take(folder: Path) -> None:
     """Store the tables of a run of the experiment, numbers with five digits."""
     TABLES.mkdir(exist_ok=True)
     for name, columns in STORED.items():
-        if (folder / name).is_file():
-            table = pd.read_csv(folder / name)
-            table = table if columns is None else table[columns]
+        if (folder / "tables" / name).is_file():
+            table = pd.read_csv(folder / "tables" / name)[columns]
             table.to_csv(TABLES / name, index=False, float_format="%.5g")
 
 
@@ -297,7 +303,7 @@ def page() -> str:
     return TEXT.read_text(encoding="utf-8").format(
         agents=losses["agent"].nunique(),
         environments=losses["environment"].nunique(),
-        zoo=len(set(losses["agent"]) - set(read_experiment(EXPERIMENT).agents)),
+        zoo=len(set(losses["agent"]) - {agent.model for agent in read_experiment(EXPERIMENT).agents}),
         agents_table=agents_table(losses),
         certain=places.count("certain"),
         tied=sum(text.startswith("tie") for text in places),

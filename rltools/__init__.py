@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from rltools.explanation import attribute as attribute
     from rltools.explanation import explain as explain
     from rltools.integrations import AttributionCallback as AttributionCallback
+    from rltools.integrations import export as export
+    from rltools.integrations import import_data as import_data
     from rltools.integrations import open_checkpoints as open_checkpoints
     from rltools.metrics import assess as assess
     from rltools.pages.replay import replay as replay
@@ -78,7 +80,9 @@ _PUBLIC = {
     "explain": "explanation",
     "input_gradient": "targets.derivative",
     "load_policy": "policies.load",
+    "export": "integrations",
     "export_report": "pages.single_file",
+    "import_data": "integrations",
     "open_checkpoints": "integrations",
     "open_recording": "recording",
     "record": "rollout",

@@ -14,12 +14,14 @@ RltoolsError
 ├── ModelError                         a model that cannot be read
 │   ├── UnsafeFileError                a file that wants to run code, or to exhaust the machine
 │   └── ChecksumError                  a file that is not the one its card names
+├── DataError                          a data set that cannot be read, or holds what cannot be explained
 ├── SimulationError                    an environment that cannot be made or does not behave
 │   └── MismatchError                  a policy and an environment that do not match
 ├── FaultError                         a rollout that was stopped before it recorded something false
-├── CellsError                         parts of an experiment that failed in other processes
+├── CellsError                         parts of an experiment that failed, or that no process could begin
 ├── RecordingError                     a recording that cannot be read or written
-│   ├── ConflictError                  a folder that already holds something else, or has another writer
+│   ├── ConflictError                  a folder that already holds something else
+│   │   └── BusyError                  a folder that has another writer at the moment
 │   ├── CorruptError                   a damaged file
 │   └── FormatError                    a recording of a newer format
 └── ConfigError                        a card or an experiment file with faults; all are listed
@@ -247,6 +249,18 @@ class ChecksumError(ModelError):
     """
 
 
+class DataError(RltoolsError):
+    """A data set of another tool that cannot be read, or holds what cannot be explained.
+
+    Example:
+        >>> import rltools
+        >>> rltools.import_data("minari:cartpole/none-v0", rltools.load_policy("cartpole-ppo"))
+        Traceback (most recent call last):
+            ...
+        rltools.errors.DataError: no data set cartpole/none-v0 in ...
+    """
+
+
 class SimulationError(RltoolsError):
     """An environment that cannot be made or does not behave.
 
@@ -294,7 +308,7 @@ class FaultError(RltoolsError):
 
 
 class CellsError(RltoolsError):
-    """Cells of an experiment failed, or could not be done because those that they need failed.
+    """Cells of an experiment failed, or could not be done: those that they need failed, or no process could begin.
 
     Example:
         >>> import rltools
@@ -317,7 +331,7 @@ class RecordingError(RltoolsError):
 
 
 class ConflictError(RecordingError):
-    """A folder that already holds something else, or has another writer.
+    """A folder that already holds something else.
 
     Example:
         >>> import rltools
@@ -327,6 +341,22 @@ class ConflictError(RecordingError):
         Traceback (most recent call last):
             ...
         rltools.errors.ConflictError: runs/poles holds a recording of cartpole-ppo in CartPole-v1 ...
+    """
+
+
+class BusyError(ConflictError):
+    """A folder that has another writer at the moment.
+
+    Example:
+        >>> import rltools
+        >>> from pathlib import Path
+        >>> from rltools._util.lock import folder_lock
+        >>> policy = rltools.load_policy("cartpole-ppo")
+        >>> with folder_lock(Path("runs/poles")):
+        ...     recording = rltools.record(policy, episodes=1, directory="runs/poles")
+        Traceback (most recent call last):
+            ...
+        rltools.errors.BusyError: this process is writing to runs/poles already; wait for it, ...
     """
 
 

@@ -10,8 +10,9 @@ import pytest
 
 from rltools import load_policy, record
 from rltools.cards import read_agent_card
-from rltools.cards.content import content_folders, find_content
+from rltools.cards.content import content_folders
 from rltools.experiments import read_experiment
+from rltools.experiments._runs import runs_of
 from rltools.recording import recorded_leaves
 from rltools.spaces.leaves import map_leaves
 from rltools.testing import check_card
@@ -147,5 +148,6 @@ def test_the_recipe_is_that_of_the_card(name):
 
 @pytest.mark.parametrize("path", sorted(EXPERIMENTS.glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_experiment_has_no_faults(path):
-    plan = read_experiment(path)
-    assert [find_content("agents", name) for name in plan.agents]
+    runs, left_out = runs_of(read_experiment(path), path)
+    assert runs
+    assert not left_out

@@ -22,6 +22,7 @@ def test_an_example_prints_what_it_shows(
     test: doctest.DocTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path / "minari"))
     assert not [example for example in test.examples if doctest.SKIP in example.options], "an example that is not run"
     told: list[str] = []
     runner = doctest.DocTestRunner(docstrings.Checker(), verbose=False, optionflags=docstrings.FLAGS)

@@ -211,7 +211,7 @@ def agent():
 def experiment():
     from rltools.experiments import read_experiment
 
-    assert read_experiment(find_content("experiments", "brand-new")).agents == ("brand-new",)
+    assert read_experiment(find_content("experiments", "brand-new")).agents[0].model == "brand-new"
     assert "brand-new" in command("list", "experiments")
 
 
@@ -271,6 +271,18 @@ def metric_of_the_page():
 
 
 @check
+def format_of_the_page():
+    policy, recorded = rltools.load_policy("cartpole-ppo", "BrandNewPole-v0"), recording()
+    folder = str(recorded.directory)
+    assert command("export", folder, "--to", "numpy_arrays", "--out", "poles.npz") == "Wrote poles.npz"
+    read = rltools.import_data("numpy_arrays:poles.npz", policy)
+    for number in recorded.numbers:
+        assert (read.episode(number).scores == recorded.episode(number).scores).all()
+    assert "numpy_arrays" in command("list", "formats")
+    assert "numpy_arrays" in command("export", "--help")
+
+
+@check
 def broken_files():
     from rltools._util.discovery import PluginWarning, loadable
 
@@ -323,6 +335,7 @@ for path, begin in (
     ("targets/scores/odds.py", "The odds of"),
     ("ablation/replacements/median.py", "The median over"),
     ("metrics/sparseness.py", "How few features"),
+    ("integrations/numpy_arrays.py", "NumPy: the arrays"),
 ):
     (text,) = (
         block
@@ -380,6 +393,7 @@ def failures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         "command_of_the_page",
         "score_of_the_page",
         "metric_of_the_page",
+        "format_of_the_page",
         "broken_files",
     ],
 )

@@ -11,10 +11,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from uuid import uuid4
 
-from rltools.errors import ConflictError, RecordingError
+from rltools.errors import BusyError, RecordingError
 
 _TEMPORARY = ".unfinished-"
+DIGITS = 8
+"""Random digits in the name of a temporary file."""
 _UNFINISHED: set[Path] = set()
 _ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
@@ -52,8 +55,8 @@ def put_in_place(temporary: Path, path: Path) -> None:
 
 
 def temporary_name(path: Path) -> Path:
-    """The path at which the content of `path` is written until it is complete."""
-    temporary = path.with_name(f"{_TEMPORARY}{path.name}")
+    """A path at which the content of `path` is written until it is complete; no other process writes there."""
+    temporary = path.with_name(f"{_TEMPORARY}{uuid4().hex[:DIGITS]}-{path.name}")
     _UNFINISHED.add(temporary)
     return temporary
 
@@ -114,16 +117,23 @@ def uninterrupted() -> Iterator[None]:
 
 def numbered(folder: Path) -> tuple[int, ...]:
     """The numbers of the files `000012.parquet` in a folder, in ascending order."""
-    if not folder.is_dir():
+    try:
+        with os.scandir(folder) as entries:
+            files = [entry.name for entry in entries if entry.name.endswith(".parquet") and entry.is_file()]
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
         return ()
-    with os.scandir(folder) as entries:
-        stems = [
-            entry.name.removesuffix(".parquet")
-            for entry in entries
-            if entry.name.endswith(".parquet") and entry.is_file()
-        ]
-    numbers = {stem: int(stem) for stem in stems if stem.isascii() and stem.isdigit()}
-    return tuple(sorted(number for stem, number in numbers.items() if stem == f"{number:06d}"))
+    stems = [name.removesuffix(".parquet") for name in files]
+    return tuple(
+        sorted(int(stem) for stem in stems if stem.isascii() and stem.isdigit() and stem == f"{int(stem):06d}")
+    )
+
+
+def numbered_in(folder: Path) -> set[int]:
+    """The same from the names alone, for many looks while others write there."""
+    with suppress(FileNotFoundError), os.scandir(folder) as entries:
+        stems = [entry.name.removesuffix(".parquet") for entry in entries if entry.name.endswith(".parquet")]
+        return {int(stem) for stem in stems if stem.isascii() and stem.isdigit()}
+    return set()
 
 
 def numbered_path(folder: Path, number: int) -> Path:
@@ -189,7 +199,7 @@ def one_writer(folder: Path, purpose: str) -> Iterator[OutputFolder]:
     """Exclude other writers of this process from a folder; file locks exclude other processes only.
 
     Raises:
-        ConflictError: this process is writing to it already.
+        BusyError: this process is writing to it already.
         OSError: it cannot be opened.
     """
     descriptor = os.open(folder, os.O_RDONLY)
@@ -198,7 +208,7 @@ def one_writer(folder: Path, purpose: str) -> Iterator[OutputFolder]:
         output = OutputFolder(folder, purpose, descriptor, identity)
         with _GUARD:
             if (*identity, purpose) in _OUTPUTS:
-                raise ConflictError(
+                raise BusyError(
                     f"this process is writing to {folder} already; wait for it, close what writes there, or choose "
                     f"another folder"
                 )
@@ -229,7 +239,7 @@ def check_in_place(path: Path) -> None:
         RecordingError: it was removed, renamed or replaced.
     """
     with _GUARD:
-        around = [output for output in _OUTPUTS.values() if output.path in path.parents]
+        around = [output for output in _OUTPUTS.values() if path.is_relative_to(output.path) and path != output.path]
     for output in around:
         if not output.is_in_place():
             raise output.lost()

@@ -88,6 +88,20 @@ def _lines(description: str, total: float, unit: str) -> Iterator[Callable[[floa
 
 
 @contextmanager
+def state_lines(first: str, description: str, state: Callable[[], str]) -> Iterator[None]:
+    """Work in a log that says itself how far it is: a line at the beginning, after 10 s, every 25 s and at the end.
+
+    Args:
+        first: the line at the beginning.
+        description: of the work.
+        state: what the further lines say.
+    """
+    say(first, show=True)
+    with _log(description, float("inf"), state):
+        yield
+
+
+@contextmanager
 def stage(description: str, *, show: bool) -> Iterator[None]:
     """Work whose progress nobody counts: in a log, a line every 25 s says that it goes on, and how long it took.
 
@@ -103,8 +117,8 @@ def stage(description: str, *, show: bool) -> Iterator[None]:
 
 
 @contextmanager
-def _log(description: str, total: float) -> Iterator[_Log]:
-    log, ended = _Log(description, total), Event()
+def _log(description: str, total: float, state: Callable[[], str] | None = None) -> Iterator[_Log]:
+    log, ended = _Log(description, total, state), Event()
 
     def beat() -> None:
         while not ended.wait(BEAT):
@@ -119,19 +133,21 @@ def _log(description: str, total: float) -> Iterator[_Log]:
 
 
 class _Log:
-    """The lines of a log; `total` is 0 for work that nobody counts."""
+    """The lines of a log; `total` is 0 for work that nobody counts, and `state` may say how far it is."""
 
     printed = 0.0
     """When any log has printed its last line."""
 
-    def __init__(self, description: str, total: float) -> None:
+    def __init__(self, description: str, total: float, state: Callable[[], str] | None = None) -> None:
+        self._own_state = state
         self._description, self._total, self._done = description, total, 0.0
         self._start, self._next = monotonic(), FIRST_LINE
         self._lock = Lock()
 
     def advance(self, more: float) -> None:
         """Count work that is done, and print a line if one is due."""
-        self._done += more
+        with self._lock:
+            self._done += more
         self.tick()
 
     def tick(self) -> None:
@@ -148,6 +164,8 @@ class _Log:
             say(f"{self._description}: {self._state(passed)}", show=True)
 
     def _state(self, passed: float) -> str:
+        if self._own_state is not None:
+            return f"{self._own_state()} after {duration(passed)}"
         if not self._total:
             return f"{duration(passed)} so far"
         left = self._total - self._done
@@ -158,7 +176,8 @@ class _Log:
         """Print how long the work took, if that was long."""
         passed = monotonic() - self._start
         if passed >= (FIRST_LINE if self._total else EVERY):
-            say(f"{self._description}: done in {duration(passed)}", show=True)
+            end = "done" if self._own_state is None else self._own_state()
+            say(f"{self._description}: {end} in {duration(passed)}", show=True)
 
 
 def duration(seconds: float) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, get_args
@@ -195,22 +195,39 @@ def long_number(event: Event) -> str | None:
     return f"a number of {len(event.value):,} digits, above the limit of {MAX_DIGITS}"
 
 
-def validate(model: type[M], data: Any, path: Path) -> M:
+def validate(model: type[M], data: Any, path: Path, earlier: Sequence[str] = ()) -> M:
     """Validate `data` with a `model`, which should be strict and forbid extra keys.
+
+    Args:
+        model: what the data must be.
+        data: from a file.
+        path: of the file, for the message.
+        earlier: faults that were seen before, which the message lists first.
 
     Raises:
         ConfigError: lists all faults, each with its key and value, and the nearest valid key for an unknown one.
     """
+    valid, faults = validated(model, data)
+    if valid is None or earlier:
+        raise faults_error(path, [*earlier, *faults])
+    return valid
+
+
+def validated(model: type[M], data: Any) -> tuple[M | None, list[str]]:
+    """Data validated with a model, as `validate` does, or None and all its faults."""
     try:
-        return model.model_validate(data)
+        return model.model_validate(data), []
     except ValidationError as error:
-        errors = error.errors(include_url=False)
-    faults = [as_text(_describe(model, data, details)) for details in errors[:MAX_FAULTS]]
-    if len(errors) == 1:
-        raise ConfigError(f"{path}: {faults[0]}")
-    more = [f"and {len(errors) - MAX_FAULTS} more"] if len(errors) > MAX_FAULTS else []
-    lines = [f"{as_text(path)}: {plural(len(errors), 'fault')}", *(f"  {line}" for line in [*faults, *more])]
-    raise ConfigError("\n".join(lines))
+        return None, [as_text(_describe(model, data, details)) for details in error.errors(include_url=False)]
+
+
+def faults_error(path: Path, faults: Sequence[str]) -> ConfigError:
+    """The error that lists the faults of a file, up to `MAX_FAULTS` of them."""
+    if len(faults) == 1:
+        return ConfigError(f"{path}: {faults[0]}")
+    more = [f"and {len(faults) - MAX_FAULTS} more"] if len(faults) > MAX_FAULTS else []
+    lines = [f"{as_text(path)}: {plural(len(faults), 'fault')}"]
+    return ConfigError("\n".join([*lines, *(f"  {line}" for line in [*faults[:MAX_FAULTS], *more])]))
 
 
 def _describe(model: type[BaseModel], data: Any, details: Any) -> str:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rltools._util.files import os_errors_as, unfinished_in
-from rltools._util.limits import MAX_EPISODES, MAX_SEED, MAX_STEPS, MAX_THREADS, check_count
+from rltools._util.limits import MAX_EPISODES, MAX_SEED, MAX_STEPS, check_count
 from rltools._util.lock import folder_lock
+from rltools._util.workers import Workers, check_workers
 from rltools.ablation._ablation import PART, Ablation
 from rltools.ablation._folder import (
     FOLDER,
@@ -44,9 +44,6 @@ from rltools.rollout import record
 from rltools.rollout.env_check import environment_of, examine
 from rltools.rollout.settings import STEP_LIMIT
 
-if TYPE_CHECKING:
-    from concurrent.futures import Executor
-
 EPISODES = 20
 """Episodes that are recorded for their visited states, if there is no recording."""
 MOST_VISITED, VISITED_BYTES = 2048, 1 << 26
@@ -69,7 +66,7 @@ def ablate(
     num_envs: int = 64,
     max_steps: int | None = None,
     seed: int = 0,
-    workers: int = 1,
+    workers: Workers = 1,
     bounds: Bounds = "same",
     progress: bool = False,
 ) -> Ablation:
@@ -105,7 +102,7 @@ def ablate(
         num_envs: how many episodes run side by side.
         max_steps: ends an episode that does not end by itself; None is as in the recording.
         seed: from which the seeds are derived; no recording has an episode with such a seed.
-        workers: how many processes run episodes.
+        workers: how many processes run episodes, or an executor; see `record`.
         bounds: see `record`.
         progress: say what will be run, and show progress bars.
 
@@ -138,9 +135,9 @@ def ablate(
         ("seeds", seeds, MAX_EPISODES // 20),
         ("most", most, MAX_EPISODES // 20),
         ("num_envs", num_envs, MAX_EPISODES),
-        ("workers", workers, MAX_THREADS),
     ):
         check_count(name, number, most=limit)
+    check_workers(workers)
     check_count("seed", seed, least=0, most=MAX_SEED)
     if max_steps is not None:
         check_count("max_steps", max_steps, most=MAX_STEPS)
@@ -153,7 +150,9 @@ def ablate(
     if recording is not None:
         _check_recording(recording)
     if recording is None:
-        recording = record(policy, env, episodes=EPISODES, directory=directory, bounds=bounds, progress=progress)
+        recording = record(
+            policy, env, episodes=EPISODES, directory=directory, workers=workers, bounds=bounds, progress=progress
+        )
     elif directory is not None:
         raise ArgumentError(f"the recording has its folder, {recording.directory}; leave out {argument('directory')}")
     environment = _environment(policy, recording, env)
@@ -200,7 +199,7 @@ def measure(
     env: Environment | None = None,
     seeds: int = 16,
     num_envs: int = 64,
-    workers: int = 1,
+    workers: Workers = 1,
     progress: bool = False,
 ) -> Ablation:
     """Add conditions to an ablation: sets of players that are hidden together, for instance along an order.
@@ -213,7 +212,7 @@ def measure(
         env: as for `ablate`.
         seeds: how many seeds each condition is run at, paired with those of the ablation.
         num_envs: how many episodes run side by side.
-        workers: how many processes run episodes.
+        workers: how many processes run episodes, or an executor; see `record`.
         progress: show a progress bar.
 
     Returns:
@@ -253,7 +252,7 @@ def _measuring(
     environment: Environment,
     spec: AblationSpec,
     num_envs: int,
-    workers: int,
+    workers: Workers,
     *,
     progress: bool,
 ) -> Iterator[Measuring]:
@@ -261,7 +260,7 @@ def _measuring(
     folder = recording.directory / FOLDER / spec.key
     players = find_players(recording.features, spec.groups)
     drawn = None if visited_path(folder).is_file() else draw_visited(recording, spec.visited, spec.seed)
-    with folder_lock(folder), os_errors_as(folder), _executor(workers) as executor:
+    with folder_lock(folder), os_errors_as(folder):
         for unfinished in unfinished_in(folder):
             unfinished.unlink(missing_ok=True)
         seal = write_spec(folder, spec)
@@ -271,7 +270,7 @@ def _measuring(
             write_visited(folder, visited, recording.seal, seal)
         rollouts = read_batches(folder, spec, batch_identity(folder, recording.seal, seal))
         setting = Setting(policy, environment, players, Visited(visited), spec.seed, spec.max_steps, num_envs)
-        yield Measuring(setting, spec, folder, seal, rollouts, executor, workers, progress=progress)
+        yield Measuring(setting, spec, folder, seal, rollouts, workers, progress=progress)
 
 
 def _part(leave_out: Any) -> float | None:
@@ -290,9 +289,14 @@ def _environment(policy: Policy, recording: Recording, env: Environment | None) 
 
     Raises:
         MismatchError: the recording is of another policy, or of another environment.
-        ArgumentError: there is no environment.
+        ArgumentError: there is no environment, or the episodes are those of a data set.
     """
     header = recording.header
+    if header.data:
+        raise ArgumentError(
+            f"{recording.directory} holds episodes of the data set {header.data}, in which nothing can be hidden "
+            f"afterwards; record {header.policy} in its environment, and ablate that: rltools.record(policy, env)"
+        )
     if policy.source.sha256 != header.policy_sha256:
         raise MismatchError(
             f"{recording.directory} is a recording of {header.policy} with sha256 {header.policy_sha256[:12]}..., and "
@@ -350,20 +354,3 @@ def _check_baseline(measuring: Measuring) -> None:
             f"no return to compare with; the first: {next(iter(faults), 'unknown')}. Mend it, delete "
             f"{measuring.folder} and ablate again"
         )
-
-
-@contextmanager
-def _executor(workers: int) -> Iterator[Executor | None]:
-    """Processes to run episodes in; None for this process itself."""
-    if workers == 1:
-        yield None
-        return
-    from joblib.externals.loky import get_reusable_executor
-
-    executor = get_reusable_executor(max_workers=workers)
-    try:
-        yield executor
-    except BaseException as error:
-        if not isinstance(error.__cause__, BrokenExecutor):  # else they are gone already
-            executor.shutdown(wait=True, kill_workers=True)  # they would run on, and nobody waits for their episodes
-        raise

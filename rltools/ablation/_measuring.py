@@ -12,14 +12,13 @@ import numpy as np
 
 from rltools._util.progress import progress_bar, say
 from rltools._util.text import plural
+from rltools._util.workers import Workers
 from rltools.ablation._ablation import Ablation, positions_of
 from rltools.ablation._folder import AblationSpec, batch_identity, next_number, write_batch
 from rltools.ablation._rollouts import Rollouts, Task, joined
 from rltools.ablation._run import Setting, run_tasks
 
 if TYPE_CHECKING:
-    from concurrent.futures import Executor
-
     from rltools.recording import Recording
 
 BATCH = 256
@@ -38,8 +37,7 @@ class Measuring:
         folder: of the files.
         seal: of the file of the settings.
         rollouts: all episodes so far.
-        executor: runs episodes in other processes; None for this one.
-        workers: how many processes there are.
+        workers: how many processes run episodes, or an executor.
         progress: whether to show progress.
     """
 
@@ -48,8 +46,7 @@ class Measuring:
     folder: Path
     seal: str
     rollouts: Rollouts
-    executor: Executor | None
-    workers: int
+    workers: Workers
     progress: bool = field(kw_only=True)
 
     @property
@@ -94,7 +91,7 @@ class Measuring:
         identity = batch_identity(self.folder, self.spec.recording, self.seal)
         with progress_bar(f"ablate {self.spec.policy}: {text}", total, show=self.progress, unit="episode") as advance:
             for batch in filter(None, missing):
-                rows = run_tasks(self.setting, batch, purpose, part, advance, self.executor, self.workers)
+                rows = run_tasks(self.setting, batch, purpose, part, advance, self.workers)
                 write_batch(self.folder, next_number(self.folder), rows, identity)
                 self.rollouts = joined([self.rollouts, rows], self.players)
 

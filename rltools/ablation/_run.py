@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import BrokenExecutor
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from rltools._util.workers import Workers, in_workers, parallel_parts
 from rltools.ablation._players import Players
 from rltools.ablation._replacing import Replacing
 from rltools.ablation._rollouts import Rollouts, Task
 from rltools.ablation.replacements import Visited
 from rltools.envs import Environment, make_environment
-from rltools.errors import ArgumentError, SimulationError
 from rltools.policies.base import Policy
 from rltools.policies.threads import compute_threads
 from rltools.recording import Outcome
@@ -23,9 +22,6 @@ from rltools.recording.seeds import SPREAD, episode_seed
 from rltools.recording.writers import EpisodeWriter
 from rltools.rollout.env_check import without_order_check
 from rltools.rollout.stepping import run_episodes
-
-if TYPE_CHECKING:
-    from concurrent.futures import Executor
 
 FIRST_NUMBER = 1_000_000
 """The number of the episode whose seed is the first: a recording has fewer episodes, so that no seed is shared."""
@@ -65,8 +61,7 @@ def run_tasks(
     purpose: str,
     part: float,
     advance: Callable[[int], None],
-    executor: Executor | None,
-    workers: int,
+    workers: Workers,
 ) -> Rollouts:
     """Run an episode for each task; the rows are in the order of the tasks.
 
@@ -74,24 +69,17 @@ def run_tasks(
         ArgumentError: the policy or the environment cannot be sent to another process.
         SimulationError: another process ended before its episodes did.
     """
-    if executor is None:
+    parts = min(parallel_parts(workers), len(tasks))
+    if parts == 1:
         outcomes = dict(_outcomes(setting, tasks, advance))
     else:
         outcomes = {}
         # Every worker gets a share of each condition, because conditions differ in the length of their episodes.
-        shares = [range(worker, len(tasks), workers) for worker in range(min(workers, len(tasks)))]
-        payload = _packed(setting)
-        futures = [executor.submit(_run_share, payload, [tasks[index] for index in share]) for share in shares]
-        for share, future in zip(shares, futures, strict=True):
-            try:
-                results = future.result()
-            except BrokenExecutor as error:
-                raise SimulationError(
-                    f"a process that ran episodes ended, as when memory is short ({str(error)[:200]}); the files "
-                    f"before it are kept: call again with fewer workers or num_envs, and it continues there"
-                ) from error
-            outcomes.update(zip(share, results, strict=True))
-            advance(len(share))
+        shares = [range(part, len(tasks), parts) for part in range(parts)]
+        with in_workers(workers, _run_share, setting, [[tasks[index] for index in each] for each in shares]) as results:
+            for position, ended in results:
+                outcomes.update(zip(shares[position], ended, strict=True))
+                advance(len(ended))
     return _rows(setting, tasks, [outcomes[index] for index in range(len(tasks))], purpose, part)
 
 
@@ -168,33 +156,7 @@ class NoFiles(EpisodeWriter):
         """Leave nothing behind."""
 
 
-def _packed(setting: Setting) -> bytes:
-    """The setting as bytes for a worker process, which are read back there and nowhere else.
-
-    Raises:
-        ArgumentError: something in it cannot be sent.
-    """
-    import cloudpickle
-
-    try:
-        return bytes(cloudpickle.dumps(setting))
-    except Exception as error:
-        raise ArgumentError(
-            f"the policy or the environment cannot be sent to another process ({type(error).__name__}: "
-            f"{str(error)[:200]}); leave out workers, or give an id of an environment and the path of an agent"
-        ) from error
-
-
-def _run_share(payload: bytes, tasks: list[Task]) -> list[Outcome]:
+def _run_share(setting: Setting, tasks: list[Task]) -> list[Outcome]:
     """Run in a worker process: the outcomes of some tasks, in their order."""
-    import cloudpickle
-
-    try:
-        setting: Setting = cloudpickle.loads(payload)
-    except Exception as error:
-        raise ArgumentError(
-            f"another process cannot make the policy or the environment ({type(error).__name__}: {str(error)[:200]}); "
-            f"install the module that defines it, or leave out workers"
-        ) from error
     outcomes = dict(_outcomes(setting, tasks, lambda count: None))
     return [outcomes[index] for index in range(len(tasks))]

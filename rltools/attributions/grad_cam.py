@@ -15,7 +15,7 @@ from rltools.attributions._support.method import Result, method
 from rltools.attributions._support.units import Unit
 from rltools.errors import ArgumentError
 from rltools.spaces.axes import is_image
-from rltools.targets.function import TargetFunction
+from rltools.targets.function import TargetFunction, differentiated
 
 
 @method(
@@ -101,7 +101,7 @@ def _chosen_maps(values: Tensor, calls: list[tuple[str, Tensor]], layer: str | N
     for name, maps in reversed(calls):
         if not (maps.requires_grad and values.requires_grad) or (layer is None and maps.shape[2:].numel() == 1):
             continue
-        if torch.autograd.grad(values.sum(), maps, retain_graph=True, allow_unused=True)[0] is None:
+        if differentiated(values.sum(), (maps,), retain_graph=True)[0] is None:
             continue
         times = sum(called_name == name for called_name, _ in calls)
         if times > 1:
@@ -121,7 +121,7 @@ def _convolutions(f: TargetFunction) -> str:
 
 def _weighted_map(values: Tensor, maps: Tensor) -> Tensor:
     """`[batch]` and `[batch, channel, y, x]` -> `[batch, y, x]`, the maps weighted by their mean gradients."""
-    (gradients,) = torch.autograd.grad(values.sum(), maps, retain_graph=True, allow_unused=True)
+    (gradients,) = differentiated(values.sum(), (maps,), retain_graph=True)
     if gradients is None:
         return torch.zeros_like(maps[:, 0]).detach()
     return (gradients.mean((2, 3), keepdim=True) * maps.detach()).sum(1)

@@ -6,7 +6,16 @@ observation and its actions. `content` finds both, the user's own before those o
 """
 
 from rltools.cards._agent import AgentCard, ModelFile, Returns, Training, read_agent_card
-from rltools.cards._card import Card, Count, EnvironmentChoice, Text, WrappedEnvironment, WrapperChoice
+from rltools.cards._card import (
+    Arguments,
+    Card,
+    Count,
+    EnvironmentChoice,
+    Text,
+    WrappedEnvironment,
+    WrapperChoice,
+    must_match,
+)
 from rltools.cards._environment import (
     Action,
     Choice,
@@ -24,6 +33,7 @@ from rltools.cards._find import CardWarning, environment_card
 __all__ = [
     "Action",
     "AgentCard",
+    "Arguments",
     "Card",
     "CardWarning",
     "Choice",
@@ -43,6 +53,7 @@ __all__ = [
     "WrappedEnvironment",
     "WrapperChoice",
     "environment_card",
+    "must_match",
     "read_agent_card",
     "read_environment_card",
 ]

@@ -45,6 +45,7 @@ def _check_size(arguments: dict[str, JsonValue]) -> dict[str, JsonValue]:
 
 
 Arguments = Annotated[dict[str, JsonValue], AfterValidator(_check_size)]
+"""Arguments of an environment or a wrapper, as JSON of a limited size."""
 
 
 class EnvironmentChoice(Card):

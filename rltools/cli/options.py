@@ -151,6 +151,9 @@ Threads = Annotated[
         show_default="1 for a small network, torch's own number for a large one",
     ),
 ]
+Workers = Annotated[
+    int, typer.Option(min=1, metavar="N", help="How many processes work at the same time; they take seconds to start.")
+]
 MaxBatch = Annotated[
     int | None,
     typer.Option(min=1, metavar="N", help="Largest number of rows in one batch.", show_default="by their size"),
@@ -245,25 +248,20 @@ def page_path(out: Path | None) -> Path | None:
     return out
 
 
-def parameters(texts: list[str] | None) -> dict[str, Any]:
+def named_values(texts: list[str] | None) -> dict[str, Any]:
     """The values of `--set` by name: parsed if they are valid JSON, and text otherwise.
 
     Raises:
-        ArgumentError: a text is not NAME=VALUE, or its name is repeated or no parameter of a method.
+        ArgumentError: a text is not NAME=VALUE, or its name is repeated.
 
-    >>> parameters(["permutations=64", "groups=variables"])
-    {'permutations': 64, 'groups': 'variables'}
+    >>> named_values(["fps=50", "task=landing"])
+    {'fps': 50, 'task': 'landing'}
     """
     values: dict[str, Any] = {}
     for text in texts or ():
         name, equals, value = text.partition("=")
         if not equals or not name.isidentifier():
             raise ArgumentError(f"--set {text!r} is not NAME=VALUE, for instance --set permutations=128")
-        if name in EXPLAIN_OPTIONS:
-            option = OPTIONS[name].split()[0]
-            raise ArgumentError(f"--set {text}: {name} is an option of its own; write {option} {value}".rstrip())
-        if name in _NO_PARAMETERS:
-            raise ArgumentError(f"--set {text}: {name} is no parameter of a method; see `rltools list methods`")
         if name in values:
             raise ArgumentError(
                 f"--set gives {name} twice, as {values[name]!r} and as {value!r}; leave one of them out"
@@ -273,6 +271,25 @@ def parameters(texts: list[str] | None) -> dict[str, Any]:
         except (ValueError, RecursionError):  # not JSON, a number of thousands of digits, or deeply nested lists
             values[name] = value
     return values
+
+
+def parameters(texts: list[str] | None) -> dict[str, Any]:
+    """The parameters of a method in `--set`, as `named_values`.
+
+    Raises:
+        ArgumentError: a text is not NAME=VALUE, or its name is repeated or no parameter of a method.
+
+    >>> parameters(["permutations=64", "groups=variables"])
+    {'permutations': 64, 'groups': 'variables'}
+    """
+    for text in texts or ():
+        name, _, value = text.partition("=")
+        if name in EXPLAIN_OPTIONS:
+            option = OPTIONS[name].split()[0]
+            raise ArgumentError(f"--set {text}: {name} is an option of its own; write {option} {value}".rstrip())
+        if name in _NO_PARAMETERS:
+            raise ArgumentError(f"--set {text}: {name} is no parameter of a method; see `rltools list methods`")
+    return named_values(texts)
 
 
 OPTIONS = {
@@ -315,6 +332,7 @@ EXPLAIN_OPTIONS = (
     "threads",
     "units",
     "window",
+    "workers",
 )
 """The arguments of `explain` besides the parameters of a method."""
 _NO_PARAMETERS = ("recording", "policy", "progress")

@@ -2,9 +2,10 @@
 
 The room may import everything above it: it records, explains, summarizes and writes pages. `file.py` declares and
 validates an experiment file, `cells.py` divides it into cells, `claims.py` says who is at which, `_do_cell.py` does
-one and `_work.py` all of them, `_run.py` puts that together, and `executors/` holds where cells are done. `analyze.py`
-does the same for a single agent without a file, and `publish.py` turns a trained model into an agent. Read `Experiment`
-in `file.py` first, then `cells.py`.
+one and `_work.py` all of them, `_run.py` puts that together, and `executors/` holds where cells are done. `results.py`
+is what was measured, from which `tables/` and `figures/` are made. `analyze.py` does the same for a single agent
+without a file, and `publish.py` turns a trained model into an agent. Read `Experiment` in `file.py` first, then
+`cells.py`.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from rltools.experiments.file import Experiment, read_experiment
 
 if TYPE_CHECKING:
     from rltools.experiments._run import ExperimentRun as ExperimentRun
+    from rltools.experiments._run import open_results as open_results
     from rltools.experiments._run import run_experiment as run_experiment
     from rltools.experiments._status import CellStatus as CellStatus
     from rltools.experiments._status import experiment_status as experiment_status
@@ -25,11 +27,12 @@ __all__ = [
     "ExperimentRun",
     "experiment_status",
     "open_experiment",
+    "open_results",
     "read_experiment",
     "retry_cells",
     "run_experiment",
 ]
-_RUNNING = ("ExperimentRun", "run_experiment")
+_RUNNING = ("ExperimentRun", "open_results", "run_experiment")
 _FOLLOWING = ("CellStatus", "experiment_status", "open_experiment", "retry_cells")
 
 

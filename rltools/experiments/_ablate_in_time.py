@@ -8,10 +8,11 @@ from math import ceil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rltools._util.progress import say
 from rltools._util.text import plural
+from rltools._util.workers import Workers, parallel_parts
 from rltools.ablation import ablate, ablations, find_players
 from rltools.errors import RltoolsError, RltoolsWarning
 from rltools.policies.bounds import Bounds
@@ -93,6 +94,7 @@ def ablate_in_time(
     seeds: int,
     seconds: float,
     recorded_in: float,
+    workers: Workers,
     bounds: Bounds,
     progress: bool,
 ) -> tuple[Ablation | None, str]:
@@ -105,18 +107,23 @@ def ablate_in_time(
         seeds: at how many seeds each feature is hidden, if there is time.
         seconds: about how long it may take.
         recorded_in: seconds that recording took; 0 if it was there before.
+        workers: as for `ablate`.
         bounds: as for `record`.
         progress: show progress.
     """
+    options: dict[str, Any] = {"workers": workers, "bounds": bounds, "progress": progress}
     try:
         before, raced = _seeds_before(recording)
         if before >= seeds:  # it goes on as it was begun, if it was interrupted
-            return ablate(policy, recording, env, seeds=seeds, most=raced, bounds=bounds, progress=progress), ""
+            return ablate(policy, recording, env, seeds=seeds, most=raced, **options), ""
         lengths = [outcome.steps for outcome in recording.readable_outcomes() if not outcome.fault]
         steps = sum(lengths) / len(lengths) if lengths else 0.0
         players = len(find_players(recording.features, VARIABLES).names)
         slow = recorded_in > LONG and steps > 0
-        per_step = recorded_in / sum(lengths) if slow else _seconds_per_step(policy, recording, env, bounds)
+        if slow:
+            per_step = recorded_in / sum(lengths)
+        else:
+            per_step = _seconds_per_step(policy, recording, env, bounds) / parallel_parts(workers)
         work = fitting_work(steps, players, per_step, seconds, seeds)
         wanted = max(work.seeds, before)
         if not wanted:
@@ -128,7 +135,7 @@ def ablate_in_time(
         if wanted < seeds:
             say(f"ablate {policy.source.name}: {wanted} of {seeds} seeds, to keep to {seconds:g} s", show=progress)
         most = max(wanted, work.most)
-        return ablate(policy, recording, env, seeds=wanted, most=most, bounds=bounds, progress=progress), ""
+        return ablate(policy, recording, env, seeds=wanted, most=most, **options), ""
     except RltoolsError as error:
         return None, _left_out(str(error))
 

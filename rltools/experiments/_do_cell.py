@@ -4,30 +4,29 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from rltools._util.progress import say
-from rltools.ablation import Ablation, ablate, ablations
-from rltools.attributions import find_method
+from rltools.ablation import ablate
 from rltools.envs import Environment, import_modules
 from rltools.errors import ConflictError, argument
+from rltools.experiments._load import load_agent
 from rltools.experiments.analyze import notable
-from rltools.experiments.cells import Cell, Explanation, Job, Run, explanations
-from rltools.experiments.file import Experiment
-from rltools.experiments.measured import Measured, read_assessment, write_assessment, write_measured
+from rltools.experiments.cells import Cell, Explanation, Job, Run
+from rltools.experiments.claims import read_states
+from rltools.experiments.file import MethodChoice
+from rltools.experiments.measured import ablation_of, recording_of, write_assessment
+from rltools.experiments.results import results_of
+from rltools.experiments.tables import write_tables
+from rltools.experiments.tables.groups import members
 from rltools.explanation import declared_stride, explain, plan_explaining
+from rltools.explanation.views import Window, in_units
 from rltools.pages.replay import replay_episodes
-from rltools.pages.report import write_comparison, write_report
+from rltools.pages.report import Groups, write_comparison, write_report
 from rltools.policies.base import Policy
-from rltools.policies.env_info import with_arguments
-from rltools.policies.load import load_policy
 from rltools.recording import Recording, open_recording
 from rltools.rollout import record
-
-KEPT_POLICIES = 4
-"""How many loaded agents a process keeps, because the next cell is often of the same one."""
 
 
 def do_cell(job: Job, cell: Cell, *, threads: int | None = None, progress: bool = False) -> dict[str, Any]:
@@ -51,36 +50,17 @@ def do_cell(job: Job, cell: Cell, *, threads: int | None = None, progress: bool 
     return _OF_RUN[cell.kind](job, cell, cell.run, threads, progress)
 
 
-def environment_of_plan(plan: Experiment) -> Environment | None:
-    """The environment of an experiment; None for the agents' own."""
-    return None if plan.environment is None else with_arguments(plan.environment.id, plan.environment.kwargs)
-
-
-@lru_cache(KEPT_POLICIES)
-def _loaded(agent: str, environment: str) -> Policy:
-    return load_policy(agent, _ENVIRONMENTS[environment])
-
-
-_ENVIRONMENTS: dict[str, Environment | None] = {}
-
-
-def policy_of(job: Job, run: Run) -> Policy:
-    """The agent of a run."""
-    key = repr(job.plan.environment)
-    _ENVIRONMENTS[key] = environment_of_plan(job.plan)
-    return _loaded(run.agent, key)
-
-
-def recording_of(job: Job, run: Run) -> Recording:
-    """The recording of a run."""
-    return open_recording(job.folder / run.name)
+def agent_of(job: Job, run: Run) -> tuple[Policy, Environment | None]:
+    """The agent of a run, and the environment that it acts in; None for its own."""
+    return load_agent(run.agent, run.environment, job.plan.bounds, job.plan.device)
 
 
 def _record(job: Job, cell: Cell, run: Run, threads: int | None, progress: bool) -> dict[str, Any]:
-    plan = job.plan
+    plan = job.plan_of(run)
+    policy, env = agent_of(job, run)
     recording = record(
-        policy_of(job, run),
-        environment_of_plan(plan),
+        policy,
+        env,
         episodes=plan.episodes,
         seed=run.seed,
         directory=job.folder / run.name,
@@ -89,83 +69,68 @@ def _record(job: Job, cell: Cell, run: Run, threads: int | None, progress: bool)
         overwrite=job.overwrite,
         threads=threads,
         progress=progress,
+        bounds=plan.bounds,
     )
     return {"episodes": len(recording)}
 
 
 def _explain(job: Job, cell: Cell, run: Run, threads: int | None, progress: bool) -> dict[str, Any]:
-    recording, policy = recording_of(job, run), policy_of(job, run)
+    recording, policy = open_recording(job.folder / run.name), agent_of(job, run)[0]
     if cell.explanation is None:
         raise AssertionError(f"{cell.id} explains nothing")
-    arguments = _arguments(job.plan, cell.explanation, recording, policy)
+    arguments = _arguments(cell.explanation, recording, policy)
     if progress:
         say(str(plan_explaining(recording, policy, threads=threads, **arguments)), show=True)
-    explain(recording, policy, threads=threads, progress=progress, **arguments)
-    return {}
+    explained = explain(recording, policy, threads=threads, progress=progress, **arguments)
+    return {"key": explained.requested[-1]}
 
 
-def _arguments(plan: Experiment, explanation: Explanation, recording: Recording, policy: Policy) -> dict[str, Any]:
+def _arguments(explanation: Explanation, recording: Recording, policy: Policy) -> dict[str, Any]:
     """The arguments with which a recording is explained."""
     choice = explanation.choice
-    references, parameters = choice.references or plan.references, dict(choice.parameters)
-    if find_method(choice.name).control:
-        # A control is the same in every state: it is computed at the steps of the methods that it is compared with.
-        others = [each.choice for each in explanations(plan) if not find_method(each.choice.name).control]
-        strides = (
-            declared_stride(recording, policy, other.name, other.references or plan.references, dict(other.parameters))
-            for other in others
-        )
-        every = max(strides, default=1)
-    else:
-        every = declared_stride(recording, policy, choice.name, references, parameters)
+    # A control is the same in every state: it is computed at the steps of the methods that it is compared with.
+    strides = [_stride(each, recording, policy) for each in explanation.beside or (choice,)]
     return {
         "method": choice.name,
-        "references": references,
+        "references": choice.references,
         "target": explanation.target,
-        "every": every,
-    } | parameters
+        "window": choice.window,
+        "units": choice.units,
+        "every": choice.every or max(strides),
+        "seed": choice.seed or 0,
+    } | choice.parameters
+
+
+def _stride(choice: MethodChoice, recording: Recording, policy: Policy) -> int:
+    if choice.every is not None:
+        return choice.every
+    seen = in_units(policy, choice.units)
+    seen = Window(seen, choice.window) if choice.window else seen
+    return declared_stride(recording, seen, choice.name, choice.references, choice.parameters)
 
 
 def _ablate(job: Job, cell: Cell, run: Run, threads: int | None, progress: bool) -> dict[str, Any]:
-    choice = job.plan.ablate
-    if choice is None:
+    plan = job.plan_of(run)
+    if plan.ablate is None:
         raise AssertionError(f"{cell.id}, and the experiment measures nothing")
-    ablate(
-        policy_of(job, run),
-        recording_of(job, run),
-        environment_of_plan(job.plan),
-        replace=choice.replace,
-        second=choice.second,
-        seeds=choice.seeds,
-        most=choice.most,
-        coalitions=choice.coalitions,
-        leave_out=choice.leave_out,
-        progress=progress,
-    )
+    policy, env = agent_of(job, run)
+    recording = open_recording(job.folder / run.name)
+    ablate(policy, recording, env, bounds=plan.bounds, progress=progress, **plan.ablate.model_dump())
     return {}
 
 
 def _assess(job: Job, cell: Cell, run: Run, threads: int | None, progress: bool) -> dict[str, Any]:
-    recording = recording_of(job, run)
-    write_assessment(job.plan, job.folder, run, recording, policy_of(job, run), ablation_of(job, recording))
+    recording = recording_of(job, run, read_states(job.board, cell.needs))
+    policy, plan = agent_of(job, run)[0], job.plan_of(run)
+    write_assessment(plan, job.folder, run, recording, policy, ablation_of(plan, recording))
     return {}
 
 
-def ablation_of(job: Job, recording: Recording) -> Ablation | None:
-    """What was measured of a run by the experiment; None if it measures nothing."""
-    choice = job.plan.ablate
-    if choice is None:
-        return None
-    own = (each for each in ablations(recording) if each.replace == choice.replace and each.second == choice.second)
-    return next(own, None)
-
-
 def _report(job: Job, cell: Cell, run: Run, threads: int | None, progress: bool) -> dict[str, Any]:
-    recording = recording_of(job, run)
+    recording = recording_of(job, run, read_states(job.board, cell.needs), cell.needs, complete=True)
     median = [outcome.number for outcome in notable(recording.readable_outcomes())[:1]]
-    replay_episodes(
-        recording, median, environment_of_plan(job.plan), modules=job.modules, progress=progress, report=True
-    )
+    env = agent_of(job, run)[1]
+    replay_episodes(recording, median, env, modules=job.modules, progress=progress, report=True)
     write_report(recording, commands=(command(job, [recording]),), experiment=job.plan.description)
     return {}
 
@@ -179,33 +144,25 @@ def command(job: Job, recordings: Iterable[Recording]) -> str:
     return shlex.join([*job.command, *changes, *job.options])
 
 
-def measured_of(job: Job, runs: Iterable[Run] | None = None) -> dict[tuple[str, int], Measured]:
-    """What was measured of each run, or of these; empty if the experiment measures nothing."""
-    if job.plan.ablate is None and not job.plan.assess:
-        return {}
-    measured = {}
-    for run in job.runs if runs is None else runs:
-        recording = recording_of(job, run)
-        ablation = ablation_of(job, recording)
-        table = read_assessment(job.plan, job.folder, run, recording, ablation) if job.plan.assess else None
-        measured[run.label, run.seed] = Measured(recording.header.environment_id, ablation, table)
-    return measured
-
-
 def _page(job: Job) -> tuple[str, ...]:
-    """Write the page of the experiment, and its tables."""
-    recordings = {(run.label, run.seed): recording_of(job, run) for run in job.runs}
+    """Write the tables, the figures and the page of the experiment."""
+    results = results_of(job)
+    by_run = {(result.run.label, result.run.seed): result for result in results}
+    recordings = {run: result.recording for run, result in by_run.items()}
     _check_paired(recordings)
-    measured = measured_of(job)
-    if measured:
-        write_measured(job.folder, measured)
+    tables = write_tables(job.folder, results)
+    measured = {run: result.measured for run, result in by_run.items()}
     _, findings = write_comparison(
         job.folder,
         job.plan.description,
         recordings,
+        summaries={run: result.summaries for run, result in by_run.items()},
         commands=(command(job, recordings.values()),),
         ablations={run: each.ablation for run, each in measured.items() if each.ablation is not None} or None,
         assessments={run: each.assessment for run, each in measured.items() if each.assessment is not None},
+        environments={run: result.environment for run, result in by_run.items()},
+        memberships={run: result.run.group for run, result in by_run.items() if result.run.group},
+        groups=Groups(tables["groups"], members(results)) if "groups" in tables else None,
         left_out=job.left_out,
     )
     return findings

@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rltools._util.console import as_text
-from rltools._util.files import os_errors_as
 from rltools._util.progress import say
-from rltools.cards.content import content_path
-from rltools.envs import Environment, import_modules
-from rltools.errors import RecordingError, RltoolsError
-from rltools.experiments._do_cell import environment_of_plan, measured_of, page_path, recording_of
-from rltools.experiments._status import check_done, following, open_experiment
-from rltools.experiments._work import distribute, restart, shard_of, work
-from rltools.experiments.cells import Job, Run, cells_of, write_job
+from rltools.envs import import_modules
+from rltools.errors import RecordingError
+from rltools.experiments._distribute import run_in
+from rltools.experiments._do_cell import page_path
+from rltools.experiments._fitting_workers import fitting_workers
+from rltools.experiments._live import following
+from rltools.experiments._runs import absolute, runs_of
+from rltools.experiments._shared import begin, check_joinable
+from rltools.experiments._status import check_done, open_experiment
+from rltools.experiments._work import restart, shard_of, work
+from rltools.experiments.cells import Job, Run, cells_by_run, cells_of
 from rltools.experiments.claims import read_states, result_of
-from rltools.experiments.executors import Pool, open_executor
-from rltools.experiments.file import Experiment, check_possible, experiment_file, possible_faults, read_experiment
+from rltools.experiments.file import Experiment, experiment_file, read_experiment
 from rltools.experiments.measured import Measured
-from rltools.experiments.zoo import zoo_agents, zoo_label
-from rltools.policies.base import Policy
-from rltools.policies.load import load_policy
+from rltools.experiments.results import Results, results_of
+from rltools.experiments.tables import find_table
 from rltools.recording import Recording
-from rltools.recording.folders import RUNS, folder_name, run_name
-from rltools.rollout.env_check import environment_of
+from rltools.recording.folders import RUNS, folder_name
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -36,19 +39,57 @@ class ExperimentRun:
 
     Attributes:
         page: the `index.html`.
-        recordings: by agent and seed.
         findings: a sentence for each agent, seed, method and target, except for controls; then how well methods, agents
             and seeds agree with each other and with the controls.
-        measured: by agent and seed, what the agents need and how metrics judge the attributions; empty if the file asks
-            for neither.
+        results: of each agent, environment, seed and point of a sweep that is complete.
         left_out: the agents of a zoo that could not be run, each with the reason.
     """
 
     page: Path
-    recordings: dict[tuple[str, int], Recording]
     findings: tuple[str, ...]
-    measured: Mapping[tuple[str, int], Measured] = field(default_factory=dict)
+    results: Results = ()
     left_out: tuple[str, ...] = ()
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """The agents, environments, seeds and points of sweeps that are complete."""
+        return tuple(result.run for result in self.results)
+
+    @property
+    def recordings(self) -> dict[tuple[str, int], Recording]:
+        """The recordings, by the label and the seed of their run."""
+        return {(result.run.label, result.run.seed): result.recording for result in self.results}
+
+    @property
+    def measured(self) -> dict[tuple[str, int], Measured]:
+        """What the agents need and how metrics judge the attributions, likewise; None for what the file leaves out."""
+        return {(result.run.label, result.run.seed): result.measured for result in self.results}
+
+    def table(self, name: str) -> pd.DataFrame:
+        """A table of the results, the same as `tables/NAME.csv` in the folder of the experiment.
+
+        Args:
+            name: "attributions", "agreement", "returns", "losses", "certificates", "assessment", "groups" or
+                "statistics"; the docstring of `rltools.experiments.tables.NAME` describes the columns.
+
+        Returns:
+            A row for each number with its interval; no rows and no columns if the experiment measured nothing of it.
+
+        Raises:
+            UnknownNameError: there is no such table; the message lists all.
+
+        Example:
+            >>> import rltools
+            >>> from pathlib import Path
+            >>> text = "{description: Poles, agents: [cartpole-ppo], methods: [gradient], episodes: 2, reports: false}"
+            >>> characters = Path("poles.yaml").write_text(text)
+            >>> results = rltools.run_experiment("poles.yaml", ["max_steps=50"])
+            >>> results.table("attributions")[["agent", "method", "feature", "rank"]].head(2)
+                      agent    method                feature  rank
+            0  cartpole-ppo  gradient  pole angular velocity     1
+            1  cartpole-ppo  gradient             pole angle     2
+        """
+        return find_table(name).make(self.results)
 
     def __repr__(self) -> str:
         """Agents, seeds and the page."""
@@ -66,7 +107,7 @@ def run_experiment(
     threads: int | None = None,
     progress: bool = False,
     executor: Executor | str | None = None,
-    workers: int = 1,
+    workers: int | None = 1,
     settings: Mapping[str, str] | None = None,
     shard: tuple[int, int] | None = None,
     join: bool = False,
@@ -89,7 +130,8 @@ def run_experiment(
         executor: does the cells: any `concurrent.futures.Executor` whose workers share the folder and have rltools, or
             the address of one: "processes", "dask://HOST:PORT", "slurm", "ray". None is this process, or as many
             processes as there are workers.
-        workers: how many cells are done at the same time by an executor of an address.
+        workers: how many cells are done at the same time by an executor of an address; None is as many as cores are
+            idle, but one for an experiment that takes no longer than processes take to start.
         settings: what an executor of an address needs to know, for instance `{"partition": "cpu"}`.
         shard: `(3, 16)` does the third of sixteen parts of the runs in this process, for schedulers of any kind; the
             process that finds everything done writes the page.
@@ -115,9 +157,19 @@ def run_experiment(
         >>> list(results.recordings)
         [('cartpole-ppo', 0)]
     """
-    job = prepare(experiment, changes, modules=modules, directory=directory, overwrite=overwrite, progress=progress)
+    job = prepare(
+        experiment,
+        changes,
+        modules=modules,
+        directory=directory,
+        overwrite=overwrite,
+        progress=progress,
+        begun=join,
+    )
     if shard is None and not join:
         restart(job)
+    if workers is None:
+        workers = 1 if shard is not None else fitting_workers(job)
     if shard is not None or (executor is None and workers == 1):
         cells = None if shard is None else shard_of(job, *shard)
         error = work(job, cells, threads=threads, progress=progress, fail_fast=fail_fast)
@@ -125,23 +177,12 @@ def run_experiment(
             raise error
         if shard is None:
             check_done(job)  # other processes may have taken part, and failed
-    elif executor is None or isinstance(executor, str):
-        with open_executor(executor or "processes", workers, settings) as pool:
-            _distribute(job, pool, workers, threads, progress=progress, fail_fast=fail_fast)
     else:
-        _distribute(job, Pool(lambda: executor), workers, threads, progress=progress, fail_fast=fail_fast)
+        with following(job, show=progress) as follow:
+            place = "processes" if executor is None else executor
+            run_in(job, place, workers, settings, threads=threads, follow=follow, fail_fast=fail_fast)
+        check_done(job)
     return experiment_run(job)
-
-
-def _distribute(job: Job, pool: Pool, workers: int, threads: int | None, *, progress: bool, fail_fast: bool) -> None:
-    """Do all cells in an executor.
-
-    Raises:
-        CellsError: some have failed.
-    """
-    with following(job, show=progress) as follow:
-        distribute(job, pool, workers, threads=threads, follow=follow, fail_fast=fail_fast)
-    check_done(job)
 
 
 def prepare(
@@ -164,25 +205,21 @@ def prepare(
         RltoolsError: an error of `load_policy`.
     """
     path = experiment_file(experiment)
-    plan = read_experiment(path, changes)
+    plan = absolute(read_experiment(path, changes))
     import_modules(modules)
     folder = Path(directory) if directory is not None else RUNS / folder_name(path.stem)
+    if begun:
+        check_joinable(folder)
     if begun and (job := _begun(folder, plan)) is not None:
         return job
-    env = environment_of_plan(plan)
-    loaded = {agent: load_policy(agent, env) for agent in dict.fromkeys(plan.agents)}
-    labels = _labels(loaded)
-    check_possible(plan, path, list(loaded.values()), labels)
-    agents = {label: _absolute(agent) for label, agent in zip(labels, loaded, strict=True)}
-    from_zoo, left_out = _from_zoo(plan, env)
-    agents |= {label: source for label, source in from_zoo.items() if label not in agents}
+    runs, left_out = runs_of(plan, path)
     for reason in left_out:
         say(f"left out: {reason}", show=progress)
     out = [] if directory is None else ["--out", str(directory)]
     job = Job(
         plan,
         folder,
-        tuple(Run(label, agent, seed) for label, agent in agents.items() for seed in plan.seeds),
+        runs,
         modules=tuple(modules),
         command=("rltools", "run", str(experiment)),
         changes=tuple(changes),
@@ -190,8 +227,7 @@ def prepare(
         left_out=left_out,
         overwrite=overwrite,
     )
-    with os_errors_as(folder):
-        write_job(job)
+    begin(job)
     return job
 
 
@@ -204,44 +240,30 @@ def _begun(folder: Path, plan: Experiment) -> Job | None:
     return job if job.plan == plan else None
 
 
-def _absolute(agent: str) -> str:
-    """The path of a model for a process that works in another folder; the name of an agent as it is."""
-    return agent if content_path("agents", agent) else str(Path(agent).absolute())
+def open_results(folder: str | Path) -> ExperimentRun:
+    """The results in the folder of an experiment, of the runs that are complete; nothing is recorded or explained.
+
+    Raises:
+        RecordingError: it is not the folder of an experiment.
+        CorruptError: its manifest is damaged.
+
+    Example:
+        >>> import rltools
+        >>> from pathlib import Path
+        >>> from rltools.experiments import open_results
+        >>> text = "{description: Poles, agents: [cartpole-ppo], methods: [gradient], episodes: 1, reports: false}"
+        >>> characters = Path("poles.yaml").write_text(text)
+        >>> results = rltools.run_experiment("poles.yaml", ["max_steps=20"])
+        >>> float(open_results("runs/poles").table("returns")["value"].item())
+        20.0
+    """
+    return experiment_run(open_experiment(folder))
 
 
 def experiment_run(job: Job) -> ExperimentRun:
     """The results of an experiment: those of the runs that are complete."""
     states = read_states(job.board, [cell.id for cell in cells_of(job)])
-    incomplete = {cell.run for cell in cells_of(job) if states[cell.id].status != "done"}
-    runs = [run for run in job.runs if run not in incomplete]
+    cells = cells_by_run(job)
+    runs = [run for run in job.runs if all(states[cell].status == "done" for cell in cells[run.key])]
     findings = tuple(map(str, result_of(job.board, states["page"]).get("findings", ())))
-    recordings = {(run.label, run.seed): recording_of(job, run) for run in runs}
-    return ExperimentRun(page_path(job), recordings, findings, measured_of(job, runs), job.left_out)
-
-
-def _from_zoo(plan: Experiment, env: Environment | None) -> tuple[dict[str, str], tuple[str, ...]]:
-    """The agents of the zoo by their labels, and those that cannot do what the experiment asks, with the reason."""
-    agents: dict[str, str] = {}
-    left_out = []
-    for folder in zoo_agents() if plan.zoo else ():
-        try:
-            policy = load_policy(folder, env)
-            environment_of(policy, env)
-            faults = possible_faults(plan, policy)
-        except RltoolsError as error:
-            faults = [str(error)]
-        else:
-            if not faults:
-                agents[zoo_label(folder)] = str(folder.absolute())
-                continue
-        left_out.append(f"{zoo_label(folder)}: {faults[0]}")
-    return agents, tuple(left_out)
-
-
-def _labels(loaded: Mapping[str, Policy]) -> list[str]:
-    """The label of each agent: its name, or the path and the sha256 of its model if two have the same name."""
-    names = Counter(folder_name(policy.source.name) for policy in loaded.values())
-    return [
-        run_name(agent, policy) if names[folder_name(policy.source.name)] > 1 else policy.source.name
-        for agent, policy in loaded.items()
-    ]
+    return ExperimentRun(page_path(job), findings, results_of(job, runs), job.left_out)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rltools._util.limits import MAX_EPISODES, MAX_REFERENCES, MAX_SEED, MAX_WINDOW, check_count
 from rltools._util.progress import say, stage
+from rltools._util.workers import Workers
 from rltools.attributions import find_method
 from rltools.envs import import_modules
 from rltools.errors import ArgumentError, RltoolsWarning, TooCostlyError
@@ -73,6 +74,8 @@ def analyze(
     directory: str | Path | None = None,
     overwrite: bool = False,
     threads: int | None = None,
+    workers: Workers = 1,
+    device: str | None = None,
     progress: bool = False,
     bounds: Bounds = "same",
 ) -> Analysis:
@@ -112,6 +115,8 @@ def analyze(
             `runs/<its folder>-<its name>-<first digits of its sha256>`. Finished parts are not repeated.
         overwrite: start anew, whatever the folder contains.
         threads: see `record` and `explain`.
+        workers: how many processes record, ablate and explain, or an executor; see `record`.
+        device: see `load_policy`.
         progress: show progress bars, and before each method how long it will take.
         bounds: see `load_policy`.
 
@@ -142,7 +147,7 @@ def analyze(
     import_modules(modules)
     trusted = [trust] if isinstance(trust, str) else None if trust is None else list(trust)
     with stage("load the policy", show=progress):
-        policy = load_policy(source, env, normalize=normalize, trust=trusted, bounds=bounds)
+        policy = load_policy(source, env, normalize=normalize, trust=trusted, bounds=bounds, device=device)
     lags = _lags(policy, window)
     main_method = method or _main_method(policy)
     main_target = str(fitting_target(main_method, find_method(main_method).needs, target, policy))
@@ -159,6 +164,7 @@ def analyze(
         directory=folder,
         overwrite=overwrite,
         threads=threads,
+        workers=workers,
         progress=progress,
         bounds=bounds,
     )
@@ -171,6 +177,7 @@ def analyze(
             seeds=seeds,
             seconds=seconds,
             recorded_in=perf_counter() - begun if fresh else 0.0,
+            workers=workers,
             bounds=bounds,
             progress=progress,
         )
@@ -181,10 +188,11 @@ def analyze(
     ]
     if lags:
         attributions.append({"method": "gradient", "target": str(default_target(policy)), "window": lags})
+    computing: dict[str, Any] = {"threads": threads, "workers": workers}
     with stage("plan what to explain", show=progress):
-        plans = list(_plans(recording, policy, attributions, main_method, seconds, threads, progress=progress))
+        plans = list(_plans(recording, policy, attributions, main_method, seconds, computing, progress=progress))
     for settings, plan in plans:
-        recording = explain(recording, policy, every=plan.every, threads=threads, progress=progress, **settings)
+        recording = explain(recording, policy, every=plan.every, progress=progress, **computing, **settings)
     options = {
         "env": env,
         "episodes": len(recording),  # the page covers all episodes in the folder
@@ -283,14 +291,14 @@ def _plans(
     attributions: Sequence[dict[str, Any]],
     main_method: str,
     seconds: float,
-    threads: int | None,
+    computing: dict[str, Any],
     *,
     progress: bool,
 ) -> Iterator[tuple[dict[str, Any], Plan]]:
     """The attributions to compute and their strides; all plans are printed before the first one starts."""
     for settings in attributions:
         try:
-            plan = plan_explaining(recording, policy, seconds=seconds, threads=threads, **settings)
+            plan = plan_explaining(recording, policy, seconds=seconds, **computing, **settings)
         except TooCostlyError as error:
             if settings["method"] == main_method:
                 raise

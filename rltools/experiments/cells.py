@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 from rltools._util.yaml import validate
-from rltools.attributions import find_method
-from rltools.experiments.file import Experiment, MethodChoice
-from rltools.recording.folders import folder_name
+from rltools.experiments._explanations import Explanation, explanations
+from rltools.experiments._one_run import Run, RunKey, run_from_content
+from rltools.experiments._sweep import plan_at
+from rltools.experiments.file import Experiment
 from rltools.recording.sealed_json import read_json, write_json
+
+__all__ = ["Cell", "Explanation", "Job", "Run", "RunKey", "cells_by_run", "cells_of", "read_job", "write_job"]
 
 Kind = Literal["record", "explain", "ablate", "assess", "report", "page"]
 MANIFEST = "experiment.json"
@@ -21,30 +25,8 @@ CELLS = "cells"
 """The folder of the claims within that of the experiment; each content has a folder of its own in it."""
 DIGITS = 8
 """Digits of the hash in the name of that folder."""
-# A fixed list, not every installed control, so that the same file gives the same results everywhere.
-CONTROLS = (MethodChoice(name="random"), MethodChoice(name="std", references=256))
-"""256 visited states estimate a standard deviation to within a few percent."""
-FEWEST_COMPARED = 2
-
-
-@dataclass(frozen=True)
-class Run:
-    """One agent from one seed.
-
-    Attributes:
-        label: the name of the agent in the report.
-        agent: what `load_policy` loads it from.
-        seed: of its first episode.
-    """
-
-    label: str
-    agent: str
-    seed: int
-
-    @property
-    def name(self) -> str:
-        """The name of its folder within that of the experiment."""
-        return f"{folder_name(self.label)}-seed-{self.seed}"
+OF_AGENTS = ("description", "agents", "environment", "environments", "only_fitting", "seeds", "sweep", "reports", "zoo")
+"""Keys of an experiment that a run has values of its own for, or that no run depends on."""
 
 
 @dataclass(frozen=True)
@@ -54,12 +36,12 @@ class Job:
     Attributes:
         plan: the content of the file, changed as the command says.
         folder: of the results.
-        runs: agents and seeds.
+        runs: agents, environments, seeds and points of a sweep.
         modules: modules to import because they register environments.
         command: words of the command that repeats it, up to the changes of the file's content.
         changes: these changes.
         options: the words after them.
-        left_out: agents of a zoo that could not be run, each with the reason.
+        left_out: agents that could not be run, each with the reason.
         overwrite: replace recordings with other settings.
     """
 
@@ -77,7 +59,7 @@ class Job:
         """Everything but the folder, as JSON."""
         return {
             "plan": self.plan.model_dump(mode="json"),
-            "runs": [[run.label, run.agent, run.seed] for run in self.runs],
+            "runs": [run.content() for run in self.runs],
             "modules": list(self.modules),
             "command": list(self.command),
             "changes": list(self.changes),
@@ -92,6 +74,31 @@ class Job:
         content = self.content()
         text = json.dumps([content["plan"], content["runs"]], sort_keys=True)
         return self.folder / CELLS / hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
+
+    def plan_of(self, run: Run) -> Experiment:
+        """The experiment with the values that a run has of the keys of a sweep.
+
+        Its agents and environments are those of the file: a run has its own.
+        """
+        point = {key: value for key, value in run.point.items() if key.partition(".")[0] not in OF_AGENTS}
+        text = json.dumps(point, sort_keys=True)
+        if text not in self._plans:
+            self._plans[text] = plan_at(self.plan, self.plan.sweep, point)
+        return self._plans[text]
+
+    @cached_property
+    def _plans(self) -> dict[str, Experiment]:
+        return {}
+
+    @cached_property
+    def layout(self) -> tuple[tuple[Cell, ...], dict[RunKey, tuple[str, ...]]]:
+        """All cells, and the ids of those that each run consists of; see `cells_of`."""
+        return _layout(self)
+
+    @cached_property
+    def explained(self) -> frozenset[str]:
+        """The ids of the cells that explain."""
+        return frozenset(cell.id for cell in cells_of(self) if cell.kind == "explain")
 
 
 def write_job(job: Job) -> None:
@@ -110,26 +117,13 @@ def read_job(folder: Path) -> Job:
     path = folder / MANIFEST
 
     def parse(content: dict[str, Any]) -> Job:
-        texts = {name: tuple(map(str, content[name])) for name in ("modules", "command", "changes", "options")}
-        runs = tuple(Run(str(label), str(agent), int(seed)) for label, agent, seed in content["runs"])
+        names = ("modules", "command", "changes", "options", "left_out")
+        texts = {name: tuple(map(str, content[name])) for name in names}
         plan = validate(Experiment, dict(content["plan"]), path)
-        texts["left_out"] = tuple(map(str, content["left_out"]))
+        runs = tuple(map(run_from_content, content["runs"]))
         return Job(plan, folder, runs, overwrite=bool(content["overwrite"]), **texts)
 
     return read_json(path, parse)[0]
-
-
-@dataclass(frozen=True)
-class Explanation:
-    """One attribution of every run.
-
-    Attributes:
-        choice: the method with its parameters.
-        target: as text; None for the default one of the agent.
-    """
-
-    choice: MethodChoice
-    target: str | None
 
 
 @dataclass(frozen=True)
@@ -139,7 +133,7 @@ class Cell:
     Attributes:
         id: its name, which is that of its claims.
         kind: what it does.
-        run: whose recording it makes or reads; None for the page of the experiment.
+        run: whose recording it makes or reads, the first of those that share it; None for the page of the experiment.
         needs: ids of the cells that must be done before.
         explanation: what an "explain" cell explains.
     """
@@ -151,44 +145,69 @@ class Cell:
     explanation: Explanation | None = None
 
 
-def explanations(plan: Experiment) -> tuple[Explanation, ...]:
-    """The attributions of an experiment, in the order of its methods and targets, controls last."""
-    found: list[Explanation] = []
-    for choice in compared_methods(plan):
-        targets = (None,) if "decision" in find_method(choice.name).needs else plan.targets
-        found += [Explanation(choice, target) for target in targets]
-    return tuple(found)
-
-
 def cells_of(job: Job) -> tuple[Cell, ...]:
-    """The cells of an experiment, each after those that it needs."""
-    plan, cells = job.plan, []
-    explained = explanations(plan)
-    for run in job.runs:
-        first = f"{run.name}.record"
-        own = [Cell(first, "record", run)]
-        for index, explanation in enumerate(explained, 1):
-            name = f"{run.name}.explain-{index}-{explanation.choice.name}"
-            own.append(Cell(name, "explain", run, (first,), explanation))
-        if plan.ablate is not None:
-            own.append(Cell(f"{run.name}.ablate", "ablate", run, (first,)))
-        if plan.assess:
-            own.append(Cell(f"{run.name}.assess", "assess", run, tuple(cell.id for cell in own)))
-        if plan.reports:
-            own.append(Cell(f"{run.name}.report", "report", run, tuple(cell.id for cell in own)))
-        cells += own
-    return (*cells, Cell("page", "page", None, tuple(cell.id for cell in cells)))
+    """The cells of an experiment, each after those that it needs.
 
-
-def compared_methods(plan: Experiment) -> tuple[MethodChoice, ...]:
-    """The methods of an experiment, followed by its controls.
-
-    With two or more methods that attribute a score, both controls are added unless the file lists them; with
-    `controls: false` none are.
+    Runs that share a recording share whatever is done with it in the same way.
     """
-    listed = [choice for choice in plan.methods if find_method(choice.name).control]
-    own = [choice for choice in plan.methods if choice not in listed]
-    scoring = [choice for choice in own if "decision" not in find_method(choice.name).needs]
-    added = CONTROLS if plan.controls and len(scoring) >= FEWEST_COMPARED else ()
-    names = {choice.name for choice in listed}
-    return (*own, *listed, *(choice for choice in added if choice.name not in names))
+    return job.layout[0]
+
+
+def cells_by_run(job: Job) -> dict[RunKey, tuple[str, ...]]:
+    """The ids of the cells that each run consists of."""
+    return job.layout[1]
+
+
+@dataclass
+class _Distinct:
+    """The cells of one kind that a recording has, one for each way of doing it."""
+
+    name: str
+    kind: Kind
+    ways: dict[str, Cell] = field(default_factory=dict)
+
+    def cell_id(self, run: Run, needs: tuple[str, ...], way: object, explanation: Explanation | None = None) -> str:
+        """The id of the cell that does it this way; two of the same way are one."""
+        key = repr(way)
+        if key not in self.ways:
+            number = len(self.ways) + 1
+            ending = f"-{number}" if number > 1 else ""
+            if explanation is not None:
+                ending = f"-{number}-{explanation.choice.name}"
+                needs += tuple(cell.id for cell in self.ways.values() if _may_be_same(cell.explanation, explanation))
+            self.ways[key] = Cell(f"{self.name}.{self.kind}{ending}", self.kind, run, needs, explanation)
+        return self.ways[key].id
+
+
+def _may_be_same(first: Explanation | None, second: Explanation) -> bool:
+    """Whether two explanations may turn out to have the same files, so that one has to wait for the other.
+
+    A control has, unless the methods beside it are explained at other steps.
+    """
+    return first is not None and bool(second.beside) and (first.choice, first.target) == (second.choice, second.target)
+
+
+def _layout(job: Job) -> tuple[tuple[Cell, ...], dict[RunKey, tuple[str, ...]]]:
+    shared: dict[str, list[Run]] = {}
+    for run in job.runs:
+        shared.setdefault(run.name, []).append(run)
+    cells: list[Cell] = []
+    by_run: dict[RunKey, tuple[str, ...]] = {}
+    for name, runs in shared.items():
+        record = Cell(f"{name}.record", "record", runs[0])
+        need = (record.id,)
+        explain, ablate, assess = _Distinct(name, "explain"), _Distinct(name, "ablate"), _Distinct(name, "assess")
+        for run in runs:
+            plan, needs = job.plan_of(run), [record.id]
+            needs += [explain.cell_id(run, need, each.identity, each) for each in explanations(plan)]
+            if plan.ablate is not None:
+                needs.append(ablate.cell_id(run, need, plan.ablate))
+            if plan.assess:
+                needs.append(assess.cell_id(run, tuple(needs), (plan.assess, tuple(needs))))
+            by_run[run.key] = tuple(dict.fromkeys(needs))
+        own = [record, *explain.ways.values(), *ablate.ways.values(), *assess.ways.values()]
+        if job.plan.reports:
+            own.append(Cell(f"{name}.report", "report", runs[0], tuple(cell.id for cell in own)))
+            by_run |= {run.key: (*by_run[run.key], own[-1].id) for run in runs}
+        cells += own
+    return (*cells, Cell("page", "page", None, tuple(cell.id for cell in cells))), by_run

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rltools._util.files import atomic_write, os_errors_as
-from rltools.ablation import Ablation, Certificate
-from rltools.experiments.cells import Run
+from rltools.ablation import Ablation, ablations
+from rltools.experiments.cells import Job, Run, cells_by_run
+from rltools.experiments.claims import CellState, result_of
 from rltools.experiments.file import Experiment
 from rltools.metrics import assess
 from rltools.policies.base import Policy
-from rltools.recording import Recording
+from rltools.recording import Recording, open_recording
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,11 +43,46 @@ class Measured:
     assessment: pd.DataFrame | None = None
 
 
+def recording_of(
+    job: Job, run: Run, states: Mapping[str, CellState], cells: Iterable[str] | None = None, *, complete: bool = False
+) -> Recording:
+    """The recording of a run, with the attributions that the run has, of which its folder may have more.
+
+    Of several that match a method and a target equally it selects the first.
+
+    Args:
+        job: the experiment.
+        run: the run.
+        states: of its cells.
+        cells: the cells whose attributions come first; None for all of the run.
+        complete: keep whatever else is in the folder, too.
+    """
+    recording = open_recording(job.folder / run.name)
+    cells = cells_by_run(job)[run.key] if cells is None else cells
+    results = (result_of(job.board, states[cell]) for cell in cells if cell in job.explained)
+    keys = [str(result["key"]) for result in results if "key" in result]
+    return replace(recording if complete or not keys else recording.only(keys), requested=tuple(reversed(keys)))
+
+
+def ablation_of(plan: Experiment, recording: Recording) -> Ablation | None:
+    """What an experiment measured of a recording; None if it measures nothing."""
+    choice = plan.ablate
+    if choice is None:
+        return None
+    own = (
+        each
+        for each in ablations(recording)
+        if (each.replace, each.second, each.spec.groups, each.spec.seed)
+        == (choice.replace, choice.second, choice.groups, choice.seed)
+    )
+    return next(own, None)
+
+
 def assessment_path(plan: Experiment, folder: Path, run: Run, recording: Recording, ablation: Ablation | None) -> Path:
     """The file of an assessment; its name follows from the attributions, rollouts and metrics that it is made from."""
     made_from = {
         "versions": [version("rltools-attribution"), version("torch")],
-        "metrics": list(plan.assess),
+        "assess": None if plan.assess is None else plan.assess.model_dump(mode="json"),
         "recording": recording.seal,
         "episodes": len(recording),
         "attributions": sorted(recording.specs),
@@ -69,10 +105,11 @@ def write_assessment(
         policy: the recorded policy.
         ablation: what was measured of it; None if nothing was.
     """
-    path = assessment_path(plan, folder, run, recording, ablation)
-    if path.is_file():
+    path, choice = assessment_path(plan, folder, run, recording, ablation), plan.assess
+    if choice is None or path.is_file():
         return
-    table = assess(recording, policy, list(plan.assess), ablation=ablation)
+    options = choice.model_dump(exclude={"metrics"}, exclude_none=True)
+    table = assess(recording, policy, list(choice.metrics), ablation=ablation, **options)
     with os_errors_as(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(path) as temporary:
@@ -87,83 +124,3 @@ def read_assessment(
 
     path = assessment_path(plan, folder, run, recording, ablation)
     return pd.read_csv(path, keep_default_na=False, na_values=[""])
-
-
-def write_measured(folder: Path, measured: Mapping[RunKey, Measured]) -> None:
-    """Write `losses.csv`, `certificates.csv` and `assessment.csv` of all agents, those that the experiment asks for."""
-    import pandas as pd
-
-    ablations = {run: each.ablation for run, each in measured.items() if each.ablation is not None}
-    certificates = {run: ablation.certificate for run, ablation in ablations.items()}
-    tables: dict[str, dict[RunKey, pd.DataFrame]] = {
-        "losses.csv": {run: loss_table(ablation) for run, ablation in ablations.items()},
-        "certificates.csv": {run: certificate_table(each) for run, each in certificates.items() if each is not None},
-        "assessment.csv": {run: each.assessment for run, each in measured.items() if each.assessment is not None},
-    }
-    for name, of_runs in tables.items():
-        if of_runs:
-            joined = pd.concat([_labeled(run, measured[run].environment, table) for run, table in of_runs.items()])
-            with os_errors_as(folder / name), atomic_write(folder / name) as temporary:
-                joined.to_csv(temporary, index=False)
-
-
-def _labeled(run: RunKey, environment: str, table: pd.DataFrame) -> pd.DataFrame:
-    """The table with the agent, the seed of its recording and its environment as the first columns."""
-    labeled = table.assign(agent=run[0], seed=run[1], environment=environment)
-    return labeled[["agent", "seed", "environment", *table.columns]]
-
-
-def loss_table(ablation: Ablation, level: float = 0.95) -> pd.DataFrame:
-    """A row for each variable of an agent: its loss, its verdict, and its outcome Shapley value if it was measured.
-
-    Columns: player, replacement, loss with low and high, seeds, rank, leads (whether it cannot be told
-    apart from the first), at_floor, verdict, partner, baseline with low and high, the loss by the second replacement
-    with its ends, and the Shapley value with its ends; NaN where nothing was measured.
-    """
-    import numpy as np
-    import pandas as pd
-
-    losses, shapley = ablation.losses(level=level), ablation.shapley(level)
-    second = None if ablation.second is None else ablation.losses(ablation.second, level)
-    rank = np.empty(len(losses.players), np.int64)
-    rank[losses.order] = np.arange(1, len(rank) + 1)
-    verdicts = ablation.verdicts(level)
-    missing = np.full(len(rank), np.nan)
-
-    def ends(name: str, interval: object) -> dict[str, np.ndarray]:
-        parts = ("value", "low", "high")
-        columns = (name, f"{name}_low", f"{name}_high")
-        return {
-            column: missing if interval is None else np.broadcast_to(getattr(interval, part), missing.shape)
-            for column, part in zip(columns, parts, strict=True)
-        }
-
-    return pd.DataFrame(
-        {"player": losses.players, "replacement": losses.replacement}
-        | ends("loss", losses.interval)
-        | {"seeds": losses.seeds, "rank": rank, "leads": rank <= losses.leaders, "at_floor": losses.at_floor}
-        | {"verdict": [each.kind for each in verdicts], "partner": [each.partner for each in verdicts]}
-        | ends("baseline", losses.baseline)
-        | ends("second_loss", None if second is None else second.interval)
-        | ends("shapley", None if shapley is None else shapley.interval)
-    )
-
-
-def certificate_table(certificate: Certificate) -> pd.DataFrame:
-    """A row: what can be left out, and how sure that is; names of variables are separated by `; `."""
-    import pandas as pd
-
-    return pd.DataFrame(
-        {
-            "replacement": [certificate.replacement],
-            "part": [certificate.part],
-            "holds": [certificate.holds],
-            "remaining": ["; ".join(certificate.remaining)],
-            "left_out": ["; ".join(certificate.left_out)],
-            "loss": [certificate.loss],
-            "bound": [certificate.bound],
-            "baseline": [certificate.baseline],
-            "seeds": [certificate.seeds],
-            "sentence": [str(certificate)],
-        }
-    )

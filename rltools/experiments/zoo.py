@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 
 from rltools._util.foreign_files import is_folder
 from rltools.errors import ConfigError
+from rltools.experiments._agents import natural_order
 
 ZOO = "RLTOOLS_ZOO"
 """The environment variable with the path of the folder, which has `<algorithm>/<environment>_1/` in it."""
@@ -37,7 +37,11 @@ def zoo_agents() -> tuple[Path, ...]:
         raise ConfigError(
             f"{ZOO} is {name!r}, which is no folder; set it to a folder of rl-baselines3-zoo, or unset it"
         )
-    runs = [path for path in sorted(folder.glob("*/*"), key=_natural) if model_in(path) is not None]
+    runs = [
+        path
+        for path in sorted(folder.glob("*/*"), key=lambda path: natural_order(str(path)))
+        if model_in(path) is not None
+    ]
     if not 0 < len(runs) <= MAX_AGENTS:
         raise ConfigError(
             f"{ZOO} is {name!r}, which has {len(runs):,} run folders <algorithm>/<environment>_1 with a model; an "
@@ -49,8 +53,3 @@ def zoo_agents() -> tuple[Path, ...]:
 def zoo_label(agent: Path) -> str:
     """What an agent of a zoo is called: its algorithm and its folder, `ppo-LunarLander-v2_1`."""
     return f"{agent.parent.name}-{agent.name}"
-
-
-def _natural(path: Path) -> list[tuple[bool, int, str]]:
-    parts = re.findall(r"\d+|\D+", str(path))
-    return [(part.isdigit(), int(part) if part.isdigit() else 0, part) for part in parts]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -9,12 +10,13 @@ import torch
 from torch import Tensor
 
 from rltools.attributions import find_method
-from rltools.errors import ArgumentError
+from rltools.errors import ArgumentError, TooCostlyError
 from rltools.explanation.batches import explained_rows, most_copies
 from rltools.explanation.references import as_batch, encode_references, references_id
 from rltools.explanation.spec import decodes, separated_axes, with_groups
 from rltools.explanation.views import Decoded, compiled
 from rltools.policies.base import Context, Policy, check_is_policy, decide, decision_pass
+from rltools.policies.device_memory import halving
 from rltools.policies.threads import compute_threads
 from rltools.recording import Attribution, AttributionSpec, recorded_leaves
 from rltools.spaces.leaves import map_leaves
@@ -83,14 +85,14 @@ def attribute(
         "target", (method, target), policy, lambda: fitting_target(method, implementation.needs, target, policy)
     )
     batch = as_batch(policy, observations)
-    x = policy.encode(batch)
+    x = _encoded(policy, batch)
     with compute_threads(policy, len(x), threads):
         context = _decide(policy, batch, context or Context(), x, max_batch)
     settings, states = implementation.settings(parameters), None
     identifier: dict[str, Any] = {}
     if decodes(implementation, settings, policy.features):
         policy, identifier, context = Decoded(policy), {"decoded": True}, replace(context, forward_pass=None)
-        x = policy.encode(batch)
+        x = _encoded(policy, batch)
     if references is not None and "references" in implementation.needs:
         states = encode_references(policy, references)
         identifier = {"reference": references_id(references, seed=0)} | identifier
@@ -117,17 +119,37 @@ def attribute(
     )
 
 
+def _encoded(policy: Policy, batch: Any) -> Tensor:
+    """The encoded observations, all of them on the device of the policy.
+
+    Raises:
+        TooCostlyError: the GPU has no memory for so many.
+    """
+    try:
+        return policy.encode(batch)
+    except torch.cuda.OutOfMemoryError as error:
+        raise TooCostlyError(
+            f"the GPU has no memory for these observations together ({str(error).splitlines()[0]}); give fewer at a "
+            "time, or record them: `explain` reads as many as fit"
+        ) from error
+
+
 def _decide(policy: Policy, observations: Any, context: Context, x: Tensor, max_batch: int | None) -> Context:
     """The context with the actions that the policy chooses, in batches, because all rows may be many images."""
-    most = most_copies(policy, max_batch)
-    if len(x) <= most and (forward_pass := decision_pass(policy, x, context)) is not None:
-        decided = decide(policy, forward_pass.output, context).context
-        return Context(decided.action, decided.scores, decided.mask, decided.state, forward_pass=forward_pass)
-    recorded, parts = recorded_leaves(policy.features), []
-    for start in range(0, max(1, len(x)), most):
-        rows = slice(start, start + most)
-        part = map_leaves(lambda _, values: values[rows], observations, recorded)  # noqa: B023  # called right away
-        parts.append(policy.act(part, context.rows(rows)).context)
+    most = most_copies(policy, max_batch, on_gpu=not x.is_cpu)
+    if len(x) <= most:
+        with suppress(torch.cuda.OutOfMemoryError):
+            forward_pass = decision_pass(policy, x, context)
+            if forward_pass is not None:
+                decided = decide(policy, forward_pass.output, context).context
+                return Context(decided.action, decided.scores, decided.mask, decided.state, forward_pass=forward_pass)
+    recorded = recorded_leaves(policy.features)
+
+    def choose(rows: slice, _: int) -> Context:
+        part = map_leaves(lambda _, values: values[rows], observations, recorded)
+        return policy.act(part, context.rows(rows)).context
+
+    parts = [part for _, part in halving(len(x), most, choose)]
     if len(parts) == 1:
         return parts[0]
     actions = [part.action for part in parts if part.action is not None]

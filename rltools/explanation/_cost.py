@@ -14,11 +14,11 @@ from torch import Tensor
 from rltools.attributions import Method
 from rltools.errors import RltoolsError
 from rltools.explanation._read import batches, needed_columns, recorded_context, recorded_inputs
-from rltools.explanation.batches import chunk_rows, explained_rows, most_copies
+from rltools.explanation.batches import chunk_rows, explained_rows
 from rltools.explanation.spec import BoundSpec, with_groups
 from rltools.explanation.views import Window
 from rltools.policies.base import Policy
-from rltools.policies.threads import row_work
+from rltools.policies.network_size import row_work
 from rltools.recording import Recording
 from rltools.recording.attribution import VARIABLES
 
@@ -92,7 +92,7 @@ def _some_steps(
     """Columns of as many steps as the method is given together, evenly from a few episodes."""
     n_references = 0 if references is None else len(references)
     targets = len(bound.spec.labels)
-    rows = chunk_rows(bound.method, policy, targets, n_references, bound.settings, most_copies(policy, max_batch))
+    rows = chunk_rows(bound.method, policy, targets, n_references, bound.settings, max_batch)
     outcomes = [outcome for outcome in recording.outcomes() if outcome.steps]
     outcomes = outcomes[:: ceil(len(outcomes) / EPISODES)] if outcomes else []
     every = max(1, sum(outcome.steps for outcome in outcomes) // rows)

@@ -19,8 +19,10 @@ from rltools._util.files import numbered, os_errors_as
 from rltools._util.limits import MAX_REFERENCES, MAX_SEED, MAX_STEPS, MAX_THREADS, MAX_WINDOW, check_count
 from rltools._util.lock import check_kept, check_no_writer, folder_lock
 from rltools._util.progress import duration, progress_bar
+from rltools._util.workers import Workers, check_workers
 from rltools.errors import RltoolsWarning, argument
 from rltools.explanation._explainer import Explainer
+from rltools.explanation._groups import explain_episodes
 from rltools.explanation._plan import plan_explaining
 from rltools.explanation._read import check_one
 from rltools.explanation.batches import pass_rows
@@ -65,6 +67,7 @@ def explain(
     seed: int = 0,
     max_batch: int | None = None,
     threads: int | None = None,
+    workers: Workers = 1,
     compile: bool = False,  # noqa: A002  # as torch calls it
     progress: bool = False,
     **parameters: Any,
@@ -96,6 +99,8 @@ def explain(
             do not depend on it.
         threads: torch's threads during the call; None is 1 for a small network, which more threads slow down, and
             torch's own number if a pass through the network is large. Results agree to rounding.
+        workers: how many processes explain, each on one thread; or an executor whose workers share the folder. Results
+            are those of one process on one thread, to the last bit. See `record`.
         compile: compile the network with torch: some seconds for each shape, then a faster forward pass. Results agree
             to rounding.
         progress: show a progress bar.
@@ -114,6 +119,7 @@ def explain(
         MismatchError: the policy's scores of these observations differ from the recorded ones.
         GradientError: the policy is not differentiable.
         CorruptError: the folder holds another attribution, because folders were renamed.
+        SimulationError: another process ended before its episodes were explained.
 
     Example:
         >>> import rltools
@@ -133,11 +139,12 @@ def explain(
         check_count("references", max(references, 1), most=MAX_REFERENCES)
     if threads is not None:
         check_count("threads", threads, most=MAX_THREADS)
+    check_workers(workers)
     policy = compiled(policy) if compile else policy
     choice: dict[str, Any] = {"method": method, "target": target, "references": references, "seed": seed}
     choice |= {"window": window, "units": units}
     if seconds is not None:
-        budget: dict[str, Any] = {"seconds": seconds, "max_batch": max_batch, "threads": threads}
+        budget: dict[str, Any] = {"seconds": seconds, "max_batch": max_batch, "threads": threads, "workers": workers}
         every = plan_explaining(recording, policy, every=every, **choice, **budget, **parameters).every
     bound = bind(recording, policy, every=every, parameters=parameters, **choice)
     check_folder(recording, bound.key, bound.spec)
@@ -170,8 +177,7 @@ def explain(
         ):
             advance = _announcing(advance_bar, lambda: _steps(recording, missing), name)
             explainer = Explainer(recording, bound, states, folder, files, max_batch, threads, advance)
-            for batch in explainer.batches(missing):
-                explainer.explain(batch)
+            written += explain_episodes(explainer, missing, workers)
         check_kept(folder, [*written, *files.finished] if files.finished else [])
     if explainer.failed:
         warnings.warn(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +16,13 @@ from rltools.explanation._read import (
     StepBlock,
     batches,
     check_same_policy,
+    groups,
     needed_columns,
     recorded_context,
     recorded_inputs,
 )
 from rltools.explanation._unseen import unseen_entries
-from rltools.explanation.batches import Explained, chunk_rows, explained_rows, most_copies
+from rltools.explanation.batches import MOST_BYTES_ON_GPU, MOST_COPIES_ON_GPU, Explained, chunk_rows, explained_rows
 from rltools.explanation.spec import BoundSpec
 from rltools.explanation.views import clipped_entries
 from rltools.recording import DamagedFileWarning, Recording
@@ -32,6 +34,8 @@ from rltools.recording.writers import BackgroundFiles
 
 BLOCK_BYTES = 1 << 25
 """About how many bytes of observations are read per block."""
+MOST_ROWS = 8192
+"""The most steps of a block."""
 
 
 @dataclass
@@ -62,17 +66,34 @@ class Explainer:
     explained: int = 0
     failed: int = 0
 
-    def batches(self, numbers: list[int]) -> Iterator[list[StepBlock]]:
-        """The steps of some episodes, in batches that a method takes per call; larger ones would delay progress."""
+    @cached_property
+    def _folder_identity(self) -> dict[str, str]:
+        """The metadata that all files of the attribution share; its spec has been written, and stays as it is."""
+        return folder_identity(self.recording, self.bound.key)
+
+    def rows(self) -> tuple[int, int]:
+        """After how many rows a batch is full, and the most rows that are read per block.
+
+        As many as a method takes per call; more would delay progress.
+        """
         bound, policy = self.bound, self.bound.policy
         n_references = 0 if self.references is None else len(self.references)
-        copies = most_copies(policy, self.max_batch)
-        rows = chunk_rows(bound.method, policy, len(bound.spec.labels), n_references, bound.settings, copies)
+        rows = chunk_rows(bound.method, policy, len(bound.spec.labels), n_references, bound.settings, self.max_batch)
         row_bytes = max(1, policy.features.size) * policy.dtype.itemsize
-        block_rows = int(np.clip(BLOCK_BYTES // row_bytes, 64, 8192))
-        names = needed_columns(self.recording, policy)
-        every, window = bound.spec.every, bound.spec.window
-        return batches(self.recording, numbers, names, every, min(rows, block_rows), block_rows, window)
+        on_cpu = policy.device.type == "cpu"
+        most, size = (MOST_ROWS, BLOCK_BYTES) if on_cpu else (MOST_COPIES_ON_GPU, MOST_BYTES_ON_GPU)
+        block_rows = int(np.clip(size // row_bytes, 64, most))
+        return min(rows, block_rows), block_rows
+
+    def groups(self, steps: Mapping[int, int]) -> list[list[int]]:
+        """The numbers of episodes that are explained together, from the steps of each: their batches have no others."""
+        return groups(steps, self.bound.spec.every, self.rows()[0])
+
+    def batches(self, numbers: list[int]) -> Iterator[list[StepBlock]]:
+        """The steps of some episodes, in batches."""
+        names = needed_columns(self.recording, self.bound.policy)
+        spec = self.bound.spec
+        return batches(self.recording, numbers, names, spec.every, *self.rows(), spec.window)
 
     def explain(self, batch: list[StepBlock]) -> None:
         """Explain a batch, and write it."""
@@ -129,8 +150,10 @@ class Explainer:
             if without is not None:
                 files.write(draws, without)
             if block.last:
-                identity = self.recording.identity(block.number) | folder_identity(self.recording, bound.key)
-                if without is not None:  # draws first: an episode with attributions must have its draws
+                identity = self.recording.identity(block.number, block.rows) | self._folder_identity
+                if without is not None:
                     files.finish(draws, identity)
-                files.finish(path, {"policy_sha256": bound.spec.policy_sha256, **identity})
+                # Draws first: an episode with attributions must have its draws.
+                after = None if without is None else draws
+                files.finish(path, {"policy_sha256": bound.spec.policy_sha256, **identity}, after=after)
             start = rows.stop

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from rltools._util.files import numbered
 from rltools._util.progress import duration
+from rltools._util.workers import Workers, parallel_parts
 from rltools.attributions import find_method
 from rltools.errors import ArgumentError, TooCostlyError, argument
 from rltools.explanation._cost import cheaper_ways, declared_seconds, measured_seconds, stride_within
@@ -35,7 +36,7 @@ class Plan:
         name: the method and its target, as text.
         every: the stride; one step in so many is explained.
         steps: the number of steps in episodes that are not explained yet.
-        step_seconds: measured for one explained step; 0 if nothing is left to do.
+        step_seconds: measured for one explained step, over all processes; 0 if nothing is left to do.
         limit: the allowed seconds; None for no limit.
         resumed: whether the stride is that of an earlier call.
         cheaper: settings that would cost less, as text.
@@ -85,6 +86,7 @@ def plan_explaining(
     seconds: float | None = None,
     max_batch: int | None = None,
     threads: int | None = None,
+    workers: Workers = 1,
     **parameters: Any,
 ) -> Plan:
     """Measure the cost of a step, and choose the stride; the arguments are those of `explain`.
@@ -118,14 +120,15 @@ def plan_explaining(
     if not steps:
         return Plan(name, every if begun is None else begun[1], 0, 0.0, seconds, begun is not None)
     states = _reference_states(recording, bound, references, seed)
-    step_seconds = measured_seconds(recording, bound.policy, bound, states, max_batch, threads)
+    alone = measured_seconds(recording, bound.policy, bound, states, max_batch, threads)
+    step_seconds = alone / min(parallel_parts(workers), len(recording))
     if begun is not None:
         return Plan(name, begun[1], steps, step_seconds, seconds, resumed=True)
     n_references = 0 if states is None else len(states)
     cheaper = tuple(cheaper_ways(bound.policy, bound.method, n_references, bound.method.settings(parameters)))
-    if seconds is not None and step_seconds > seconds:
+    if seconds is not None and alone > seconds:
         raise TooCostlyError(
-            f"{name} takes about {duration(step_seconds)} for a single step, and "
+            f"{name} takes about {duration(alone)} for a single step, and "
             f"{argument('seconds', f'{seconds:g}')} are allowed for all of them; "
             f"cheaper: {', '.join(cheaper) or 'the method gradient'}"
         )

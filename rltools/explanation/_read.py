@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -13,7 +13,8 @@ from rltools.explanation.views import Window, observed_features
 from rltools.policies.base import Context, Policy, positions
 from rltools.recording import Recording, nested_observations, observation_column, recorded_leaves
 from rltools.recording.attribution import first_sampled
-from rltools.recording.parquet import column_names, read_blocks, read_columns
+from rltools.recording.episode import outcome_in
+from rltools.recording.parquet import CONTENT, column_names, opened_blocks, read_columns
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,9 @@ class StepBlock:
         columns: their observations, actions and scores, `[row, ...]`, and other inputs of the policy. With a window the
             observations are `[row, lag, ...]`, the recurrent state is the one before the window, and `before` is the
             number of lags before the episode's first step.
-        read: how many steps were read, explained or not.
+        read: how many steps were read, explained or not; of damage, how many could not be.
         last: whether the episode ends with this block.
+        rows: the checksum of the episode's rows, by which files made from them identify it.
         damage: why no more of the episode can be read; None if it is intact.
     """
 
@@ -36,6 +38,7 @@ class StepBlock:
     columns: dict[str, np.ndarray]
     read: int
     last: bool
+    rows: str = ""
     damage: CorruptError | None = None
 
 
@@ -50,7 +53,8 @@ def batches(
 ) -> Iterator[list[StepBlock]]:
     """Blocks of some episodes, in order, in batches of `rows` rows or slightly more.
 
-    A method's call costs the same for a hundred rows as for one, and a short episode has few more than that.
+    A method's call costs the same for a hundred rows as for one, and a short episode has few more than that. No batch
+    is of two of the `groups`, so that batches are the same whoever explains which group.
 
     Args:
         recording: the recording.
@@ -62,44 +66,72 @@ def batches(
         lags: the length of a window; 0 for single observations.
     """
     batch: list[StepBlock] = []
+    read = 0
     for number in numbers:
         for block in _blocks(recording, number, names, every, most, lags):
             batch.append(block)
+            read += block.read
             if sum(len(part.t) for part in batch) >= rows:
                 yield batch
                 batch = []
+        if read >= rows * every:
+            if batch:
+                yield batch
+            batch, read = [], 0
     if batch:
         yield batch
+
+
+def groups(steps: Mapping[int, int], every: int, rows: int) -> list[list[int]]:
+    """The numbers of episodes that are explained together: as many as fill a batch.
+
+    Args:
+        steps: of each episode, by its number, in order.
+        every: the stride.
+        rows: the number of rows after which a batch is full.
+    """
+    together: list[list[int]] = []
+    read = rows * every
+    for number, count in steps.items():
+        if read >= rows * every:
+            together.append([])
+            read = 0
+        together[-1].append(number)
+        read += count
+    return together
 
 
 def _blocks(
     recording: Recording, number: int, names: Sequence[str], every: int, most: int, lags: int
 ) -> Iterator[StepBlock]:
     path = recording.episode_path(number)
-    start, previous = 0, None
+    start, previous, declared, yielded = 0, None, 0, 0
     past: dict[str, np.ndarray] = {}
     try:
-        recording.outcome(number)  # raises if the file is of another episode
-        for block in read_blocks(path, names, most):
-            if previous is not None:
-                yield previous
-            read = len(block["score"])
-            chosen = np.arange((first_sampled(number, every) - start) % every, read, every)
-            if lags:
-                past, columns = _windows(past, block, chosen, start, lags)
-            else:
-                columns = block if every == 1 else {name: values[chosen] for name, values in block.items()}
-            previous = StepBlock(number, (start + chosen).astype(np.int32), columns, read, last=False)
-            start += read
+        with opened_blocks(path, names, most) as (metadata, blocks):
+            declared = outcome_in(path, metadata, recording.seal).steps  # raises if the file is of another episode
+            rows = metadata.get(CONTENT, "")
+            for block in blocks:
+                if previous is not None:
+                    yield previous
+                    yielded += previous.read
+                read = len(block["score"])
+                chosen = np.arange((first_sampled(number, every) - start) % every, read, every)
+                if lags:
+                    past, columns = _windows(past, block, chosen, start, lags)
+                else:
+                    columns = block if every == 1 else {name: values[chosen] for name, values in block.items()}
+                previous = StepBlock(number, (start + chosen).astype(np.int32), columns, read, last=False, rows=rows)
+                start += read
         if previous is None:
             columns = read_columns(path, names)
             if lags:
                 columns = _windows({}, columns, np.arange(0), 0, lags)[1]
-            previous = StepBlock(number, np.zeros(0, np.int32), columns, 0, last=False)
+            previous = StepBlock(number, np.zeros(0, np.int32), columns, 0, last=False, rows=rows)
     except CorruptError as damage:
-        yield StepBlock(number, np.zeros(0, np.int32), {}, 0, last=True, damage=damage)
+        yield StepBlock(number, np.zeros(0, np.int32), {}, declared - yielded, last=True, damage=damage)
         return
-    yield StepBlock(previous.number, previous.t, previous.columns, previous.read, last=True)
+    yield replace(previous, last=True)
 
 
 def _windows(

@@ -14,6 +14,7 @@ from torch import Tensor
 from rltools.attributions import Cost, Method, Result
 from rltools.errors import TooCostlyError
 from rltools.policies.base import Context, Policy
+from rltools.policies.device_memory import fitting_rows, halving
 from rltools.policies.threads import compute_threads
 from rltools.targets import MOST_COPIES, PolicyTargetFunction, Target, make_target_function, remembered, target_labels
 from rltools.targets.draws import BLOCKS
@@ -24,8 +25,10 @@ MOST_OUTPUT_BYTES = 1 << 22
 """The most bytes of a head's outputs computed together, for very many actions; each step to a target is as large."""
 MOST_VALUE_BYTES = 1 << 24
 """The most bytes of attributions that a method returns together, for very many targets."""
-SMALLER_BATCHES = 3
-"""How often a chunk is tried again with a quarter of its rows, if the memory of a GPU is too small."""
+MOST_COPIES_ON_GPU = 1 << 22
+"""Rows that go through the network of a GPU together: fewer leave it waiting for the next batch."""
+MOST_BYTES_ON_GPU = 1 << 30
+"""The most bytes of inputs that go through it together; the main memory holds them too."""
 MOST_PASSES = 10**9
 """The most passes through the network for one row: a quarter of an hour with the smallest network."""
 FEW = 16
@@ -93,19 +96,19 @@ def explained_rows(
     cost = check_passes(policy, method, count, settings)
     columns: dict[str, np.ndarray] = {}
     undefined: np.ndarray | None = None
-    most, n_rows = most_copies(policy, max_batch), x.shape[0]
+    most, n_rows = most_copies(policy, max_batch, on_gpu=not x.is_cpu), x.shape[0]
     with compute_threads(policy, min(most, n_rows * max(1, cost.copies)), threads):
         for rows, some, f, result in _chunks(
             policy, method, target, x, context, references, settings, cost, most, advance, leave_one_out
         ):
-            of_chunk = _columns(f.own_values(some), result)
+            of_chunk = _tensors(f.own_values(some), result)
             if some is x:
-                columns = of_chunk
+                columns = _arrays(of_chunk)
             else:
                 for name, part in of_chunk.items():
                     if name not in columns:
-                        columns[name] = np.empty((n_rows, *part.shape[1:]), part.dtype)
-                    columns[name][rows] = part
+                        columns[name] = torch.empty(n_rows, *part.shape[1:], dtype=part.dtype).numpy()
+                    torch.from_numpy(columns[name][rows]).copy_(part.detach())  # from a GPU too, without another copy
             if (missing := f.undefined) is not None:
                 undefined = np.zeros((n_rows, f.outputs), bool) if undefined is None else undefined
                 undefined[rows] = missing.numpy(force=True)
@@ -120,7 +123,7 @@ def explained_now(
 
     Rows like these have been explained by `explained_rows` before, which checks what the method does.
     """
-    columns = _columns(f.own_values(x), method.unchecked(f, x, references, settings))
+    columns = _arrays(_tensors(f.own_values(x), method.unchecked(f, x, references, settings)))
     undefined = f.undefined
     missing = None if undefined is None else undefined.numpy(force=True)
     return Explained(columns, _replace_by_nan(columns["values"], missing))
@@ -156,35 +159,33 @@ def _chunks(
     """The rows of each chunk, as a slice and themselves, with their target function and their attributions."""
     n_rows = x.shape[0]
     targets = len(remembered("labels", target, policy, lambda: target_labels(target, policy)))
-    size = _chunk_rows(policy, targets, 0 if references is None else len(references), cost, most)
-    start, tries = 0, 0
-    while start < max(n_rows, 1):
-        rows = slice(start, start + size)
-        is_all = size >= n_rows
+    n_references = 0 if references is None else len(references)
+    size = _chunk_rows(policy, targets, n_references, cost, most, on_gpu=not x.is_cpu)
+
+    def explain(rows: slice, halvings: int) -> tuple[Tensor, PolicyTargetFunction, Result]:
+        is_all = rows.stop - rows.start == n_rows
         some = x if is_all else x[rows]
         progress = None if advance is None else _Progress(some.shape[0], advance)
         f = make_target_function(
             policy,
             target,
             context if is_all else context.rows(rows),
-            most_copies=most,
+            most_copies=max(1, most >> halvings),
             leave_one_out=leave_one_out,
             advance=_counting(method, cost, progress),
         )
         try:
             result = method.with_settings(f, some, references, settings)
         except torch.cuda.OutOfMemoryError:
-            tries += 1
-            if tries > SMALLER_BATCHES:
-                raise
-            size, most = max(1, size // 4), max(1, most // 4)
             if progress is not None:
                 progress.give_up()
-            continue
+            raise
         if progress is not None:
             progress.finish()
+        return some, f, result
+
+    for rows, (some, f, result) in halving(n_rows, size, explain):
         yield rows, some, f, result
-        start += size
 
 
 class _Progress:
@@ -215,11 +216,15 @@ def _counting(method: Method, cost: Cost, progress: _Progress | None) -> Callabl
     return lambda passes: progress.done(passes / cost.passes)
 
 
-def most_copies(policy: Policy, max_batch: int | None) -> int:
+def most_copies(policy: Policy, max_batch: int | None, *, on_gpu: bool) -> int:
     """How many rows, copies included, go through the network together; `max_batch`, or as many as fit into memory."""
+    if max_batch:
+        return max_batch
     inputs = max(1, policy.features.size) * policy.dtype.itemsize
+    if on_gpu:
+        return max(1, min(MOST_COPIES_ON_GPU, MOST_BYTES_ON_GPU // inputs, fitting_rows(policy)))
     outputs = max(1, len(policy.action_names)) * policy.dtype.itemsize
-    return max_batch or max(1, min(MOST_COPIES, MOST_BYTES // inputs, MOST_OUTPUT_BYTES // outputs))
+    return max(1, min(MOST_COPIES, MOST_BYTES // inputs, MOST_OUTPUT_BYTES // outputs))
 
 
 def check_passes(policy: Policy, method: Method, references: int, settings: Mapping[str, Any]) -> Cost:
@@ -250,25 +255,28 @@ def pass_rows(
 ) -> int:
     """How many rows go through the network together while a method explains so many, copies included."""
     copies = _cost(policy, method, references, parameters).copies
-    return min(most_copies(policy, max_batch), rows * max(1, copies))
+    return min(most_copies(policy, max_batch, on_gpu=policy.device.type != "cpu"), rows * max(1, copies))
 
 
 def chunk_rows(
-    method: Method, policy: Policy, targets: int, references: int, parameters: dict[str, Any], most: int
+    method: Method, policy: Policy, targets: int, references: int, parameters: dict[str, Any], max_batch: int | None
 ) -> int:
     """How many rows a method is given together, with all the copies it makes of them and its values for each target."""
-    return _chunk_rows(policy, targets, references, _cost(policy, method, references, parameters), most)
+    on_gpu = policy.device.type != "cpu"
+    most, cost = most_copies(policy, max_batch, on_gpu=on_gpu), _cost(policy, method, references, parameters)
+    return _chunk_rows(policy, targets, references, cost, most, on_gpu=on_gpu)
 
 
-def _chunk_rows(policy: Policy, targets: int, references: int, cost: Cost, most: int) -> int:
+def _chunk_rows(policy: Policy, targets: int, references: int, cost: Cost, most: int, *, on_gpu: bool) -> int:
     # For each target there are values, with and without each block of references, and before these gradients with
     # respect to the outputs.
     values = policy.features.size * (1 + min(references, BLOCKS))
+    most_bytes = MOST_BYTES_ON_GPU if on_gpu else MOST_VALUE_BYTES
     row_bytes = max(1, targets * max(values, len(policy.action_names))) * policy.dtype.itemsize
-    return max(1, min(most // max(1, cost.copies), MOST_VALUE_BYTES // row_bytes if targets > 1 else most))
+    return max(1, min(most // max(1, cost.copies), most_bytes // row_bytes if targets > 1 else most))
 
 
-def _columns(target_values: Tensor, result: Result) -> dict[str, np.ndarray]:
+def _tensors(target_values: Tensor, result: Result) -> dict[str, Tensor]:
     tensors = {
         "values": result.values,
         "scores": target_values,
@@ -277,4 +285,8 @@ def _columns(target_values: Tensor, result: Result) -> dict[str, np.ndarray]:
         "complete": result.complete,
         "without": None if result.without is None else result.without.transpose(0, 1),
     }
-    return {name: tensor.numpy(force=True) for name, tensor in tensors.items() if tensor is not None}
+    return {name: tensor for name, tensor in tensors.items() if tensor is not None}
+
+
+def _arrays(tensors: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
+    return {name: tensor.numpy(force=True) for name, tensor in tensors.items()}

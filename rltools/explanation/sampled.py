@@ -20,6 +20,7 @@ from rltools.explanation.references import draw_visited
 from rltools.explanation.spec import with_groups
 from rltools.explanation.views import Decoded, Window, in_units
 from rltools.policies.base import Context, Policy
+from rltools.policies.device_memory import halving
 from rltools.recording import AttributionSpec, Recording
 from rltools.recording.parquet import read_columns
 from rltools.recording.read_attribution import references_path
@@ -183,17 +184,19 @@ def target_values(
     """
     policy, spec = view_for(policy, sample.spec), sample.spec
     parsed = parse_target(target or spec.target, policy)
-    rows, parts, categorical = max(1, most_copies(policy, None) // max(1, count)), [], False
-    for start in range(0, len(sample.x), rows):
-        part = slice(start, start + rows)
-        f = make_target_function(policy, parsed, sample.context.rows(part), leave_one_out=False)
+    most = most_copies(policy, None, on_gpu=not sample.x.is_cpu)
+
+    def values_of(part: slice, halvings: int) -> tuple[np.ndarray, bool]:
+        context, copies_together = sample.context.rows(part), max(1, most >> halvings)
+        f = make_target_function(policy, parsed, context, most_copies=copies_together, leave_one_out=False)
         with torch.no_grad():
             values = f(copies(part)).double().numpy(force=True)
         if (undefined := f.undefined) is not None:
             values = np.where(undefined.numpy(force=True)[:, None], np.nan, values)
-        parts.append(values)
-        categorical = f.categorical
-    return np.concatenate(parts), categorical
+        return values, f.categorical
+
+    parts = [part for _, part in halving(len(sample.x), max(1, most // max(1, count)), values_of)]
+    return np.concatenate([values for values, _ in parts]), parts[-1][1]
 
 
 def _parameters(spec: AttributionSpec, method: Method, seed: int | None) -> dict[str, Any]:

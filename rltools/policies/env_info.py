@@ -47,6 +47,7 @@ class EnvInfo:
         own_bounds: whether the bounds are those of the innermost environment, unchanged by wrappers.
         any_bounds: whether other bounds than those of the training are accepted.
         env: the environment as it was passed in, with its statistics as they were then; None if it was not.
+        title: what messages call it, if it has no specification, for instance the name of a data set.
     """
 
     observation_space: Space[Any]
@@ -58,11 +59,12 @@ class EnvInfo:
     own_bounds: bool = True
     any_bounds: bool = False
     env: Environment | None = None
+    title: str = ""
 
     @property
     def name(self) -> str:
         """The name of the environment in messages."""
-        return self.spec.id if self.spec is not None else "the environment"
+        return self.spec.id if self.spec is not None else self.title or "the environment"
 
     @property
     def is_newer(self) -> bool:
@@ -177,8 +179,13 @@ def with_arguments(env_id: str, kwargs: dict[str, Any]) -> EnvSpec:
     return dataclasses.replace(spec, kwargs=spec.kwargs | kwargs)
 
 
-def check_match(name: str, observed: Space[Any], acted: Space[Any], env_info: EnvInfo) -> None:
-    """Compare a policy's spaces with its environment's.
+TRAINED_ON = f"give the environment it was trained on as {argument('env')}"
+
+
+def check_match(
+    name: str, observed: Space[Any], acted: Space[Any], env_info: EnvInfo, advice: str = TRAINED_ON
+) -> None:
+    """Compare a policy's spaces with its environment's, or with those of a data set; `advice` says what to do.
 
     Raises:
         MismatchError: observations of another shape, other actions, or other bounds that were not accepted; the message
@@ -189,27 +196,20 @@ def check_match(name: str, observed: Space[Any], acted: Space[Any], env_info: En
     if _layout(observed) != _layout(env_info.observation_space):
         raise MismatchError(
             f"{name} observes {_shape(observed)} and {place} gives {_shape(env_info.observation_space)}; "
-            f"{stacking_hint(observed, env_info.observation_space)}give the environment it was trained on as "
-            f"{argument('env')}"
+            f"{stacking_hint(observed, env_info.observation_space)}{advice}"
         )
     differs = branches(acted) != branches(taken) or count_actions(acted) != count_actions(taken)
     if type(acted) is not type(taken) or differs:
-        raise MismatchError(
-            f"{name} chooses among {_describe(acted)} and {place} takes {_describe(taken)}; "
-            f"give the environment it was trained on as {argument('env')}"
-        )
+        raise MismatchError(f"{name} chooses among {_describe(acted)} and {place} takes {_describe(taken)}; {advice}")
     for leaf, other in zip(leaves(observed), leaves(env_info.observation_space), strict=True):
         if leaf.starts != other.starts:
             part = f"{leaf.name} of " if leaf.name else ""
             raise MismatchError(
                 f"{name} counts {part}its observations from {_numbers(leaf.starts)} and {place} from "
-                f"{_numbers(other.starts)}; give the environment it was trained on as {argument('env')}"
+                f"{_numbers(other.starts)}; {advice}"
             )
     if (own_start := _starts(acted)) != (env_start := _starts(taken)):
-        raise MismatchError(
-            f"{name} counts its actions from {own_start} and {place} from {env_start}; give the environment it was "
-            f"trained on as {argument('env')}"
-        )
+        raise MismatchError(f"{name} counts its actions from {own_start} and {place} from {env_start}; {advice}")
     if env_info.any_bounds:
         return
     for verb, verb_of_env, difference in _differing(observed, acted, env_info):

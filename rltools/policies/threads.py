@@ -10,15 +10,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from math import prod
-from typing import Any
-from weakref import WeakKeyDictionary
 
 import torch
-from torch import nn
 
 from rltools.errors import ArgumentError
 from rltools.policies.base import Policy
+from rltools.policies.network_size import row_work
 
 SEVERAL_THREADS_FROM = 4e9
 """Floating-point operations of a forward pass: beside two busy programs on two cores, two threads took 16 times as long
@@ -70,62 +67,3 @@ _DEPTH = threading.local()
 def _own_count() -> int:
     """Torch's count in this thread; a thread new to torch would start with the count that another one set."""
     return torch.get_num_threads() if getattr(_DEPTH, "count", 0) or not _USERS else _USERS[0]
-
-
-def row_work(policy: Policy) -> float:
-    """Floating-point operations for one row, from the layers' weights and the size of the image; 0 for a function.
-
-    An estimate that runs nothing and is the same on every machine: two per weight, times the positions of a
-    convolution.
-    """
-    module, inner = getattr(policy, "module", None), getattr(policy, "policy", None)
-    if not isinstance(module, nn.Module):  # the observations of a window go through its policy one after another
-        return 0.0 if inner is None else getattr(policy, "lags", 1) * row_work(inner)
-    if module not in _WORK:
-        _WORK[module] = _module_work(module, _image_size(policy))
-    return _WORK[module]
-
-
-_WORK: WeakKeyDictionary[nn.Module, float] = WeakKeyDictionary()
-
-
-def _image_size(policy: Policy) -> tuple[int, ...]:
-    """Height and width of the largest image in the observation; () if there is none."""
-    sizes = [
-        tuple(length for length, axis in zip(part.shape, part.dims, strict=True) if axis in ("y", "x"))
-        for part in policy.features.parts
-    ]
-    return max((size for size in sizes if len(size) == 2), key=prod, default=())
-
-
-def _module_work(module: nn.Module, image: tuple[int, ...]) -> float:
-    size, work = image, 0.0
-    for layer in module.modules():
-        weights = sum(parameter.numel() for parameter in layer.parameters(recurse=False))
-        if hasattr(layer, "kernel_size") and hasattr(layer, "stride"):
-            size = _output_size(layer, size)
-            work += 2.0 * weights * prod(size)
-        elif weights:
-            work += 2.0 * weights
-            size = image if isinstance(layer, nn.Linear) else size  # a convolution after it belongs to another branch
-    return work
-
-
-def _output_size(layer: Any, size: tuple[int, ...]) -> tuple[int, ...]:
-    """Height and width of what a convolution or pooling outputs for an image of this size."""
-
-    def along(setting: Any, axis: int) -> int:
-        return int(setting[axis] if isinstance(setting, tuple) else setting)
-
-    if layer.padding == "same":
-        return size
-    padding = 0 if isinstance(layer.padding, str) else layer.padding
-    stride = layer.kernel_size if layer.stride is None else layer.stride
-    dilation = getattr(layer, "dilation", 1)
-    lengths = [
-        (length + 2 * along(padding, axis) - along(dilation, axis) * (along(layer.kernel_size, axis) - 1) - 1)
-        // along(stride, axis)
-        + 1
-        for axis, length in enumerate(size)
-    ]
-    return tuple(max(1, count) for count in lengths)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 
 import numpy as np
@@ -15,6 +14,7 @@ from rltools.recording._folder import RecordingFolder
 from rltools.recording._header import Header
 from rltools.recording.attribution import Attribution, AttributionSpec
 from rltools.recording.episode import Episode
+from rltools.recording.names import safe_names
 from rltools.spaces import Features, Part
 from rltools.spaces.leaves import pick
 from rltools.spaces.parts import without_lag
@@ -150,17 +150,6 @@ DECODED = "decoded_feature"
 def _names(names: Iterable[str]) -> np.ndarray:
     """Names as the object array that xarray and pandas take."""
     return np.array([whole_text(name) for name in names], dtype=object)
-
-
-def safe_names(names: Iterable[str]) -> dict[str, str]:
-    """Map arbitrary names to unique ones of letters, digits, `_` and `-`."""
-    safe_by_name: dict[str, str] = {}
-    for name in names:
-        safe = re.sub(r"[^\w-]", "_", name)
-        while safe in safe_by_name.values():
-            safe += "_"
-        safe_by_name[name] = safe
-    return safe_by_name
 
 
 def _joined_targets(parts: list[Attribution], labels: list[str]) -> tuple[list[str], np.ndarray, dict[str, str]]:

@@ -36,9 +36,10 @@ _KINDS = {
     "gae_lambda": float | None,
     "reward_scale": float | None,
     "reward_clip": float | None,
+    "data": str,
 }
 _RETURNS = ("value_head", "gamma", "gae_lambda", "reward_scale", "reward_clip")
-_LATER = frozenset({"branches", "seeds", "layers", *_RETURNS})
+_LATER = frozenset({"branches", "seeds", "layers", "data", *_RETURNS})
 """Keys that older recordings lack."""
 _LEAF = {
     "path": list[str | int],
@@ -97,6 +98,8 @@ class Header:
         reward_scale: rewards were divided by it in the training, so that values are in its multiples; None if they were
             learned from as they are, as far as is known.
         reward_clip: the largest magnitude of a reward after that; None without a scale.
+        data: the data set that the episodes were read from, for instance "minari:cartpole/expert-v0"; "" if the policy
+            acted itself. Actions and rewards are then those of whoever recorded the data.
 
     Example:
         >>> import rltools
@@ -129,12 +132,14 @@ class Header:
     gae_lambda: float | None = None
     reward_scale: float | None = None
     reward_clip: float | None = None
+    data: str = ""
 
     __repr__ = short_repr
 
     def to_json(self) -> dict[str, Any]:
-        """The content of `recording.json`."""
-        return vars(self) | {
+        """The content of `recording.json`; only a recording of a data set has the key `data`."""
+        own = {name: value for name, value in vars(self).items() if name != "data" or value}
+        return own | {
             "features": self.features.to_json(),
             "action_names": list(self.action_names),
             "notes": list(self.notes),
@@ -179,8 +184,10 @@ class Header:
     def environment_text(self) -> str:
         """The environment with its arguments and wrappers, as text: `Hopper-v5 (frame_skip=2) in ClipAction`.
 
-        If a function made it, the text lists its layers as far as they are known.
+        If a function made it, the text lists its layers as far as they are known; without any it is the data set.
         """
+        if self.data:
+            return f"none: the episodes are those of {self.data}"
         layers = self.layers or _layers_of(self.environment)
         if not layers:
             return "made by a function"

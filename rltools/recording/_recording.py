@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,6 +51,7 @@ class Recording:
         requested: the keys of the attributions that `explain` returned it with: among several that match equally,
             `find` selects the latest.
         show_frames: whether `frames` returns the stored frames; see `without_frames`.
+        visible: the keys of the attributions that it seems to have; None for all; see `only`.
 
     Iterating yields the episodes; a damaged file is named in a warning and left out.
 
@@ -73,6 +74,7 @@ class Recording:
     seal: str = field(default="", repr=False, compare=False)
     requested: tuple[str, ...] = field(default=(), repr=False, compare=False)
     show_frames: bool = field(default=True, repr=False, compare=False)
+    visible: frozenset[str] | None = field(default=None, repr=False, compare=False)
 
     @property
     def features(self) -> Features:
@@ -87,11 +89,12 @@ class Recording:
     def __repr__(self) -> str:
         """Folder, policy, environment and attributions, in one line."""
         explained = ", ".join(self.described.values()) or "nothing"
-        episodes = f"{len(self)} episode{'' if len(self) == 1 else 's'}"
-        return as_text(
-            f"Recording({str(self.directory)!r}: {episodes} of {self.header.policy} in "
-            f"{self.header.environment_id or 'an environment made by a function'}, explained: {explained})"
-        )
+        episodes, header = f"{len(self)} episode{'' if len(self) == 1 else 's'}", self.header
+        where = header.environment_id or "an environment made by a function"
+        content = f"{episodes} of {header.policy} in {where}"
+        if header.data:
+            content = f"{episodes} of {header.data}, as {header.policy} sees them"
+        return as_text(f"Recording({str(self.directory)!r}: {content}, explained: {explained})")
 
     def _repr_html_(self) -> str | None:
         """The card that notebooks display."""
@@ -134,9 +137,15 @@ class Recording:
         """How one episode went, without reading its rows."""
         return read_outcome(self.episode_path(number), self.seal)
 
-    def identity(self, number: int) -> dict[str, str]:
-        """The metadata that identifies an episode in files made from it; see `check_identity`."""
-        rows = read_metadata(self.episode_path(number)).get(CONTENT, "")
+    def identity(self, number: int, rows: str | None = None) -> dict[str, str]:
+        """The metadata that identifies an episode in files made from it; see `check_identity`.
+
+        Args:
+            number: of the episode.
+            rows: the checksum of its rows, `CONTENT` in its file's metadata, for callers that have the file open.
+        """
+        if rows is None:
+            rows = read_metadata(self.episode_path(number)).get(CONTENT, "")
         return {RECORDING: self.seal, NUMBER: f"{number:06d}", EPISODE_ROWS: rows}
 
     def outcomes(self) -> list[Outcome]:
@@ -180,6 +189,10 @@ class Recording:
         """The same recording as if it had no frames, for pages that leave them out."""
         return replace(self, show_frames=False)
 
+    def only(self, keys: Iterable[str]) -> Recording:
+        """The same recording as if it had no other attributions than those with these keys."""
+        return replace(self, visible=frozenset(keys))
+
     def damaged(self) -> dict[Path, str]:
         """Every file that cannot be read, and why; reads all of them."""
         return damage_in(self)
@@ -189,6 +202,8 @@ class Recording:
         """The spec of each attribution, by its key; a damaged file is named in a warning and left out."""
         specs = {}
         for path in sorted((self.directory / "attributions").glob("*/attribution.json")):
+            if self.visible is not None and path.parent.name not in self.visible:
+                continue
             try:
                 specs[path.parent.name] = read_spec(path)[0]
             except CorruptError as error:

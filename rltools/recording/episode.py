@@ -114,6 +114,8 @@ class Episode:
             worth, in discounted return, the last one that of the final observation, NaN after a fault; for continuous
             actions of a Q-network the value of the action taken. None for policies without values. Their scale is that
             of the training, see `Header.reward_scale`.
+        choices: `[step, *action]`, what the policy itself would have done, where the actions are those of a data set;
+            None where it acted itself.
 
     Example:
         >>> import rltools
@@ -143,6 +145,7 @@ class Episode:
     masks: np.ndarray | None = None
     recurrent_states: np.ndarray | None = None
     values: np.ndarray | None = None
+    choices: np.ndarray | None = None
 
     def __repr__(self) -> str:
         """Number, outcome and shapes."""
@@ -238,6 +241,7 @@ def read_episode(path: Path, features: Features, recording: str = "") -> Episode
             masks=columns.get("mask"),
             recurrent_states=columns.get("state"),
             values=_values(columns, metadata),
+            choices=columns.get("choice"),
         )
 
 

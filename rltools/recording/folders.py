@@ -1,14 +1,19 @@
-"""The default name of a run's folder."""
+"""The default name of a run's folder, and temporary folders."""
 
 from __future__ import annotations
 
 import hashlib
 import re
+import shutil
+import tempfile
+import weakref
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
+from rltools._util.files import os_errors_as
 from rltools._util.foreign_files import is_file, is_folder
 from rltools.cards.content import content_path
+from rltools.errors import RecordingError
 
 if TYPE_CHECKING:
     from rltools.policies.base import Policy
@@ -53,3 +58,37 @@ def short_name(name: str) -> str:
     if len(name) <= LONGEST:
         return name
     return f"{name[:LONGEST]}-{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:DIGITS]}"
+
+
+def temporary_folder() -> tuple[Path, object]:
+    """A temporary folder, and the object with whose last reference it is removed.
+
+    Raises:
+        RecordingError: there is no place for one.
+    """
+    with os_errors_as(Path("a temporary folder")):
+        folder = Path(tempfile.mkdtemp(prefix="rltools-"))
+    return folder, _Removed(folder)
+
+
+class _Removed:
+    """A temporary folder that is removed when nothing refers to its recording any more."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._remove = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> _Removed:
+        """A copied recording shares the folder, which is removed with the last copy."""
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse to be pickled: the folder may be gone when the pickle is read.
+
+        Raises:
+            RecordingError: always.
+        """
+        raise RecordingError(
+            f"this recording is in a temporary folder, {self._folder}, which is removed with it, so that a pickle "
+            f"of it would be empty; record(..., directory=...) keeps it, and rltools.open_recording opens it anywhere"
+        )

@@ -8,6 +8,7 @@ import os
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -43,24 +44,35 @@ def column(values: np.ndarray, kind: pa.DataType) -> pa.Array:
     if values.dtype == np.object_:
         return pa.array([text_bytes(value) if isinstance(value, str) else value for value in values], kind)
     if values.ndim == 1:
-        return pa.array(values, kind)
-    flat = pa.array(np.ascontiguousarray(values).reshape(-1))
+        return _plain_array(values)
+    flat = _plain_array(values.reshape(-1))
     return pa.ExtensionArray.from_storage(kind, pa.FixedSizeListArray.from_arrays(flat, type=kind.storage_type))
+
+
+def _plain_array(values: np.ndarray) -> pa.Array:
+    """`[rows]` as an Arrow array that shares its memory; `pa.array` would import pandas, which takes half a second."""
+    content = np.packbits(values, bitorder="little") if values.dtype == np.bool_ else np.ascontiguousarray(values)
+    return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), len(values), [None, pa.py_buffer(content)])
 
 
 def array(values: pa.ChunkedArray) -> np.ndarray:
     """An Arrow column as `[rows, *shape]`."""
     if not isinstance(values.type, pa.FixedShapeTensorType):
-        return np.asarray(values.to_numpy())
+        return _numbers(values.chunk(0)) if values.num_chunks == 1 else np.asarray(values.to_numpy())
     shape = tuple(values.type.shape)
-    chunks = [
-        chunk.storage.flatten().to_numpy(zero_copy_only=False).reshape(-1, *shape)
-        for chunk in values.chunks
-        if len(chunk)
-    ]
+    chunks = [_numbers(chunk.storage.flatten()).reshape(-1, *shape) for chunk in values.chunks if len(chunk)]
     if not chunks:
         return np.zeros((0, *shape), values.type.value_type.to_pandas_dtype())
     return chunks[0] if len(chunks) == 1 else np.concatenate(chunks)
+
+
+def _numbers(values: pa.Array) -> np.ndarray:
+    """`[rows]` as an array that shares its memory if it can; `to_numpy` would import pandas, as in `_plain_array`."""
+    is_number = pa.types.is_integer(values.type) or pa.types.is_floating(values.type)
+    if values.null_count or not is_number or not len(values):
+        return np.asarray(values.to_numpy(zero_copy_only=False))
+    dtype = np.dtype(values.type.to_pandas_dtype())
+    return np.frombuffer(values.buffers()[1], dtype, len(values), values.offset * dtype.itemsize)
 
 
 class ColumnWriter:
@@ -68,14 +80,8 @@ class ColumnWriter:
 
     def __init__(self, path: Path, columns: Mapping[str, np.ndarray]) -> None:
         """Open `path` for blocks with the columns of `columns`, whose rows are not written yet."""
-        self._schema = pa.schema(
-            [(name, column_type(values.shape[1:], values.dtype)) for name, values in columns.items()]
-        )
-        split = [
-            f"{name}.list.element" if values.ndim > 1 else name
-            for name, values in columns.items()
-            if values.dtype.kind in _SPLITTABLE and (values.ndim > 1 or values.dtype.itemsize >= 4)
-        ]
+        kinds = tuple((name, values.shape[1:], values.dtype) for name, values in columns.items())
+        self._schema, split, self._texts = _layout(kinds)
         self._checksums = dict.fromkeys(columns, 0)
         self._file = SealedFile(path)
         self._writer = pq.ParquetWriter(
@@ -92,8 +98,7 @@ class ColumnWriter:
     def content(self) -> str:
         """The checksum that identifies the rows so far."""
         columns = [
-            f"{field.name} {_type_text(field.type)} {checksum:08x}"
-            for field, checksum in zip(self._schema, self._checksums.values(), strict=True)
+            f"{text} {checksum:08x}" for text, checksum in zip(self._texts, self._checksums.values(), strict=True)
         ]
         return f"{zlib.crc32(chr(10).join(columns).encode()):08x}"
 
@@ -118,6 +123,24 @@ class ColumnWriter:
             self._writer.close()
         with suppress(OSError):
             self._file.close()
+
+
+@lru_cache(maxsize=256)
+def _layout(
+    columns: tuple[tuple[str, tuple[int, ...], np.dtype[Any]], ...],
+) -> tuple[pa.Schema, list[str], tuple[str, ...]]:
+    """What all files with columns of these names, shapes and dtypes share.
+
+    Returns:
+        The schema, the leaves whose bytes are split into streams, and each column as the text of its checksum.
+    """
+    schema = pa.schema([(name, column_type(shape, dtype)) for name, shape, dtype in columns])
+    split = [
+        f"{name}.list.element" if shape else name
+        for name, shape, dtype in columns
+        if dtype.kind in _SPLITTABLE and (shape or dtype.itemsize >= 4)
+    ]
+    return schema, split, tuple(f"{field.name} {_type_text(field.type)}" for field in schema)
 
 
 def _continued(checksum: int, values: np.ndarray) -> int:
@@ -211,12 +234,29 @@ def _part(file: pq.ParquetFile, names: Sequence[str] | None) -> Part:
 
 def read_blocks(path: Path, names: Sequence[str] | None, rows: int) -> Iterator[dict[str, np.ndarray]]:
     """The columns of a file in blocks of at most `rows` rows, for files that need not fit into memory."""
-    with _opened(path, rows=True) as (file, _):
-        read = 0
-        for batch in file.iter_batches(rows, columns=names, use_threads=False):
-            read += batch.num_rows
-            yield {name: array(pa.chunked_array([batch[name]])) for name in names or batch.schema.names}
-        _check_count(file.metadata.num_rows, read)
+    with opened_blocks(path, names, rows) as (_, blocks):
+        yield from blocks
+
+
+@contextmanager
+def opened_blocks(
+    path: Path, names: Sequence[str] | None, rows: int
+) -> Iterator[tuple[dict[str, str], Iterator[dict[str, np.ndarray]]]]:
+    """Open a file once for its metadata, and for its columns in blocks of at most `rows` rows.
+
+    Raises:
+        CorruptError: the file is damaged.
+    """
+    with _opened(path, rows=True) as (file, metadata):
+
+        def blocks() -> Iterator[dict[str, np.ndarray]]:
+            read = 0
+            for batch in file.iter_batches(rows, columns=names, use_threads=False):
+                read += batch.num_rows
+                yield {name: array(pa.chunked_array([batch[name]])) for name in names or batch.schema.names}
+            _check_count(file.metadata.num_rows, read)
+
+        yield metadata, blocks()
 
 
 def _check_count(rows: int, read: int) -> None:

@@ -114,8 +114,12 @@ AHEAD_BYTES = 1 << 26
 """Most bytes in the queue of blocks to write; a single larger block may wait alone."""
 
 
+WRITERS = 4
+"""Threads that write files: a disk takes several at once no slower than one."""
+
+
 class BackgroundFiles:
-    """Writes files in a background thread, in order; leaving the block waits for all of them.
+    """Writes files in background threads, each in order; leaving the block waits for all of them.
 
     Writing means compressing and waiting for the disk, which need not block the computing thread. An error is raised by
     one of the next calls, or on leaving. A file appears complete, after its `finish`, or not at all.
@@ -125,10 +129,11 @@ class BackgroundFiles:
     """
 
     def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(1)
+        self._pool = ThreadPoolExecutor(WRITERS)
         self._waiting: deque[tuple[Future[None], int]] = deque()
         self._bytes = 0
         self._files: dict[Path, BlockFile] = {}
+        self._latest: dict[Path, Future[None]] = {}
         self.finished: list[Path] = []
 
     def __enter__(self) -> Self:
@@ -139,34 +144,53 @@ class BackgroundFiles:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Wait for all writes, discard unfinished files, and raise the first error unless the block raised one."""
-        for file in self._files.values():
-            self._pool.submit(file.abandon)
         self._pool.shutdown()
+        for file in self._files.values():
+            file.abandon()
         while self._waiting and error is None:
             self._settle_first()
 
     def write(self, path: Path, columns: Columns) -> None:
         """Append a block of rows, whose arrays must not change afterwards, to the file that will be at `path`."""
         file = self._files.setdefault(path, BlockFile(path))
-        self._later(lambda: file.write(columns), sum(values.nbytes for values in columns.values()))
+        self._later(path, lambda: file.write(columns), sum(values.nbytes for values in columns.values()))
 
-    def finish(self, path: Path, metadata: Mapping[str, str]) -> None:
-        """Put the file in place."""
-        file = self._files[path]
-        self._later(lambda: file.finish(metadata))  # raises earlier errors; the file is then discarded on leaving
+    def finish(self, path: Path, metadata: Mapping[str, str], *, after: Path | None = None) -> None:
+        """Put the file in place, and not before another one, `after`, is."""
+        file, before = self._files[path], None if after is None else self._latest[after]
+
+        def put_in_place() -> None:
+            if before is not None:
+                before.result()
+            file.finish(metadata)
+
+        self._later(path, put_in_place)  # raises earlier errors; the file is then discarded on leaving
         del self._files[path]
         self.finished.append(path)
 
     def abandon(self, path: Path) -> None:
         """Leave nothing behind of a file that was begun."""
         if path in self._files:
-            self._later(self._files[path].abandon)
+            self._later(path, self._files[path].abandon)
             del self._files[path]
 
-    def _later(self, call: Callable[[], None], size: int = 0) -> None:
+    def _later(self, path: Path, call: Callable[[], None], size: int = 0) -> None:
+        """Call in a thread, after the earlier calls for this path; if one of these failed, drop the file instead."""
         while self._waiting and (self._waiting[0][0].done() or self._bytes + size > AHEAD_BYTES):
             self._settle_first()
-        self._waiting.append((self._pool.submit(call), size))
+        file, before = self._files[path], self._latest.get(path)
+
+        def call_in_order() -> None:
+            try:
+                if before is not None:  # it has begun, because threads take calls in order
+                    before.result()
+                call()
+            except BaseException:
+                file.abandon()
+                raise
+
+        self._latest[path] = self._pool.submit(call_in_order)
+        self._waiting.append((self._latest[path], size))
         self._bytes += size
 
     def _settle_first(self) -> None:

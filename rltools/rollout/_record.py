@@ -3,35 +3,28 @@
 from __future__ import annotations
 
 import dataclasses
-import shutil
-import tempfile
 import warnings
-import weakref
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager
 from operator import index
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from rltools._util.files import numbered, numbered_path, os_errors_as
 from rltools._util.limits import MAX_EPISODES, MAX_SEED, MAX_STEPS, MAX_THREADS, check_count
 from rltools._util.lock import check_kept, folder_lock
 from rltools._util.progress import progress_bar
-from rltools.envs import Environment, environment_spec, make_environment
-from rltools.errors import ArgumentError, FaultError, RecordingError
+from rltools._util.workers import Workers, check_workers, parallel_parts, start_workers
+from rltools.envs import Environment, environment_spec
+from rltools.errors import ArgumentError, FaultError
 from rltools.policies.base import Policy, check_is_policy
 from rltools.policies.bounds import Bounds, check_bounds
-from rltools.policies.threads import compute_threads
 from rltools.recording import Outcome, Recording, as_path, open_recording
-from rltools.recording.seeds import episode_seed
-from rltools.recording.writers import EpisodeWriter
+from rltools.recording.folders import temporary_folder
+from rltools.rollout._blocks import FAULTS_IN_A_ROW, RecordingSetting, run_here, run_in_workers
 from rltools.rollout.env_check import environment_of, examine, without_order_check
 from rltools.rollout.render import draw_episodes
 from rltools.rollout.settings import STEP_LIMIT, check_settings, header_of, header_path, settle
-from rltools.rollout.stepping import run_episodes
-
-FAULTS_IN_A_ROW = 3
-"""Recording stops after this many faults in a row."""
 
 
 class OutsideSpaceWarning(UserWarning):
@@ -51,14 +44,16 @@ def record(
     max_steps: int | None = None,
     overwrite: bool = False,
     threads: int | None = None,
+    workers: Workers = 1,
     progress: bool = False,
     bounds: Bounds = "same",
 ) -> Recording:
     """Let a policy act in an environment, and record whole episodes.
 
     Each episode has a freshly made environment and its own seed, and becomes one file as soon as it ends. With vector
-    observations, episode i is the same to the last bit whatever `num_envs` is, on one machine and with one thread, the
-    default. If the folder already holds a recording with the same settings, only what is missing is added.
+    observations, episode i is the same to the last bit whatever `num_envs` and `workers` are, on one machine and with
+    one thread, the default. If the folder already holds a recording with the same settings, only what is missing is
+    added.
 
     Args:
         policy: the policy that acts; see `load_policy`.
@@ -77,6 +72,8 @@ def record(
         overwrite: delete an earlier recording in `directory`, whatever its settings, and record anew.
         threads: torch's threads during the call; None is 1, and torch's own number for images if a pass through the
             network is large.
+        workers: how many processes run episodes, `num_envs` side by side in each; or an executor whose workers share
+            the folder. They take about three seconds to start, and wait a minute for the next call.
         progress: show a progress bar.
         bounds: "any" accepts bounds that differ from those that the policy was trained with.
 
@@ -84,11 +81,12 @@ def record(
         The recording.
 
     Raises:
-        ArgumentError: a number is below 1 or far too large, the seed is below 0, there is no environment, or an
-            argument has the wrong type.
+        ArgumentError: a number is below 1 or far too large, the seed is below 0, there is no environment, an argument
+            has the wrong type, or policy or environment cannot be sent to another process.
         MismatchError: the environment's spaces or their bounds are not those of the policy.
         SimulationError: the environment cannot be made, has statistics of observations that start from zero, or
-            carries something from episode to episode that is lost when it is made anew.
+            carries something from episode to episode that is lost when it is made anew; or another process ended
+            before its episodes did.
         ConflictError: the folder holds a recording with other settings, or another process writes there.
         RecordingError: the folder cannot be written to.
         FaultError: an environment raised, or returned NaN; the partial episodes are recorded and marked, the others are
@@ -108,6 +106,7 @@ def record(
         check_count("max_steps", max_steps, most=MAX_STEPS)
     if threads is not None:
         check_count("threads", threads, most=MAX_THREADS)
+    check_workers(workers)
     if not isinstance(deterministic, bool):
         raise ArgumentError(f"deterministic is {deterministic!r:.80}; it must be True or False")
     framed = set(range(episodes)) if frames is True else _numbers(frames)
@@ -115,13 +114,15 @@ def record(
         raise ArgumentError(f"frames of episodes {out_of_range}; there are episodes 0 to {episodes - 1}")
     check_bounds(bounds)
     environment = environment_of(policy, env)
+    if directory is None or overwrite or not header_path(as_path(directory, "directory")).is_file():
+        start_workers(workers)
     effective_bounds: Bounds = "any" if getattr(policy, "bounds", "same") == "any" else bounds
     examined = examine(policy, environment, effective_bounds)
     spec = environment_spec(environment)
     if max_steps is None:
         max_steps = (spec.max_episode_steps if spec else None) or STEP_LIMIT
     header = header_of(policy, spec, seed, deterministic, max_steps, layers=examined.layers, notes=examined.notes)
-    folder, keep_alive = _temporary_folder() if directory is None else (as_path(directory, "directory"), None)
+    folder, keep_alive = temporary_folder() if directory is None else (as_path(directory, "directory"), None)
     if not overwrite and header_path(folder).is_file():
         check_settings(folder, header)
         recording = open_recording(folder)
@@ -129,29 +130,19 @@ def record(
             return recording  # without writing anything, so that the folder may be read-only
     # Vectors on one thread: torch would split their tiny products differently from run to run.
     count = threads or (1 if len(policy.features.shape) == 1 else None)
-    with folder_lock(folder), os_errors_as(folder), compute_threads(policy, num_envs, count):
+    with folder_lock(folder), os_errors_as(folder):
         settle(folder, header, overwrite=overwrite)
         recording = dataclasses.replace(open_recording(folder), keep_alive=keep_alive)
         unframed = _unframed(recording, framed)
         missing = sorted(set(range(episodes)) - set(recording.numbers))
-        bare = without_order_check(environment)
-        outcomes = run_episodes(
-            policy,
-            missing,
-            lambda has_frames: make_environment(bare, render_mode="rgb_array" if has_frames else None),
-            _writers(recording, framed),
-            seed_of=lambda number: episode_seed(recording.header.seeds, seed, number),
-            num_envs=min(num_envs, max(1, len(missing))),
-            deterministic=deterministic,
-            max_steps=max_steps,
-            value_head=recording.header.value_head,
-        )
-        with (
-            progress_bar(f"record {policy.source.name}", len(missing), show=progress, unit="episode") as advance,
-            closing(outcomes),
-            _with_recording(recording),
-        ):
-            _drain(outcomes, missing, advance, recording)
+        setting = RecordingSetting(policy, without_order_check(environment), recording, framed, num_envs, count)
+        several = parallel_parts(workers) > 1 and len(missing) > 1
+        with progress_bar(f"record {policy.source.name}", len(missing), show=progress, unit="episode") as advance:
+            outcomes = (
+                run_in_workers(setting, missing, workers, advance) if several else run_here(setting, missing, advance)
+            )
+            with closing(outcomes), _with_recording(recording):
+                _drain(outcomes, missing, recording)
     with _with_recording(recording):
         draw_episodes(recording, unframed, environment, progress=progress)
     new = {"episodes": missing, "frames": [*unframed, *(number for number in missing if number in framed)]}
@@ -177,12 +168,6 @@ def _with_recording(recording: Recording) -> Iterator[None]:
         raise
 
 
-def _temporary_folder() -> tuple[Path, _Removed]:
-    with os_errors_as(Path("a temporary folder")):
-        folder = Path(tempfile.mkdtemp(prefix="rltools-"))
-    return folder, _Removed(folder)
-
-
 def _numbers(frames: Any) -> set[int]:
     """The numbers of the episodes that get frames.
 
@@ -199,18 +184,7 @@ def _numbers(frames: Any) -> set[int]:
         ) from None
 
 
-def _writers(recording: Recording, framed: Collection[int]) -> Callable[[int], tuple[EpisodeWriter, bool]]:
-    def open_writer(number: int) -> tuple[EpisodeWriter, bool]:
-        frames = numbered_path(recording.directory / "frames", number) if number in framed else None
-        episode = numbered_path(recording.directory / "episodes", number)
-        return EpisodeWriter(episode, frames, recording.seal), frames is not None
-
-    return open_writer
-
-
-def _drain(
-    outcomes: Iterator[Outcome], missing: list[int], advance: Callable[[int], None], recording: Recording
-) -> None:
+def _drain(outcomes: Iterator[Outcome], missing: list[int], recording: Recording) -> None:
     """Run all episodes, or until the third fault in a row.
 
     Raises:
@@ -219,7 +193,6 @@ def _drain(
     faults: list[Outcome] = []
     in_a_row = out_of_space = 0
     for outcome in outcomes:
-        advance(1)
         out_of_space += outcome.out_of_space
         in_a_row = in_a_row + 1 if outcome.fault else 0
         faults += [outcome] if outcome.fault else []
@@ -241,27 +214,4 @@ def _drain(
             f"{ended} of {len(missing)} episodes ended by a fault; the first, episode {first.number} (seed "
             f"{first.seed}): {first.fault}.{stopped} {len(recording)} episodes are saved in {recording.directory}, "
             f"those with a fault up to that step and marked"
-        )
-
-
-class _Removed:
-    """A temporary folder that is removed when nothing refers to its recording any more."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._remove = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> _Removed:
-        """A copied recording shares the folder, which is removed with the last copy."""
-        return self
-
-    def __reduce__(self) -> NoReturn:
-        """Refuse to be pickled: the folder may be gone when the pickle is read.
-
-        Raises:
-            RecordingError: always.
-        """
-        raise RecordingError(
-            f"this recording is in a temporary folder, {self._folder}, which is removed with it, so that a pickle "
-            f"of it would be empty; record(..., directory=...) keeps it, and rltools.open_recording opens it anywhere"
         )

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from inspect import signature
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import gymnasium
 import numpy as np
@@ -11,6 +14,7 @@ import torch
 
 from rltools.errors import SimulationError
 from rltools.policies.base import ActResult, Context, Policy
+from rltools.policies.device_memory import halving
 from rltools.rollout.observations import CurrentObservations
 
 BLOCK = 16
@@ -44,15 +48,19 @@ def act(
         padded = np.concatenate([slots, slots[np.zeros(rows - count, np.int64)]])
     if generators is not None:  # padding must not draw from an episode's own generator
         generators = [*generators, *[_PADDING] * (rows - count)]
-    if rows <= BLOCK or len(policy.features.shape) != 1:
-        acted = _act(policy, observed, padded, generators, extras)
-        state = None if acted.state is None else acted.state[:count].numpy(force=True)
-        return acted.actions[:count], acted.scores[:count], state
+    at_once = rows <= BLOCK or len(policy.features.shape) != 1
+    splits = not at_once and generators is None and _splits(policy)
+    if at_once or splits:
+        with suppress(torch.cuda.OutOfMemoryError):  # many images
+            acted = _act(policy, observed, padded, generators, extras, **({"block": BLOCK} if splits else {}))
+            state = None if acted.state is None else acted.state[:count].numpy(force=True)
+            return acted.actions[:count], acted.scores[:count], state
     index = np.arange(rows) if isinstance(padded, slice) else padded
-    parts = [
-        _act(policy, observed, index[part], None if generators is None else generators[part], extras)
-        for part in (slice(start, start + BLOCK) for start in range(0, rows, BLOCK))
-    ]
+
+    def act_some(part: slice, _: int) -> ActResult:
+        return _act(policy, observed, index[part], None if generators is None else generators[part], extras)
+
+    parts = [acted for _, acted in halving(rows, BLOCK, act_some)]
     actions, scores = (np.concatenate([getattr(part, name) for part in parts]) for name in ("actions", "scores"))
     states = [part.state.numpy(force=True) for part in parts if part.state is not None]
     return actions[:count], scores[:count], np.concatenate(states)[:count] if states else None
@@ -61,15 +69,29 @@ def act(
 _PADDING = np.random.default_rng(0)
 
 
+def _splits(policy: Policy) -> bool:
+    """Whether the policy itself passes its rows through the network in blocks, with less work around each block."""
+    if policy.state_size or policy.features.is_nested:
+        return False
+    kind = type(policy)
+    if kind not in _TAKES_BLOCKS:  # a subclass or a view may have an `act` of its own
+        _TAKES_BLOCKS[kind] = "block" in signature(kind.act).parameters
+    return _TAKES_BLOCKS[kind]
+
+
+_TAKES_BLOCKS: WeakKeyDictionary[type, bool] = WeakKeyDictionary()
+
+
 def _act(
     policy: Policy,
     observed: CurrentObservations,
     rows: slice | np.ndarray,
     generators: Sequence[np.random.Generator] | None,
     extras: Mapping[str, np.ndarray],
+    **blocks: int,
 ) -> ActResult:
     context = _context(policy, rows, extras) if extras else Context()
-    return policy.act(observed.batch(rows), context, deterministic=generators is None, rngs=generators)
+    return policy.act(observed.batch(rows), context, deterministic=generators is None, rngs=generators, **blocks)
 
 
 def _context(policy: Policy, rows: slice | np.ndarray, extras: Mapping[str, np.ndarray]) -> Context:

@@ -27,7 +27,8 @@ class CurrentObservations:
         self._floats = tuple(current for current in self._current if current.dtype.kind == "f")
         self._space, self._blank = space, placeholder_observations(space, 1)
         # The fast path of a plain Box, whose environments are the cheapest.
-        self._single = self._current[0] if len(self.leaves) == 1 and self.leaves[0].kind == "number" else None
+        plain = len(self.leaves) == 1 and self.leaves[0].kind == "number" and not self.leaves[0].path
+        self._single = self._current[0] if plain else None
         self._dtype, self._shape = self._current[0].dtype, self._current[0].shape[1:]
         self.row_bytes = max(1, sum(current[:1].nbytes for current in self._current))
 
@@ -45,13 +46,13 @@ class CurrentObservations:
             SimulationError: the policy cannot take the observation.
             MismatchError: a key is missing.
         """
-        if self._single is not None and not self.leaves[0].path:
+        if (single := self._single) is not None:
             plain = (
                 type(observation) is np.ndarray
                 and observation.dtype is self._dtype
                 and observation.shape == self._shape
             )
-            self._single[slot] = observation if plain else as_array(observation, self._shape, self._dtype)
+            single[slot] = observation if plain else as_array(observation, self._shape, self._dtype)
             return
         for leaf, current in zip(self.leaves, self._current, strict=True):
             current[slot] = _received(leaf, pick(observation, leaf))
@@ -63,7 +64,7 @@ class CurrentObservations:
 
     def batch(self, rows: Rows) -> Any:
         """The observations of some slots, `[row, ...]`, as a policy takes them."""
-        if self._single is not None and not self.leaves[0].path:
+        if self._single is not None:
             return self._single[rows]
         return nest([(leaf, current[rows]) for leaf, current in zip(self.leaves, self._current, strict=True)])
 

@@ -47,6 +47,8 @@ def add_frames(
 ) -> None:
     """Add frames to some episodes of a recording; if they cannot be rendered, one warning says why.
 
+    Episodes of a data set, which were never stepped here, keep the frames that were read with them.
+
     Args:
         recording: the recording.
         numbers: the numbers of the episodes; those that have frames are left alone.
@@ -54,6 +56,8 @@ def add_frames(
         modules: modules to import because they register environments.
         progress: show a progress bar.
     """
+    if recording.header.data:
+        return
     existing = set(numbered(recording.directory / "frames"))
     missing = [number for number in numbers if number not in existing]
     try:
@@ -194,14 +198,19 @@ def draw(env: gymnasium.Env[Any, Any]) -> bytes:
     Raises:
         SimulationError: it renders no image.
     """
-    from PIL import Image
-
     pixels = env.render()
     if not isinstance(pixels, np.ndarray):
         raise SimulationError(
             f"{env} drew {type(pixels).__name__} instead of an image; make it with render_mode='rgb_array', or "
             f"record without frames"
         )
+    return as_webp(pixels)
+
+
+def as_webp(pixels: np.ndarray) -> bytes:
+    """An image `[y, x, channel]` of uint8 as WebP, at most `MAX_WIDTH` wide."""
+    from PIL import Image
+
     image = Image.fromarray(pixels)
     if image.width > MAX_WIDTH:
         image = image.resize((MAX_WIDTH, round(image.height * MAX_WIDTH / image.width)), Image.Resampling.BILINEAR)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import gymnasium
@@ -16,7 +18,7 @@ from rltools._util.files import uninterrupted
 from rltools.errors import SimulationError
 from rltools.policies.base import Policy
 from rltools.recording import Outcome
-from rltools.recording.writers import EpisodeWriter
+from rltools.recording.writers import WRITERS, EpisodeWriter
 from rltools.rollout.act import allowed_actions, padded_rows
 from rltools.rollout.faults import checked_reset, error_text, observation_fault
 from rltools.rollout.observations import CurrentObservations
@@ -25,7 +27,8 @@ from rltools.rollout.state_values import state_values
 
 BLOCK_BYTES = 1 << 18
 """Bytes of observations that are buffered per episode before they are written."""
-WRITERS = 4
+UNWRITTEN = 15
+"""Most episodes that have ended and whose files are not in place yet; fewer than run side by side."""
 
 
 @dataclass
@@ -84,6 +87,10 @@ class RunningEpisode:
             self.env.close()
 
 
+Steps = tuple[dict[str, np.ndarray], float | None]
+"""Columns `[step, ...]` of an episode, and the value of the state after the last step; see `_new_steps`."""
+
+
 class RunningEpisodes:
     """Episodes that run side by side.
 
@@ -116,9 +123,11 @@ class RunningEpisodes:
         self._buffers = _buffers(policy, self.observations, self.extras, (self._block, num_envs))
         self._round, self._next_flush = 0, self._block
         self._free = list(reversed(range(num_envs)))
+        self._most_unwritten = min(UNWRITTEN, num_envs - 1)
+        self._writers, self._unwritten = ThreadPoolExecutor(WRITERS), deque[tuple[RunningEpisode, Future[Outcome]]]()
 
     def begin(self, waiting: Iterator[int]) -> Iterator[Outcome]:
-        """Begin waiting episodes while there are free slots; yields the outcomes of those that fail immediately."""
+        """Begin waiting episodes while there are free slots; yields outcomes if some of them fail immediately."""
         while self._free and (number := next(waiting, None)) is not None:
             writer, has_frames = self._open_writer(number)
             seed = self._seed_of(number)
@@ -140,10 +149,12 @@ class RunningEpisodes:
                 self.receive(episode, observation, info)
             except Exception as error:
                 fault = f"reset failed: {error_text(error)}"
-                yield from self.end({episode.slot: ("fault", fault)}, observed=False)
+                self.end({episode.slot: ("fault", fault)}, observed=False)
+                yield from self.written()
                 continue
             if not self.observations.seem_finite() and (fault := self.observation_fault(episode)):
-                yield from self.end({episode.slot: ("fault", fault)})
+                self.end({episode.slot: ("fault", fault)})
+                yield from self.written()
 
     def receive(self, episode: RunningEpisode, observation: Any, info: dict[str, Any]) -> None:
         """Store the observation that an episode's environment returned, and which actions it allows next."""
@@ -176,49 +187,59 @@ class RunningEpisodes:
         """The fault in an episode's current observation; "" if it is finite."""
         return observation_fault(self._policy, self.observations.batch(np.array([episode.slot])), episode.steps)
 
-    def end(self, endings: dict[int, tuple[str, str]], *, observed: bool = True) -> list[Outcome]:
-        """Write the episodes in some slots and free these, all of them before the caller sees the first outcome.
-
-        Episodes that end in the same round are written in parallel, because a disk takes them no slower than one.
+    def end(self, endings: dict[int, tuple[str, str]], *, observed: bool = True) -> None:
+        """Free the slots of the episodes that ended, which are written in the background; see `written`.
 
         Args:
             endings: how the episode in each slot ended, and its fault.
             observed: whether an observation followed the last action.
         """
 
-        def finish(episode: RunningEpisode, steps: tuple[dict[str, np.ndarray], float | None]) -> Outcome:
+        def write(episode: RunningEpisode, steps: Steps, final: dict[str, np.ndarray] | None) -> Outcome:
             block, final_value = steps
             self._flush(episode, block)
             outcome = episode.outcome(*endings[episode.slot])
-            final = self.observations.row(episode.slot) if observed else None
             episode.writer.finish(outcome, final, episode.frames_per_second, final_value)
             return outcome
 
         leaving = [episode for episode in self.episodes if episode.slot in endings]
         # Values are computed in this thread: in others torch would have another number of threads.
         steps = [self._new_steps(episode, endings[episode.slot][0]) for episode in leaving]
-        if len(leaving) == 1:
-            outcomes = [finish(leaving[0], steps[0])]
-        else:
-            with uninterrupted(), ThreadPoolExecutor(WRITERS) as pool:
-                outcomes = list(pool.map(finish, leaving, steps))
+        final = [self.observations.row(episode.slot) if observed else None for episode in leaving]
+        with uninterrupted():
+            futures = map(partial(self._writers.submit, write), leaving, steps, final)
+            self._unwritten.extend(zip(leaving, futures, strict=True))
+            self.episodes = [episode for episode in self.episodes if episode.slot not in endings]
         for episode in leaving:
-            episode.close()
             self.observations.clear(episode.slot)
             if "state" in self.extras:
                 self.extras["state"][episode.slot] = 0
             self._free.append(episode.slot)
-        self.episodes = [episode for episode in self.episodes if episode.slot not in endings]
         self._update_slots()
-        return outcomes
+
+    def written(self, *, every: bool = True) -> Iterator[Outcome]:
+        """The outcomes of episodes whose files are in place, in the order in which the episodes ended.
+
+        An environment is closed once its episode is written.
+
+        Args:
+            every: whether to wait for all that have ended; a few may still be written otherwise.
+        """
+        most = 0 if every else self._most_unwritten
+        while self._unwritten and (len(self._unwritten) > most or self._unwritten[0][1].done()):
+            outcome = self._unwritten[0][1].result()
+            self._unwritten.popleft()[0].close()
+            yield outcome
 
     def close(self) -> None:
-        """Close the environments of episodes that have not ended, and remove their unfinished files."""
-        for episode in self.episodes:
+        """Close all environments, after waiting for episodes that have ended; of the others no file is left."""
+        self._writers.shutdown()
+        for episode in [*self.episodes, *(episode for episode, _ in self._unwritten)]:
             episode.close()
+        for episode in self.episodes:
             episode.writer.abandon()
 
-    def _new_steps(self, episode: RunningEpisode, ended: str = "") -> tuple[dict[str, np.ndarray], float | None]:
+    def _new_steps(self, episode: RunningEpisode, ended: str = "") -> Steps:
         """The columns `[step, ...]` of the steps that an episode's writer does not have, with their values.
 
         The second result is the value of the state after the last step, once the episode has ended; NaN after a fault,

@@ -100,8 +100,11 @@ def run_episodes(
             running.store_rewards(rewards)
             endings |= _faults(running, rewards, endings)
             if endings:
-                yield from running.end(endings)
+                running.end(endings)
+                # After a fault the caller may stop, which must not depend on the speed of the disk.
+                yield from running.written(every=any(kind == "fault" for kind, _ in endings.values()))
                 yield from running.begin(waiting)
+        yield from running.written()
 
 
 Endings = dict[int, tuple[str, str]]

@@ -2,7 +2,8 @@
 
 Imports `errors` and `_util` alone. Intervals are made in `_intervals.py`, which is the file to read first, and those of
 shares of successes in `_binomial.py`; `_leads.py` says which of several numbers is certainly the largest,
-`_rank_agreement.py` how alike orders are, and `_concordance.py` how well an order agrees with measured losses.
+`_rank_agreement.py` how alike orders are, `_concordance.py` how well an order agrees with measured losses, and
+`_trainings.py` pools several trainings.
 """
 
 from rltools.stats._binomial import binomial
@@ -33,6 +34,7 @@ from rltools.stats._rank_agreement import (
     normalized_ranks,
     rank_agreement,
 )
+from rltools.stats._trainings import interquartile_mean
 
 __all__ = [
     "FEWEST_RANKED",
@@ -50,6 +52,7 @@ __all__ = [
     "chance",
     "episode_ranks",
     "fewest_alike",
+    "interquartile_mean",
     "jackknife",
     "joint",
     "loss_concordance",

@@ -25,6 +25,7 @@ from rltools.summary._data import (
 from rltools.summary._decision import Decision, contrast_key, decision_at
 from rltools.summary._dependence import Curve, Dependence, value_dependence
 from rltools.summary._estimates import Statistics
+from rltools.summary._every import explained_by, summarize_every
 from rltools.summary._filmstrip import Filmstrip, filmstrip_steps
 from rltools.summary._find_caveats import caveats_of_summary, run_caveats
 from rltools.summary._find_in_run import find_in_run
@@ -118,6 +119,7 @@ __all__ = [
     "decision_at",
     "differing_features",
     "episode_steps",
+    "explained_by",
     "explained_points",
     "extreme_steps",
     "feature_plane",
@@ -161,6 +163,7 @@ __all__ = [
     "spread_outcomes",
     "stride_for",
     "summarize",
+    "summarize_every",
     "training_curve",
     "uneventful_steps",
     "unit_words",

@@ -31,7 +31,8 @@ class Ranked:
         high: upper end of the interval; NaN in the same cases.
         few: whether so few of the episodes carry it that the interval is rough.
         changes: for the target `decision`, the choice or dimension that the feature changes most, if there are several.
-        each: the number in each episode, or at each seed, if they are too few for an interval; else empty.
+        each: the number in each episode, or at each seed, if they are too few for an interval, or of each training of
+            a group; else empty.
         parts: what these are.
         marks: the ids of the caveats that undermine the number; a dagger stands beside it.
     """
@@ -44,7 +45,7 @@ class Ranked:
     few: bool = False
     changes: str = ""
     each: tuple[float, ...] = ()
-    parts: Literal["episodes", "seeds"] = "episodes"
+    parts: Literal["episodes", "seeds", "trainings"] = "episodes"
     marks: tuple[str, ...] = ()
 
 

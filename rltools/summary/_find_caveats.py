@@ -12,6 +12,7 @@ from rltools.recording import Recording
 from rltools.summary._actions import choices
 from rltools.summary._data import DECISION, SummaryData
 from rltools.summary._estimates import Statistics
+from rltools.summary._other_actions import other_actions
 from rltools.summary._sums import Sums
 from rltools.summary.caveats import FEWEST_DIFFERENT, Caveat, CaveatKind
 from rltools.summary.episodes import Groups, feature_std
@@ -45,6 +46,7 @@ def caveats_of_sums(
     single = max(choices(recording), default=0) == 1
     undefined: CaveatKind = "no_runner_up" if "runner_up" in spec.target else "not_allowed"
     caveats: list[tuple[object, Caveat]] = [
+        *((True, caveat) for caveat in other_actions(recording)),
         (overall.n == 0, Caveat("no_steps")),
         *((True, caveat) for caveat in _unseen(recording, key, groups, overall)),
         (overall.episodes == 1, Caveat("no_intervals")),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 from rltools._util.glossary import SAME_ORDER, TERMS
-from rltools._util.text import capitalized, listed, percent, two_decimals
+from rltools._util.text import capitalized, listed, number, percent, two_decimals
 from rltools.summary._data import DECISION
 from rltools.summary._wording import effect, ranking, with_share
 from rltools.summary.finding import MOST_NAMED, NAMED, Finding, wording
@@ -97,6 +99,8 @@ def _ranking(finding: Finding) -> Sentence:
 
 _VERDICTS = {"alike": "Yes", "mostly": "Mostly", "partly": "Partly", "apart": "No"}
 """The first word of the answer whether runs use the same features."""
+MOST_SPELLED = 4
+"""The most runs that are named one by one; of more it is said how many are alike."""
 MOST_DIFFERING = 3
 """The most features whose shares differ that are named."""
 
@@ -105,17 +109,17 @@ MOST_DIFFERING = 3
 def _runs_alike(finding: Finding) -> Sentence:
     """Whether the runs use the same features: `Mostly: both lead with y velocity; they differ in the share of ...`."""
     every = "both" if finding.n == 2 else f"all {finding.n} runs"
+    verdict = f"{_VERDICTS[finding.part]}{f' in {finding.agent}' if finding.agent else ''}"
     first = [part for part in finding.parts if part.part == "first"]
     differing = [part for part in finding.parts if part.part == "differs"]
     if finding.subjects:
         names = [each.feature for each in finding.subjects]
-        sentence = span(f"{_VERDICTS[finding.part]}: {every} lead with {', then '.join(names)}")
+        sentence = span(f"{verdict}: {every} lead with {', then '.join(names)}")
+    elif len(first) > MOST_SPELLED:
+        sentence = span(f"{verdict}: {_counted('leads', first)}")
     else:
-        sentence = span(f"{_VERDICTS[finding.part]}: ") + joined(
-            [_first_of_run(part) for part in first[:MOST_NAMED]], "; "
-        )
-        if len(first) > MOST_NAMED:
-            sentence += f"; and {len(first) - MOST_NAMED} more runs"
+        firsts = [_first_of_run(part) for part in first]
+        sentence = span(f"{verdict}: ") + joined(firsts, "; ")
     if differing:
         shares = [_shares_of_runs(part, finding.context) for part in differing[:MOST_DIFFERING]]
         more = [span(f"{len(differing) - MOST_DIFFERING} more")] if len(differing) > MOST_DIFFERING else []
@@ -127,6 +131,19 @@ def _runs_alike(finding: Finding) -> Sentence:
     ends = (two_decimals(finding.baseline.low), two_decimals(finding.baseline.high))
     correlation = ends[0] if ends[0] == ends[1] else " to ".join(ends)
     return sentence + span(f" (shares by {finding.by}, rank correlation {correlation})", "source") + "."
+
+
+def _counted(verb: str, runs: Sequence[Finding]) -> str:
+    """How many runs a feature certainly leads: `angle leads 7 of 12 runs, velocity 3; in 2 none certainly does`."""
+    certain = Counter(part.subjects[0].feature for part in runs if part.leaders == 1 and part.subjects)
+    if not certain:
+        return f"no feature certainly {verb} any of {len(runs)} runs"
+    (feature, count), *others = certain.most_common(NAMED)
+    text = f"{feature} {verb} {count} of {len(runs)} runs" + "".join(f", {name} {number}" for name, number in others)
+    more = certain.total() - count - sum(number for _, number in others)
+    rest = len(runs) - certain.total()
+    text += f", other features {more}" if more else ""
+    return text + (f"; in {rest} none certainly does" if rest else "")
 
 
 def _first_of_run(part: Finding) -> Sentence:
@@ -150,14 +167,22 @@ def _shares_of_runs(part: Finding, labels: Sequence[str]) -> Sentence:
 def _needs_alike(finding: Finding) -> Sentence:
     """Whether the runs need the same feature most, by measured losses."""
     every = "both" if finding.n == 2 else f"all {finding.n} runs"
+    measured = f"Measured{f' in {finding.agent}' if finding.agent else ''},"
     if finding.part == "same":
         first = finding.parts[0].subjects[0].feature
+        if len(finding.parts) > MOST_SPELLED:
+            sizes = [part.subjects[0].share for part in finding.parts]
+            low, high = number(min(sizes), 2), number(max(sizes), 2)
+            return span(f"{measured} {every} need {first} most: without it the return falls by {low} to {high}.")
         losses = [f"{part.agent} " + amount(part.subjects[0]) for part in finding.parts[:MOST_NAMED]]
-        return f"Measured, {every} need {first} most: without it the return falls by " + listed_sentences(losses) + "."
-    start = "Measured, they need different features most: "
+        return f"{measured} {every} need {first} most: without it the return falls by " + listed_sentences(losses) + "."
+    start = f"{measured} they need different features most: "
     if finding.part == "open":
-        start = "Measured, it is open whether they need the same feature most: "
-    leads = [_need(part) for part in finding.parts[:MOST_NAMED] if part.subjects]
+        start = f"{measured} it is open whether they need the same feature most: "
+    if len(finding.parts) > MOST_SPELLED:
+        certain = [replace(part, leaders=int(part.kind == "loss_lead" and not part.doubt)) for part in finding.parts]
+        return span(start + _counted("comes first in", certain) + ".")
+    leads = [_need(part) for part in finding.parts if part.subjects]
     return start + joined(leads, "; ") + "."
 
 

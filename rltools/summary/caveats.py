@@ -8,13 +8,15 @@ from typing import Literal
 from zlib import crc32
 
 from rltools._util.glossary import method_title
-from rltools._util.text import capitalized, listed, percent, plural
+from rltools._util.text import capitalized, listed, number, percent, plural
 
 CaveatKind = Literal[
     "agent",
     "clipped",
     "cut_short",
     "damaged",
+    "data",
+    "data_continuous",
     "faults",
     "few_carriers",
     "few_episodes",
@@ -114,6 +116,23 @@ def _damaged(caveat: Caveat) -> str:
     return f"{caveat.n} of {caveat.total} episodes cannot be read and {'is' if caveat.n == 1 else 'are'} left out"
 
 
+def _data(caveat: Caveat) -> str:
+    own = f"at {caveat.n:,} of {caveat.total:,} steps ({percent(caveat.share)}) {caveat.names[0]} would choose another"
+    return _of_data(caveat, own if caveat.n else f"at every step {caveat.names[0]} would choose the same")
+
+
+def _data_continuous(caveat: Caveat) -> str:
+    own = f"that of {caveat.names[0]} is {number(caveat.share, 2)} standard deviations of recorded actions away"
+    return _of_data(caveat, f"{own}, on average" if caveat.share else f"at every step {caveat.names[0]} takes the same")
+
+
+def _of_data(caveat: Caveat, own: str) -> str:
+    return (
+        f"the episodes are those of {caveat.text}: their actions and returns are not the policy's. What is explained "
+        f"is the score of the recorded action; {own}"
+    )
+
+
 def _faults(caveat: Caveat) -> str:
     ended = "was ended by a fault; its return does not count"
     if caveat.n != 1:
@@ -176,6 +195,8 @@ _WORDING: dict[CaveatKind, tuple[str, Callable[[Caveat], str]]] = {
         ),
     ),
     "damaged": ("Left out", _damaged),
+    "data": ("Recorded data", _data),
+    "data_continuous": ("Recorded data", _data_continuous),
     "faults": ("Faults", _faults),
     "few_carriers": (
         "Rough intervals",

@@ -87,7 +87,7 @@ class Finding:
         standardized: whether attributions were multiplied by the std of each feature.
         continuous: whether the decision is a continuous action.
         unseen: whether some features are 0 because no derivative sees them.
-        agent: the run that it is about, if there are several.
+        agent: the run that it is about, if there are several; of kinds about all runs the environment, likewise.
         action: the action taken at the steps that it is about.
         part: the part of the episodes that it is about, in words; for kind "inside", the variable whose inside it is.
         n: how many steps, episodes, features or observations it holds for.

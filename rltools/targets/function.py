@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from rltools.errors import ArgumentError, GradientError
+from rltools.policies.precision import full_precision
 from rltools.targets.draws import mean_over_draws
 
 if TYPE_CHECKING:
@@ -167,9 +168,10 @@ def differentiated(scalar: Tensor, leaves: Sequence[Tensor], *, retain_graph: bo
         GradientError: torch refuses, for instance because something was changed in place that a derivative needs.
     """
     try:
-        gradients: Sequence[Tensor | None] = torch.autograd.grad(
-            scalar, leaves, retain_graph=retain_graph, allow_unused=True
-        )
+        with full_precision():
+            gradients: Sequence[Tensor | None] = torch.autograd.grad(
+                scalar, leaves, retain_graph=retain_graph, allow_unused=True
+            )
     except torch.OutOfMemoryError:
         raise
     except RuntimeError as error:

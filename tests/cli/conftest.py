@@ -105,7 +105,18 @@ def rltools(
                 main()
         out, err = capsys.readouterr()
         assert "Traceback" not in err
-        working = ("record ", "ablate ", "explain ", "draw ", "video of ", "write the ", "load the ", "plan what ")
+        working = (
+            "record ",
+            "ablate ",
+            "explain ",
+            "run ",
+            "draw ",
+            "read ",
+            "video of ",
+            "write the ",
+            "load the ",
+            "plan what ",
+        )
         message = [line for line in err.splitlines() if line.strip() and not line.startswith(working)]
         return CommandResult(int(ended.value.code or 0), out, "\n".join(message))
 

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 
 import rltools
 from rltools import run_experiment
 from rltools.cards.content import list_content
-from rltools.errors import ConfigError, ConflictError, SimulationError, UnknownNameError
+from rltools.errors import ConfigError, ConflictError, UnknownNameError
 from rltools.experiments import Experiment, _do_cell, read_experiment
-from rltools.experiments.cells import compared_methods
+from rltools.experiments._explanations import compared_methods
 from rltools.experiments.file import keys
 
 PLAIN = """
@@ -74,7 +75,7 @@ FAULTS = {
     "deterministic: maybe": ["deterministic: must be true or false"],
     "environment: 3": ["environment: must be `key: value`s"],
     "references: 0": ["references: must be at least 1, not 0"],
-    "environment: {kwargs: {}}": ["environment.id: missing"],
+    "environment: {kwargs: 3}": ["environment.kwargs: must be `key: value`s"],
     "episdes: 3": ["episdes: unknown key; did you mean 'episodes'?"],
 }
 
@@ -178,7 +179,7 @@ def test_a_method_for_fewer_features_is_refused_before_anything_is_recorded(writ
     import dataclasses
 
     from rltools.attributions import find_method
-    from rltools.experiments import file as _possible
+    from rltools.experiments import _possible
 
     monkeypatch.setattr(_possible, "find_method", lambda name: dataclasses.replace(find_method(name), largest=3))
     message = (
@@ -211,7 +212,7 @@ def test_groups_are_recommended_where_those_of_a_summary_are_few_enough(written,
 def test_an_environment_is_not_imported_on_the_files_word(written, project, env_id):
     import sys
 
-    with pytest.raises(SimulationError, match="--import"):
+    with pytest.raises(ConfigError, match="--import"):
         run_experiment(written(), [f"environment.id={env_id}"])
     assert "antigravity" not in sys.modules
     assert not (project / "runs").exists()
@@ -282,7 +283,7 @@ def test_methods_are_compared_with_controls_that_are_named_so(written, project):
     figures = {path.stem for path in (project / "runs" / "asked" / "plots").iterdir()}
     assert {"controls-cartpole-ppo-value", "importance-shapley-value"} <= figures
     assert not [name for name in figures if name.startswith(("importance-random", "importance-std"))]
-    table = pd.read_csv(project / "runs" / "asked" / "summary.csv")
+    table = pd.read_csv(project / "runs" / "asked" / "tables" / "statistics.csv")
     assert set(table[table.control].method) == {"random", "std"}
 
 
@@ -314,7 +315,11 @@ def test_controls_have_no_more_steps_than_what_they_are_compared_with(written, m
 
 
 def content(folder: Path) -> dict[str, bytes]:
-    remaining = [*folder.rglob("episodes/*.parquet"), *folder.rglob("attributions/*/*.parquet"), folder / "summary.csv"]
+    remaining = [
+        *folder.rglob("episodes/*.parquet"),
+        *folder.rglob("attributions/*/*.parquet"),
+        *folder.glob("tables/*"),
+    ]
     return {str(path.relative_to(folder)): path.read_bytes() for path in remaining}
 
 
@@ -328,14 +333,14 @@ def test_the_same_file_gives_the_same_bytes_and_is_not_run_twice(written, projec
     second = run_experiment(path, directory=project / "again")
     existing = content(project / "runs" / "asked")
     assert existing == content(project / "again")
-    assert {name.partition("/")[0] for name in existing} == {"cartpole-ppo-seed-0", "summary.csv"}
-    assert len(existing) == 2 + 2 + 1
+    assert {name.partition("/")[0] for name in existing} == {"cartpole-ppo-seed-0", "tables"}
+    assert len(existing) == 2 + 2 + 3 * 3
     assert first.findings == second.findings
     assert len(first.recordings["cartpole-ppo", 0]) == 2
 
-    before = {file: file.stat().st_mtime_ns for file in (project / "runs").rglob("*.parquet")}
+    before = {file: file.stat().st_mtime_ns for file in (project / "runs").rglob("0*.parquet")}
     again = run_experiment(path)
-    assert {file: file.stat().st_mtime_ns for file in (project / "runs").rglob("*.parquet")} == before
+    assert {file: file.stat().st_mtime_ns for file in (project / "runs").rglob("0*.parquet")} == before
     assert again.findings == first.findings
 
     with pytest.raises(ConflictError, match="max steps 30 there and 8 requested"):
@@ -365,3 +370,9 @@ def test_agents_in_other_episodes_are_not_compared(tmp_path, cartpole):
     _do_cell._check_paired({("a", 0): recording, ("a", 1): older, ("b", 0): recording})
     with pytest.raises(ConflictError, match=r"b and a were not recorded in the same episodes.*overwrite=True"):
         _do_cell._check_paired({("a", 0): older, ("b", 0): recording})
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is such a device")
+def test_a_device_that_is_not_there(written):
+    with pytest.raises(ConfigError, match="device='cuda' cannot be used here"):
+        run_experiment(written(), ["device=cuda"])

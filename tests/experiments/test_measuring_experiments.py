@@ -12,7 +12,7 @@ from rltools import run_experiment
 from rltools.ablation import open_ablation
 from rltools.errors import ConfigError
 from rltools.experiments import read_experiment
-from rltools.experiments.measured import loss_table
+from rltools.experiments.tables.losses import loss_table
 from rltools.experiments.zoo import ZOO, zoo_agents, zoo_label
 
 MEASURED = """
@@ -32,7 +32,9 @@ FAULTS = {
     "ablate: {replace: rsample}": "ablate.replace: no replacement 'rsample'; did you mean resample",
     "ablate: {second: resample}": "second is resample, as replace is",
     "ablate: {leave_out: maybe}": "ablate.leave_out: must be true or false",
-    "ablate: {seed: 3}": "ablate.seed: unknown key; did you mean 'seeds'",
+    "ablate: {seedz: 3}": "ablate.seedz: unknown key; did you mean 'seed'",
+    "assess: {metrics: []}": "assess.metrics: must have at least one element",
+    "assess: {metrics: [pgi], steps: 0}": "assess.steps: must be at least 1, not 0",
     "assess: [loss_concordanc]": "assess[0]: no metric 'loss_concordanc'; did you mean loss_concordance",
     "zoo: 3": "zoo: must be true or false",
     "reports: 3": "reports: must be true or false",
@@ -65,7 +67,7 @@ def test_each_fault_is_named(line: str, path: Path) -> None:
 def test_nothing_is_measured_unless_the_file_asks_for_it(path: Path) -> None:
     plan = read_experiment(path, ["ablate=null", "assess=[]"])
     assert plan.ablate is None
-    assert plan.assess == ()
+    assert plan.assess is None
     assert read_experiment(path, ["ablate={}"]).ablate.most == 128
 
 
@@ -74,9 +76,10 @@ def test_losses_and_judgements_are_tables_and_on_the_page_and_are_made_once(
 ) -> None:
     output = run_experiment(path)
     folder = output.page.parent
+    tables = folder / "tables"
     run = ("cartpole-ppo", 0)
     losses, certificates, judged = (
-        pd.read_csv(folder / name) for name in ("losses.csv", "certificates.csv", "assessment.csv")
+        pd.read_csv(tables / f"{name}.csv") for name in ("losses", "certificates", "assessment")
     )
     ablation = output.measured[run].ablation
     assert list(losses["player"]) == list(ablation.players)
@@ -95,22 +98,23 @@ def test_losses_and_judgements_are_tables_and_on_the_page_and_are_made_once(
     assert not (folder / "cartpole-ppo-seed-0" / "index.html").exists()
     assert 'href="cartpole-ppo-seed-0' not in page
 
-    before = {file: file.stat().st_mtime_ns for file in folder.rglob("*.parquet")}
+    before = {file: file.stat().st_mtime_ns for file in folder.rglob("0*.parquet")}
     monkeypatch.setattr("rltools.experiments.measured.assess", lambda *arguments, **options: pytest.fail("done before"))
     again = run_experiment(path)
-    assert {file: file.stat().st_mtime_ns for file in folder.rglob("*.parquet")} == before
-    pd.testing.assert_frame_equal(pd.read_csv(folder / "losses.csv"), losses)
-    pd.testing.assert_frame_equal(pd.read_csv(folder / "assessment.csv"), judged)
+    assert {file: file.stat().st_mtime_ns for file in folder.rglob("0*.parquet")} == before
+    pd.testing.assert_frame_equal(pd.read_csv(tables / "losses.csv"), losses)
+    pd.testing.assert_frame_equal(pd.read_csv(tables / "assessment.csv"), judged)
     assert again.findings == output.findings
 
 
 def test_coalitions_fill_the_columns_of_outcome_values(path: Path) -> None:
     output = run_experiment(path, ["ablate={seeds: 2, most: 2, coalitions: true}", "assess=[]"])
-    table = pd.read_csv(output.page.parent / "losses.csv")
+    tables = output.page.parent / "tables"
+    table = pd.read_csv(tables / "losses.csv")
     ablation = open_ablation(output.recordings["cartpole-ppo", 0])
     assert table["shapley"].to_numpy() == pytest.approx(ablation.shapley().interval.value)
     assert loss_table(ablation)["second_loss"].notna().all()
-    assert not (output.page.parent / "assessment.csv").exists()
+    assert not (tables / "assessment.csv").exists()
 
 
 def test_a_zoo_is_run_only_if_it_is_named_and_asked_for(

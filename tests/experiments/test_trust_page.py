@@ -45,15 +45,17 @@ def test_other_tables_make_another_page(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_a_run_is_stored_with_five_digits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run, stored = tmp_path / "run", tmp_path / "stored"
-    run.mkdir()
-    shutil.copy(SCRIPT["TABLES"] / "losses.csv", run)
+    tables = run / "tables"
+    tables.mkdir(parents=True)
+    shutil.copy(SCRIPT["TABLES"] / "losses.csv", tables)
     row = dict.fromkeys(ASSESSMENT.columns, "b") | {"value": 1 / 3, "key": "not stored"}
-    pd.DataFrame([row]).to_csv(run / "assessment.csv", index=False)
+    pd.DataFrame([row]).to_csv(tables / "assessment.csv", index=False)
     monkeypatch.setitem(SCRIPT["take"].__globals__, "TABLES", stored)
     SCRIPT["take"](run)
     assert {path.name for path in stored.iterdir()} == {"losses.csv", "assessment.csv"}
     table = pd.read_csv(stored / "assessment.csv")
     assert list(table) == list(ASSESSMENT.columns)
+    assert list(pd.read_csv(stored / "losses.csv")) == list(LOSSES.columns)
     assert table["value"].item() == 0.33333
 
 
@@ -82,7 +84,7 @@ def test_a_certificate_is_given_if_its_bound_is_low_enough() -> None:
 
 def test_the_tables_are_of_the_experiment() -> None:
     plan = read_experiment(DOCS.parent / "experiments" / "faithfulness.yaml")
-    assert set(plan.assess) == set(ASSESSMENT["metric"])
+    assert set(plan.assess.metrics) == set(ASSESSMENT["metric"])
     assert {choice.name for choice in plan.methods} | {"random", "std"} == set(ASSESSMENT["method"])
     assert {"cartpole-ppo", "lunarlander-ppo", "pendulum-sac"} <= set(LOSSES["agent"])
     assert set(ASSESSMENT["agent"]) <= set(LOSSES["agent"])

@@ -14,6 +14,7 @@ from rltools.errors import (
     MethodError,
     MismatchError,
     TargetError,
+    TooCostlyError,
 )
 from rltools.explanation import FailedAttributionWarning
 from rltools.explanation import batches as _batches
@@ -88,7 +89,7 @@ class TestFaults:
             rltools.explain(recording, policy, method="homemade")
         assert not files_of(recording)
 
-    @pytest.mark.parametrize(("failures", "works"), [(1, True), (3, True), (4, False)])
+    @pytest.mark.parametrize(("failures", "works"), [(1, True), (5, True), (21, False)])
     def test_out_of_memory(self, recording, policy, offering, failures, works):
         calls = []
 
@@ -105,9 +106,10 @@ class TestFaults:
             assert sum(calls[failures:]) == 28
             assert calls[0] == 28  # all four episodes at once
         else:
-            with pytest.raises(torch.cuda.OutOfMemoryError):
+            with pytest.raises(TooCostlyError, match=r"no memory for 1 of 28 rows, .*\(CUDA out of memory\)"):
                 rltools.explain(recording, policy, method="hungry")
-            assert len(calls) == 4
+            assert calls[:6] == [28, 14, 7, 3, 1, 1]
+            assert len(calls) == 21
 
     def test_a_smaller_batch_each_time(self, policy, monkeypatch, make_policy):
         monkeypatch.setattr(_batches, "MOST_COPIES", 64)
@@ -121,8 +123,8 @@ class TestFaults:
             return x[:, :3] * 2
 
         result = rltools.attribute(make_policy(forward), np.ones((40, 4)), target="logit:0")
-        assert calls[:3] == [32, 8, 2]
-        assert set(calls[3:]) == {2}
+        assert calls[:5] == [32, 16, 8, 4, 2]
+        assert set(calls[5:]) == {2}
         assert (result.values[:, 0, 0] == 2).all()
         assert result.values.shape == (40, 1, 4)
 

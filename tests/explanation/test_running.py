@@ -1,7 +1,9 @@
 """How the work is done changes nothing in what comes out: batches, compilation, the device."""
 
+import copy
 import shutil
 
+import gymnasium
 import numpy as np
 import pytest
 import torch
@@ -91,3 +93,41 @@ def test_on_a_gpu_it_is_the_same(name, states):
         for d in ("cpu", "cuda")
     )
     np.testing.assert_allclose(moved.values, plain.values, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+class TestGpu:
+    """What only a GPU can show."""
+
+    @pytest.fixture
+    def frames(self):
+        torch.manual_seed(0)
+        net = torch.nn.Sequential(
+            *(torch.nn.Conv2d(4, 16, 8, 4), torch.nn.ReLU(), torch.nn.Conv2d(16, 8, 4, 2), torch.nn.ReLU()),
+            *(torch.nn.Flatten(), torch.nn.Linear(648, 6)),
+        )
+        space = gymnasium.spaces.Box(0, 255, (4, 84, 84), np.uint8)
+        policies = [
+            rltools.TorchPolicy(copy.deepcopy(net).to(device), space, gymnasium.spaces.Discrete(6))
+            for device in ("cpu", "cuda")
+        ]
+        return policies, np.random.default_rng(0).integers(0, 256, (300, 4, 84, 84), dtype=np.uint8)
+
+    @pytest.mark.parametrize("name", ["gradient", "grad_cam", "guided_backprop"])
+    def test_convolutions_in_full_precision(self, frames, name):
+        policies, observations = frames
+        before = torch.backends.cudnn.conv.fp32_precision
+        plain, moved = (rltools.attribute(policy, observations[:16], method=name).values for policy in policies)
+        assert np.abs(moved - plain).max() < 1e-5 * np.abs(plain).max()
+        assert torch.backends.cudnn.conv.fp32_precision == before
+
+    def test_smaller_batches_when_the_card_is_full(self, frames):
+        (_, policy), observations = frames
+        expected = rltools.attribute(policy, observations, method="integrated_gradients", references=observations[:4])
+        torch.cuda.empty_cache()
+        torch.cuda.set_per_process_memory_fraction(400e6 / torch.cuda.get_device_properties(0).total_memory)
+        try:
+            again = rltools.attribute(policy, observations, method="integrated_gradients", references=observations[:4])
+        finally:
+            torch.cuda.set_per_process_memory_fraction(1.0)
+        np.testing.assert_allclose(again.values, expected.values, rtol=1e-4, atol=1e-5)

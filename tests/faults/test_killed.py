@@ -55,7 +55,7 @@ def test_row_09_kill_9_loses_no_finished_episode(script: Callable[..., Any], tmp
     for kill, seeds in enumerate(acknowledged):
         recording = rltools.open_recording(tmp_path / str(kill))
         assert set(seeds) <= {outcome.seed for outcome in recording.outcomes()}
-        assert len(recording) - len(seeds) <= 4, "more than end in one round, which are acknowledged together"
+        assert len(recording) - len(seeds) <= 7, "more than end in one round, and are written while others run"
         assert recording.damaged() == {}
         for number in recording.numbers:
             episode = recording.episode(number)

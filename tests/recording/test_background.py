@@ -1,6 +1,7 @@
 """Files that are written in the background leave nothing behind, whenever an error of one of them arrives."""
 
 from collections.abc import Callable
+from concurrent.futures import wait
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,7 @@ def full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def work_off(files: BackgroundFiles) -> None:
     """Wait until everything so far was tried; its errors are still to come, at the next call."""
-    files._pool.submit(lambda: None).result()  # a single thread: in order
+    wait([future for future, _ in files._waiting])
 
 
 @pytest.mark.usefixtures("full_disk")

@@ -102,3 +102,17 @@ def test_what_runs_need_most(second: Sizes, part: str, start: str) -> None:
     assert finding.part == part
     assert str(finding).startswith(start)
     assert find_needs_alike({"x": lead(50, 20, 0)}) is None
+
+
+def test_of_many_runs_it_is_said_how_many_are_alike(run: Any) -> None:
+    labels = list("abcdef")
+    leading = [run(9, 4, 2, 1, seed=seed) for seed in range(4)] + [run(4, 9, 2, 1), run(9, 9, 2, 1)]
+    finding = find_runs_alike(labels, leading)
+    assert finding is not None
+    assert ": obs[0] leads 4 of 6 runs, obs[1] 1; in 1 none certainly does; " in str(finding)
+    same = find_needs_alike({label: lead(50, 20, 0) for label in labels})
+    assert str(same).startswith("Measured, all 6 runs need a most: without it the return falls by 5")
+    sizes = [(50, 20, 0)] * 4 + [(20, 50, 0), (0, 0, 0)]
+    mixed = find_needs_alike({label: lead(*each) for label, each in zip(labels, sizes, strict=True)})
+    expected = "different features most: a comes first in 4 of 6 runs, b 1; in 1 none certainly does."
+    assert str(mixed) == f"Measured, they need {expected}"

@@ -9,7 +9,7 @@ import typer
 
 from rltools._util.console import say, say_as_it_is
 from rltools.cli.app import MEASURE, app
-from rltools.cli.options import Bounds, Env, Import, Normalize, RunOut, Trust, import_all, statistics
+from rltools.cli.options import Bounds, Device, Env, Import, Normalize, RunOut, Trust, Workers, import_all, statistics
 from rltools.cli.screen import bold, say_wrapped, table, wrapped
 from rltools.errors import ArgumentError
 
@@ -59,7 +59,6 @@ MaxSteps = Annotated[
     typer.Option(min=1, help="Ends an episode that does not end by itself.", show_default="as in the recording"),
 ]
 SeedOfSeeds = Annotated[int, typer.Option("--seed", min=0, help="From which the seeds of the episodes are derived.")]
-Workers = Annotated[int, typer.Option(min=1, help="How many processes run episodes.")]
 
 
 @app.command(rich_help_panel=MEASURE, epilog="Example: `rltools ablate cartpole-ppo --seeds 8 --most 8`")
@@ -79,6 +78,7 @@ def ablate(
     max_steps: MaxSteps = None,
     seed: SeedOfSeeds = 0,
     workers: Workers = 1,
+    device: Device = None,
     normalize: Normalize = None,
     trust: Trust = None,
     bounds: Bounds = "same",
@@ -92,7 +92,7 @@ def ablate(
 
     import_all(modules)
     recording, name = _recording(source, agent, out)
-    policy = load_policy(name, env, normalize=statistics(normalize), trust=trust, bounds=bounds)
+    policy = load_policy(name, env, normalize=statistics(normalize), trust=trust, bounds=bounds, device=device)
     ablation = run_ablation(
         policy,
         recording,

@@ -9,6 +9,7 @@ from rltools.cli.options import (
     AnalysisReferences,
     AnalysisWindow,
     Bounds,
+    Device,
     Env,
     Episodes,
     Import,
@@ -24,6 +25,7 @@ from rltools.cli.options import (
     Target,
     Threads,
     Trust,
+    Workers,
     statistics,
 )
 from rltools.cli.screen import say_wrapped, show_answer
@@ -51,6 +53,8 @@ def analyze(
     no_frames: NoFrames = False,
     overwrite: Overwrite = False,
     threads: Threads = None,
+    workers: Workers = 1,
+    device: Device = None,
 ) -> None:
     """Record an agent, measure what it needs, explain its steps, and write a page about that."""
     from rltools.experiments.analyze import analyze as run_analysis
@@ -75,6 +79,8 @@ def analyze(
         directory=out,
         overwrite=overwrite,
         threads=threads,
+        workers=workers,
+        device=device,
         progress=True,
     )
     if len(analysis.recording) > episodes:

@@ -1,13 +1,18 @@
-"""`rltools explain`: add attributions to a recording."""
+"""`rltools explain`: add attributions to a recording, or explain a data set of another tool."""
 
 from __future__ import annotations
 
-from typing import Annotated
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rltools._util.console import say_as_it_is
 from rltools.cli.app import MEASURE, app
 from rltools.cli.options import (
+    Bounds,
     Compile,
     Device,
     DrawSeed,
@@ -15,23 +20,28 @@ from rltools.cli.options import (
     Import,
     MaxBatch,
     Normalize,
+    Overwrite,
     Parameters,
     RecordedAgent,
     References,
-    Run,
     Seconds,
     Target,
     Threads,
     Trust,
     Units,
     Window,
+    Workers,
     import_all,
     parameters,
     statistics,
 )
 from rltools.cli.recorded_agent import needed_agent
-from rltools.cli.screen import say_wrapped
+from rltools.cli.screen import link, say_wrapped
 from rltools.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from rltools.policies.base import Policy
+    from rltools.recording import Recording
 
 
 @app.command(
@@ -39,9 +49,27 @@ from rltools.errors import ArgumentError
     epilog="Example: `rltools explain runs/lunarlander-ppo --method sampled_shapley --set permutations=32 --every 5`",
 )
 def explain(
-    run: Run,
+    run: Annotated[
+        str, typer.Argument(help="The folder of a recording, for instance runs/lunarlander-ppo; with --data the agent.")
+    ],
     agent: RecordedAgent = None,
     *,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FORMAT:NAME",
+            help="Explain a data set, without an environment, for instance minari:ID; or lerobot:FOLDER.",
+            show_default=False,
+        ),
+    ] = None,
+    episodes: Annotated[
+        int | None, typer.Option(min=1, help="With --data: how many episodes, the first ones.", show_default="all")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="With --data: folder of the run.", show_default="runs/AGENT-on-NAME")
+    ] = None,
+    bounds: Bounds = "same",
+    overwrite: Overwrite = False,
     method: Annotated[str, typer.Option(help="Attribution method; see `rltools list methods`.")] = "gradient",
     target: Target = None,
     references: References = None,
@@ -53,13 +81,14 @@ def explain(
     settings: Parameters = None,
     max_batch: MaxBatch = None,
     threads: Threads = None,
+    workers: Workers = 1,
     compile_: Compile = False,
     device: Device = None,
     normalize: Normalize = None,
     trust: Trust = None,
     modules: Import = None,
 ) -> None:
-    """Add attributions to a recording, without its environment."""
+    """Add attributions to a recording, or explain a data set of another tool; both without an environment."""
     from rltools.attributions import find_method
     from rltools.explanation import explain as run_explain
     from rltools.recording import open_recording
@@ -72,9 +101,15 @@ def explain(
     if references is not None and "references" not in declaration.needs:
         raise ArgumentError(f"{method} uses no references; leave out --references {references}")
     import_all(modules)
-    recording = open_recording(run)
     loading = {"normalize": statistics(normalize), "trust": trust, "device": device}
-    policy = needed_agent(recording, agent, loading, "rltools explain")
+    if data is not None:
+        if agent is not None:
+            raise ArgumentError(f"--data is explained by one agent, not by {run} and {agent}; leave out one of them")
+        policy, recording = _of_data(data, run, loading, out, episodes=episodes, overwrite=overwrite, bounds=bounds)
+    else:
+        _check_alone(episodes, out, overwrite=overwrite)
+        recording = open_recording(run)
+        policy = needed_agent(recording, agent, loading, "rltools explain")
     explained_target = str(fitting_target(method, declaration.needs, target, policy))
     recording = run_explain(
         recording,
@@ -89,8 +124,59 @@ def explain(
         seed=seed,
         max_batch=max_batch,
         threads=threads,
+        workers=workers,
         compile=compile_,
         progress=True,
         **values,
     )
     say_wrapped(*summarize(recording, method=recording.requested[-1]).findings)
+    if data is not None:
+        _write_page(data, policy, recording, bounds)
+
+
+def _check_alone(episodes: int | None, out: Path | None, *, overwrite: bool) -> None:
+    """Refuse options that only a data set takes."""
+    typed = {"--episodes": episodes is not None, "--out": out is not None, "--overwrite": overwrite}
+    for name, is_typed in typed.items():
+        if is_typed:
+            raise ArgumentError(f"{name} is for --data; a recording keeps its episodes and its folder: leave it out")
+
+
+def _of_data(
+    data: str,
+    agent: str,
+    loading: dict[str, Any],
+    out: Path | None,
+    *,
+    episodes: int | None,
+    overwrite: bool,
+    bounds: Any,
+) -> tuple[Policy, Recording]:
+    """The agent, and the data set as a recording of what it makes of it."""
+    from rltools.integrations import import_data
+    from rltools.policies.load import load_policy
+    from rltools.recording.folders import RUNS, folder_name, run_name
+
+    policy = load_policy(agent, bounds=bounds, **loading)
+    folder = out or RUNS / folder_name(f"{run_name(agent, policy)}-on-{data.partition(':')[2]}")
+    options: dict[str, Any] = {"directory": folder, "episodes": episodes, "bounds": bounds}
+    return policy, import_data(data, policy, overwrite=overwrite, progress=True, **options)
+
+
+def _write_page(data: str, policy: Policy, recording: Recording, bounds: Any) -> None:
+    """Write the page of a data set, with the replays of notable episodes and the images that it has of them."""
+    from rltools.experiments.analyze import notable
+    from rltools.integrations import import_data
+    from rltools.pages.replay import replay_episodes
+    from rltools.pages.report import write_report
+
+    numbers = [outcome.number for outcome in notable(recording.readable_outcomes())]
+    frames: dict[str, Any] = {"directory": recording.directory, "episodes": len(recording), "frames": numbers}
+    import_data(data, policy, bounds=bounds, **frames)
+    replay_episodes(recording, numbers, report=True)
+    reason = (
+        f"the episodes and their actions are those of {recording.header.data}, and there is no environment in which "
+        f"features could be hidden"
+    )
+    page = write_report(recording, commands=(shlex.join(["rltools", *sys.argv[1:]]),), unmeasured=reason)
+    say_as_it_is(f"Open {link(page)}")

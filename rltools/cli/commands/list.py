@@ -1,4 +1,4 @@
-"""`rltools list`: list agents, environments, experiments, methods, metrics, plots and replacements."""
+"""`rltools list`: list agents, environments, experiments, formats, methods, metrics, plots and replacements."""
 
 from __future__ import annotations
 
@@ -20,10 +20,12 @@ from rltools.errors import RltoolsError
 def list_(
     kind: Annotated[
         str | None,
-        typer.Argument(help="agents, envs, experiments, methods, metrics, plots or replacements; all by default."),
+        typer.Argument(
+            help="agents, envs, experiments, formats, methods, metrics, plots or replacements; default: all."
+        ),
     ] = None,
 ) -> None:
-    """List agents, environments, experiments, methods, metrics, plots and replacements in tables."""
+    """List agents, environments, experiments, formats, methods, metrics, plots and replacements in tables."""
     say_each(listing(kind))
 
 
@@ -88,6 +90,21 @@ def _experiments() -> Rows:
         (name, _or_fault(lambda path: read_experiment(path).description, str(path)))
         for name, path in sorted(list_content("experiments").items())
     ]
+
+
+def _formats() -> Rows:
+    from rltools.integrations import exporters, format_names, importers
+
+    writers, readers = exporters(), importers()
+
+    def line(name: str) -> str:
+        roles = {"writes": writers.get(name), "reads": readers.get(name)}
+        declared = {role: vars(function)["declared"] for role, function in roles.items() if function is not None}
+        extra = next(iter(declared.values())).extra
+        what = "; ".join(f"{role} {each.title} ({each.place})" for role, each in declared.items())
+        return f"{what}{f'. Needs the extra {extra}' if extra else ''}."
+
+    return [(name, _or_fault(line, name)) for name in format_names()]
 
 
 EXAMPLE = (8, 8)
@@ -160,6 +177,7 @@ KINDS: dict[str, Callable[[], Rows]] = {
     "agents": _agents,
     "envs": _environments,
     "experiments": _experiments,
+    "formats": _formats,
     "methods": _methods,
     "metrics": _metrics,
     "plots": _plots,

@@ -12,6 +12,7 @@ from rltools.cli.app import MEASURE, app
 from rltools.cli.options import (
     Agent,
     Bounds,
+    Device,
     Env,
     Episodes,
     Import,
@@ -21,6 +22,7 @@ from rltools.cli.options import (
     Seed,
     Threads,
     Trust,
+    Workers,
     import_all,
     statistics,
 )
@@ -41,6 +43,8 @@ def record(
     frames: Annotated[bool, typer.Option("--frames", help="Keep a frame of every step.")] = False,
     overwrite: Overwrite = False,
     threads: Threads = None,
+    workers: Workers = 1,
+    device: Device = None,
 ) -> None:
     """Record whole episodes of an agent."""
     from rltools.policies.load import load_policy
@@ -48,7 +52,7 @@ def record(
     from rltools.rollout import record as run_record
 
     import_all(modules)
-    policy = load_policy(agent, env, normalize=statistics(normalize), trust=trust, bounds=bounds)
+    policy = load_policy(agent, env, normalize=statistics(normalize), trust=trust, bounds=bounds, device=device)
     folder = out or RUNS / run_name(agent, policy)
     recording = run_record(
         policy,
@@ -59,6 +63,7 @@ def record(
         frames=frames,
         overwrite=overwrite,
         threads=threads,
+        workers=workers,
         progress=True,
     )
     outcomes = recording.readable_outcomes()

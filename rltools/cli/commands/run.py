@@ -53,16 +53,22 @@ def settings_of(texts: list[str]) -> dict[str, str]:
     """Settings of an executor from texts `key=value`.
 
     Raises:
-        ArgumentError: one has no `=`, or a key comes twice.
+        ArgumentError: some have no `=`, or keys come twice; the message has all of them.
+
+    >>> settings_of(["partition=cpu", "time=4:00:00"])
+    {'partition': 'cpu', 'time': '4:00:00'}
     """
     settings: dict[str, str] = {}
+    faults = []
     for text in texts:
         key, equals, value = text.partition("=")
         if not equals or not key:
-            raise ArgumentError(f"{text!r:.100} is no setting; write key=value, for instance partition=cpu")
-        if key in settings:
-            raise ArgumentError(f"{key!r:.100} is set twice; leave one of them out")
+            faults.append(f"{text!r:.100} is no setting; write key=value, for instance partition=cpu")
+        elif key in settings:
+            faults.append(f"{key!r:.100} is set twice; leave one of them out")
         settings[key] = value
+    if faults:
+        raise ArgumentError("; ".join(faults))
     return settings
 
 
@@ -84,7 +90,7 @@ def run(
             min=1,
             metavar="N",
             help="How many cells are done at the same time.",
-            show_default="the number of idle cores",
+            show_default="the number of idle cores; 1 for a small experiment",
         ),
     ] = None,
     executor: Annotated[
@@ -113,7 +119,6 @@ def run(
 ) -> None:
     """Run an experiment file: agents, methods, targets and seeds, into one report."""
     from rltools.experiments import run_experiment
-    from rltools.experiments.executors import idle_cores
 
     experiment_run = run_experiment(
         experiment,
@@ -124,7 +129,7 @@ def run(
         threads=threads,
         progress=True,
         executor=executor,
-        workers=(1 if part else idle_cores()) if workers is None else workers,
+        workers=workers,
         settings=settings_of(settings or []),
         shard=shard(part),
         join=join,

@@ -8,7 +8,6 @@ trusted with a result: the folder of the experiment says what is done. Read `pro
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import cast
@@ -17,7 +16,7 @@ from rltools._util.discovery import load_member, loadable, unknown
 from rltools.errors import ArgumentError
 from rltools.experiments.executors._pool import Pool
 
-__all__ = ["Pool", "executor_names", "idle_cores", "open_executor"]
+__all__ = ["Pool", "executor_names", "open_executor"]
 
 
 def executor_names() -> tuple[str, ...]:
@@ -52,10 +51,3 @@ def open_executor(
     if not callable(declared):
         raise ArgumentError(f"executors/{name}.py has no function {name}; see executors/processes.py")
     return cast("AbstractContextManager[Pool]", declared(rest, workers, dict(settings or {})))
-
-
-def idle_cores() -> int:
-    """The cores of this machine that this process may use and that nothing else is busy on, at least one."""
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
-    return max(1, allowed - round(load))

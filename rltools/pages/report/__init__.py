@@ -6,7 +6,8 @@ May import plots and summary.
 """
 
 from rltools.pages.report._experiment import write_comparison
+from rltools.pages.report._groups import Groups
 from rltools.pages.report._run import write_report
 from rltools.pages.single_file import export_report
 
-__all__ = ["export_report", "write_comparison", "write_report"]
+__all__ = ["Groups", "export_report", "write_comparison", "write_report"]

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rltools import plots
 from rltools._util.files import atomic_write, os_errors_as
 from rltools._util.glossary import TERMS, method_title
 from rltools._util.html import head, render
-from rltools._util.text import capitalized, interval, listed, plural
+from rltools._util.text import capitalized, listed, plural
 from rltools.pages.answer import attribution_name
 from rltools.pages.measured import measured_ablation
-from rltools.pages.report._compared import MOST_MARKED, compared_losses, compared_shares
+from rltools.pages.report._compared import MOST_MARKED, Compared, compared_losses, compared_shares
+from rltools.pages.report._compared_figures import FIGURES, write_compared, write_pdf
+from rltools.pages.report._groups import Groups, compared_groups, group_rows
 from rltools.pages.report._measured import judged, needs, needs_caption
+from rltools.pages.report._overview import overviews
 from rltools.pages.report._parts import Figure, closing, drawn, macros, part
 from rltools.pages.report._script import page_script, script_markup
 from rltools.pages.report._statement import sentence_html
@@ -26,6 +30,7 @@ from rltools.summary import (
     Caveat,
     Finding,
     Summary,
+    explained_by,
     find_agreement,
     find_leads,
     find_loss_lead,
@@ -37,16 +42,19 @@ from rltools.summary import (
     ranked_features,
     ranking,
     run_caveats,
-    summarize,
+    summarize_every,
 )
 from rltools.summary.one_reading import one_reading
 from rltools.targets.scores import target_meaning, target_name, target_noun
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
 
     from rltools.ablation import Ablation
 
+TABLES = ("returns", "attributions", "losses", "certificates", "agreement", "assessment", "groups", "statistics")
+"""The tables of an experiment that the page links to."""
 MOST_COMPARED = 8
 """How many runs a figure compares, which is how many markers there are."""
 MOST_CONTROLLED = 6
@@ -59,20 +67,28 @@ def write_comparison(
     title: str,
     runs: Runs,
     *,
+    summaries: Mapping[tuple[str, int], Sequence[Summary]] | None = None,
     commands: tuple[str, ...] = (),
     ablations: Mapping[tuple[str, int], Ablation] | None = None,
     assessments: Mapping[tuple[str, int], pd.DataFrame] | None = None,
+    environments: Mapping[tuple[str, int], str] | None = None,
+    memberships: Mapping[tuple[str, int], str] | None = None,
+    groups: Groups | None = None,
     left_out: Sequence[str] = (),
 ) -> tuple[Path, tuple[str, ...]]:
-    """Write `index.html` and `summary.csv` of an experiment.
+    """Write `index.html` of an experiment, and its pictures as PDF into `figures/`; it links to the files in `tables/`.
 
     Args:
         folder: the folder of the experiment, which contains the runs.
         title: the title of the page, the question of the experiment.
         runs: recordings by agent and seed, each explained by the same methods.
+        summaries: of each method and target of these, those of the controls last; None makes them.
         commands: the commands that reproduce the page.
         ablations: what the agents need, by agent and seed; None for what is in the folders of the runs.
-        assessments: how metrics judge the attributions, likewise, as `rltools.assess` returns them; `assessment.csv`.
+        assessments: how metrics judge the attributions, likewise, as `rltools.assess` returns them.
+        environments: the name of the environment of each run; None for their ids.
+        memberships: the group of each run that belongs to one.
+        groups: the numbers of the groups; None without any.
         left_out: agents that could not be run, each with the reason.
 
     Returns:
@@ -80,33 +96,33 @@ def write_comparison(
         most, if that was measured, its first features by each method, and how well rankings agree. Controls are named
         as such, and have no findings.
     """
-    summaries = {
-        run: _controls_last(
-            summarize(recording, method=method, target=target) for method, target in explained_by(recording)
-        )
-        for run, recording in runs.items()
-    }
+    if summaries is None:
+        summaries = {run: summarize_every(recording) for run, recording in runs.items()}
     labels = _labels(runs)
     if ablations is None:
         ablations = {run: ablation for run in runs if (ablation := measured_ablation(runs[run])) is not None}
+    if environments is None:
+        environments = {run: recording.header.environment_id for run, recording in runs.items()}
     measured = [find_loss_lead(ablation, agent=labels[run]) for run, ablation in ablations.items()]
-    alike = _alike(runs, labels, summaries, ablations)
+    alike = _alike(runs, labels, summaries, ablations, environments)
     agreement, leads = find_agreement(summaries), find_leads(labels, summaries)
     # What each of many runs needs stands in the picture; sentences on all of them come first.
     many = len(runs) > MOST_MARKED
     answers = (*alike, *leads, *agreement, *measured) if many else (*alike, *measured, *leads, *agreement)
     targets = dict.fromkeys(summary.target for of_run in summaries.values() for summary in of_run)
-    compared = list(filter(None, (compared_losses(labels, ablations), *compared_shares(labels, summaries))))
+    compared = _compared(labels, summaries, ablations, environments, groups)
     with os_errors_as(folder), warnings.catch_warnings():
         warnings.simplefilter("ignore", SharedEpisodesWarning)  # a caveat says so
-        _write_table(folder / "summary.csv", summaries)
-        figures = compared_figures(runs, labels, folder / "plots")
+        figures = compared_figures(runs, labels, folder, compared)
         page = render(
             part("comparison.html"),
             head=head(title, part("page.css"), [page_script()]),
             parts=macros("parts.html"),
             plural=plural,
             compared=compared,
+            many=many,
+            overviews=overviews(folder, runs, labels, summaries, ablations, environments, memberships or {}),
+            groups=group_rows(groups) if groups is not None else [],
             script=script_markup(),
             title=title,
             answers=[finding.sentence for finding in answers],
@@ -115,10 +131,10 @@ def write_comparison(
             meanings=list(filter(None, map(target_meaning, targets))),
             needs=needs(labels, ablations),
             needs_caption=needs_caption(ablations),
-            all_losses=(folder / "losses.csv").is_file(),
+            tables=[name for name in TABLES if (folder / "tables" / f"{name}.csv").is_file()],
             judged=judged(labels, assessments or {}),
             left_out=left_out,
-            rows=[_row(runs[run], labels[run], summaries[run], folder) for run in runs],
+            rows=[(labels[run], _rankings(summaries[run])) for run in runs],
             figures=[figure for figure, control in figures if control or not compared],
             closing=closing(
                 _caveats(runs, labels, summaries), commands, next(iter(runs.values())).header, policy=False
@@ -130,31 +146,59 @@ def write_comparison(
     return path, tuple(map(str, (*alike, *measured, *find_rankings(labels, summaries), *agreement)))
 
 
+def _compared(
+    labels: Mapping[tuple[str, int], str],
+    summaries: Mapping[tuple[str, int], Sequence[Summary]],
+    ablations: Mapping[tuple[str, int], Ablation],
+    environments: Mapping[tuple[str, int], str],
+    groups: Groups | None,
+) -> list[Compared]:
+    """The pictures of all runs, groups first: of the losses, then of each method and target; one per environment."""
+    pictures = []
+    if groups is not None:
+        pictures += compared_groups(groups, [each for of_run in summaries.values() for each in of_run])
+    names = list(dict.fromkeys(environments[run] for run in labels))
+    own = {name: {run: label for run, label in labels.items() if environments[run] == name} for name in names}
+    title = {name: name if len(names) > 1 else "" for name in names}
+    lost = (compared_losses(own[name], ablations, title[name]) for name in names)
+    shares = (each for name in names for each in compared_shares(own[name], summaries, title[name]))
+    return list(filter(None, (*pictures, *lost, *shares)))
+
+
 def _alike(
     runs: Runs,
     labels: Mapping[tuple[str, int], str],
-    summaries: Mapping[tuple[str, int], list[Summary]],
+    summaries: Mapping[tuple[str, int], Sequence[Summary]],
     ablations: Mapping[tuple[str, int], Ablation],
+    environments: Mapping[tuple[str, int], str],
 ) -> list[Finding]:
-    """Whether the runs use the same features, by an attribution that all of them have, and need the same most."""
-    explained = [
-        [(each.method, each.target) for each in of_run if not is_control(each.unit)] for of_run in summaries.values()
-    ]
-    first = next(iter(runs.values()))
-    spec = first.spec(first.find())
-    common = [pair for pair in explained[0] if all(pair in others for others in explained)]
-    common.sort(key=lambda pair: pair != (spec.method, spec.target))
-    answers = []
-    if common:
-        same = [next(each for each in summaries[run] if (each.method, each.target) == common[0]) for run in runs]
-        answers.append(find_runs_alike([labels[run] for run in runs], same))
-    if len(ablations) == len(runs):
-        answers.append(find_needs_alike({labels[run]: find_loss_lead(each) for run, each in ablations.items()}))
+    """Whether the runs of each environment use the same features, and need the same most.
+
+    By an attribution that all of them have, that of the first run if possible.
+    """
+    names = list(dict.fromkeys(environments[run] for run in runs))
+    answers: list[Finding | None] = []
+    for name in names:
+        own = [run for run in runs if environments[run] == name]
+        explained = [
+            [(each.method, each.target) for each in summaries[run] if not is_control(each.unit)] for run in own
+        ]
+        spec = runs[own[0]].spec(runs[own[0]].find())
+        common = [pair for pair in explained[0] if all(pair in others for others in explained)]
+        common.sort(key=lambda pair: pair != (spec.method, spec.target))
+        of_environment: list[Finding | None] = []
+        if common:
+            same = [next(each for each in summaries[run] if (each.method, each.target) == common[0]) for run in own]
+            of_environment.append(find_runs_alike([labels[run] for run in own], same))
+        if set(own) <= set(ablations):
+            of_environment.append(find_needs_alike({labels[run]: find_loss_lead(ablations[run]) for run in own}))
+        place = name if len(names) > 1 else ""
+        answers += [answer and replace(answer, agent=place) for answer in of_environment]
     return [answer for answer in answers if answer is not None]
 
 
 def _caveats(
-    runs: Runs, labels: Mapping[tuple[str, int], str], summaries: Mapping[tuple[str, int], list[Summary]]
+    runs: Runs, labels: Mapping[tuple[str, int], str], summaries: Mapping[tuple[str, int], Sequence[Summary]]
 ) -> list[Caveat]:
     """The caveats of all runs, each once."""
     by_label = {labels[run]: recording for run, recording in runs.items()}
@@ -169,10 +213,6 @@ def _caveats(
     return list(dict.fromkeys((*shared, *of_runs)))
 
 
-def _controls_last(summaries: Iterable[Summary]) -> list[Summary]:
-    return sorted(summaries, key=lambda summary: is_control(summary.unit))
-
-
 def _labels(runs: Runs) -> dict[tuple[str, int], str]:
     """The label of each run: the agent's name, and the seed if there are several."""
     several = len({seed for _, seed in runs}) > 1
@@ -185,83 +225,61 @@ def _ranking(summary: Summary) -> str:
     return ranking(ranked_features(summary)[:3])
 
 
-def _row(recording: Recording, label: str, summaries: list[Summary], folder: Path) -> dict[str, Any]:
-    returns, page = summaries[0].returns, recording.directory / "index.html"
-    return {
-        "label": label,
-        "page": page.relative_to(folder).as_posix() if page.is_file() else "",
-        "mean": f"{returns.mean:.6g}",
-        "step_count": summaries[0].n_steps,
-        "returns": interval(returns.mean, returns.low, returns.high),
-        "episodes": len(recording),
-        "steps": f"{summaries[0].n_steps:,}",
-        "rankings": [
-            (method_name(summary), capitalized(target_name(summary.target).removeprefix("the ")), _ranking(summary))
-            for summary in summaries
-        ],
-    }
-
-
-def _write_table(path: Path, summaries: Mapping[tuple[str, int], list[Summary]]) -> None:
-    import pandas as pd
-
-    tables = [
-        summary.table.assign(agent=agent, seed=seed, method=summary.method, control=is_control(summary.unit))
-        for (agent, seed), of_run in summaries.items()
-        for summary in of_run
+def _rankings(summaries: Sequence[Summary]) -> list[tuple[str, str, str]]:
+    """The method, the target and the first features of each attribution."""
+    return [
+        (method_name(summary), capitalized(target_name(summary.target).removeprefix("the ")), _ranking(summary))
+        for summary in summaries
     ]
-    with atomic_write(path) as temporary:
-        pd.concat(tables).to_csv(temporary, index=False)
 
 
 Runs = Mapping[tuple[str, int], Recording]
 
 
-def explained_by(recording: Recording) -> list[tuple[str, str]]:
-    """Methods and targets of a recording, without windows: attributions of past observations have other features."""
-    specs = (spec for key, spec in recording.specs.items() if not spec.window and recording.complete(key))
-    return list(dict.fromkeys((spec.method, spec.target) for spec in specs))
-
-
-def compared_figures(runs: Runs, labels: dict[tuple[str, int], str], folder: Path) -> list[tuple[Figure, bool]]:
+def compared_figures(
+    runs: Runs, labels: dict[tuple[str, int], str], folder: Path, compared: Sequence[Compared]
+) -> list[tuple[Figure, bool]]:
     """The runs side by side, a figure for each method and target that all of them have; then the controls' figures.
 
-    Each figure comes with whether it is one of controls.
+    Each figure comes with whether it is one of controls. They are drawn into `plots/`; what the page shows, also the
+    pictures that compare the runs there, is drawn into `figures/` as well.
     """
+    write_compared(compared, folder / FIGURES)
     by_label = {labels[run]: recording for run, recording in runs.items()}
     explained = [set(explained_by(recording)) - set(_controls(recording)) for recording in runs.values()]
-    drawings = [
+    plotted = [
         (
-            drawn(
-                partial(plots.importance, by_label, method=method, target=target),
-                f"importance-{_slug(method, target)}",
-                f"How much of what moves the {target_noun(target)} each feature makes up, by {method_title(method)} of "
-                f"{target_name(target)}; the lines are 95 % {TERMS['interval'].name}s over episodes and what was drawn "
-                "for all of them.",
-                folder,
-            ),
+            partial(plots.importance, by_label, method=method, target=target),
+            f"importance-{_slug(method, target)}",
+            f"How much of what moves the {target_noun(target)} each feature makes up, by {method_title(method)} of "
+            f"{target_name(target)}; the lines are 95 % {TERMS['interval'].name}s over episodes and what was drawn "
+            "for all of them.",
             False,
         )
         for method, target in sorted(set.intersection(*explained))
         if len(runs) <= MOST_COMPARED
     ]
     for run, recording in list(runs.items())[:MOST_CONTROLLED]:
-        drawings += [(figure, True) for figure in _beside_controls(labels[run], recording, folder)]
+        plotted += [(*each, True) for each in _beside_controls(labels[run], recording)]
+    drawings = []
+    for plot, name, caption, control in plotted:
+        drawings.append((drawn(plot, name, caption, folder / "plots"), control))
+        if control or not compared:
+            write_pdf(plot, folder / FIGURES / f"{name}.pdf")
     return drawings
 
 
-def _beside_controls(label: str, recording: Recording, folder: Path) -> Iterator[Figure]:
-    """All methods of a run with the controls, a figure for each target of a control."""
+def _beside_controls(label: str, recording: Recording) -> Iterator[tuple[partial[Axes], str, str]]:
+    """All methods of a run with the controls for each target of a control: the plot, its name and its caption."""
     controls = _controls(recording)
     for target in dict.fromkeys(target for _, target in controls):
         names = [method for method, other in controls if other == target]
         methods = [method for method, other in explained_by(recording) if other == target and method not in names]
-        yield drawn(
+        yield (
             partial(plots.importance, recording, method=[*methods, *names], target=target),
             f"controls-{_slug(label, target)}",
             f"{label}, {target_name(target)}: the methods beside the controls {listed(names)}. A control is "
             f"{TERMS['control'].meaning}; a method with the same order has found nothing.",
-            folder,
         )
 
 

@@ -39,6 +39,8 @@ def macros(name: str) -> Any:
 
 def seeds_text(header: Header) -> str:
     """The seeds of the episodes."""
+    if header.data:
+        return "those of the data set, as far as it says"
     if header.seed < 0:
         return "as passed to reset"
     others = "the next ones" if header.seeds == "consecutive" else "others derived from it"

@@ -16,7 +16,7 @@ from rltools.pages.answer import attribution_name
 from rltools.pages.measured import Measured
 from rltools.pages.report._extremes import Extremes
 from rltools.pages.report._parts import seeds_text
-from rltools.recording import Recording
+from rltools.recording import Header, Recording
 from rltools.summary import Summary, loss_of, loss_text, rank_range, verdict_text
 from rltools.summary.sentence import share_of
 from rltools.targets.scores import target_meaning
@@ -37,8 +37,15 @@ def facts(recording: Recording, summary: Summary) -> list[tuple[str, str]]:
         ("Episodes", f"{len(outcomes)} ({', '.join(f'{count} {ending}' for ending, count in endings.items())})"),
         ("Steps", f"{summary.n_steps:,}"),
         ("Seeds", seeds_text(header) if outcomes else "–"),
-        ("Actions", TERMS["deterministic" if header.deterministic else "sampled"].name),
+        ("Actions", _actions_text(header)),
     ]
+
+
+def _actions_text(header: Header) -> str:
+    """How the actions were chosen."""
+    if header.data:
+        return "those of the data set"
+    return TERMS["deterministic" if header.deterministic else "sampled"].name
 
 
 def measured_table(measured: Measured) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from rltools.policies._identity import CurrentSource, device_of
 from rltools.policies._modes import evaluating, modules_behind, tree
 from rltools.policies._normalization import Normalization
 from rltools.policies.base import Context, RecurrentState, Source, VjpFn
+from rltools.policies.precision import full_precision, in_full_precision
 from rltools.policies.rows import arrangement, check_rows
 from rltools.policies.torch_policy._refusals import cannot_take, wrong_output
 from rltools.policies.vjp._chain import Planned, chained
@@ -113,11 +114,18 @@ class Network:
 
     def encode(self, observations: Any) -> Tensor:
         """See `Policy.encode`."""
+        device, normalization = self.device, self._normalization
+        if device.type != "cpu" and normalization is None and self._takes_bytes(observations):
+            return torch.tensor(observations, device=device).to(self.dtype)
         values = encode(observations, self.features, self.dtype, self.name)
-        normalization = self._normalization
         if normalization is not None and self.units == "network":
             values = normalization.apply_to_array(values)
-        return _tensor(values, self.device)
+        return _tensor(values, device)
+
+    def _takes_bytes(self, observations: Any) -> bool:
+        """Whether observations are frames of bytes, a quarter as large as what they are encoded to."""
+        is_bytes = isinstance(observations, np.ndarray) and observations.dtype == np.uint8
+        return is_bytes and not self.features.leaves and observations.shape[1:] == self.features.shape
 
     def __copy__(self) -> Self:
         """A policy that shares the network."""
@@ -200,6 +208,8 @@ class Network:
         if result is None:
             return None
         output, vjp_fn = self._checked(name, x.shape, result[0]), result[1]
+        if not x.is_cpu:
+            vjp_fn = in_full_precision(vjp_fn)
         return output, vjp_fn if normalization is None else lambda g: normalization.vjp(x, vjp_fn(g))
 
     def _plan(self, name: str, *, gradients: bool = True) -> Plan | None:
@@ -267,7 +277,8 @@ class Network:
     def _guarded(self, name: str, shape: Sequence[int], compute: Callable[[], Any]) -> Any:
         """Compute something for an x of this shape; whatever a network raises becomes a `MismatchError`."""
         try:
-            return compute()
+            with full_precision():
+                return compute()
         except (torch.OutOfMemoryError, RltoolsError):
             raise
         except Exception as error:

@@ -21,6 +21,7 @@ from rltools.policies.env_info import names_in
 from rltools.policies.library import LoadOptions
 from rltools.policies.torch_policy._network import Head, Network
 from rltools.policies.torch_policy._refusals import check_given, without_forward
+from rltools.policies.vjp._plan import Plan
 from rltools.spaces import Features, space_features
 
 if TYPE_CHECKING:
@@ -186,23 +187,35 @@ class TorchPolicy(Network):
         *,
         deterministic: bool = True,
         rngs: Sequence[np.random.Generator] | None = None,
+        block: int | None = None,
     ) -> ActResult:
-        """See `Policy.act`."""
+        """See `Policy.act`.
+
+        With `block`, for a policy that observes one array and remembers nothing, so many rows go through the network
+        together, and everything else is done once for all rows.
+        """
         first, state = self.heads[0], None
         with torch.no_grad():
             plan = self._plan(first, gradients=False)
             weight = None if plan is None else plan.first_weight
             inputs, shape = self._observed(observations, weight)
-            if plan is not None:
-                run = self._heads[first] if self._is_compiled else plan
-                scores = self._checked(first, shape, self._guarded(first, shape, lambda: run(inputs)))
+            if self._memory is not None:
+                inputs, state = self._advance(inputs, shape[0], context)
+            if block is None or shape[0] <= block:
+                scores = self._scores(plan, inputs, shape)
             else:
-                if self._memory is not None:
-                    inputs, state = self._advance(inputs, shape[0], context)
-                scores = self._called(first, shape, self._heads[first], inputs)
+                scores = torch.cat([self._scores(plan, part, part.shape) for part in inputs.split(block)])
             if not deterministic and self._std is not None:
                 return self._draw(inputs, scores, context, rngs, state)
         return decide(self, scores, context, deterministic=deterministic, rngs=rngs, state=state)
+
+    def _scores(self, plan: Plan | None, inputs: Any, shape: Sequence[int]) -> Tensor:
+        """The scores of the first head, by its plan if it has one, for an x of this shape."""
+        first = self.heads[0]
+        if plan is None:
+            return self._called(first, shape, self._heads[first], inputs)
+        run = self._heads[first] if self._is_compiled else plan
+        return self._checked(first, shape, self._guarded(first, shape, lambda: run(inputs)))
 
     def _draw(
         self,

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from rltools.attributions._support.coalitions import Groups, owners
 from rltools.attributions._support.hooks import Bends, check_hooks, is_not_linear, is_rectifier, own_inputs
 from rltools.errors import ArgumentError, MethodError, RltoolsError
+from rltools.policies.precision import full_precision
 from rltools.targets.function import TargetFunction
 
 _BENT = (
@@ -164,7 +165,7 @@ def _attribute(
 ) -> Tensor:
     of_gradients = isinstance(method, captum(type(method).__name__).GradientAttribution)
     leaf = x.detach().clone().requires_grad_(of_gradients)
-    with warnings.catch_warnings(), nullcontext() if seed is None else seeded(seed, x.device):
+    with warnings.catch_warnings(), full_precision(), nullcontext() if seed is None else seeded(seed, x.device):
         # It warns of hooks that are removed when it returns.
         warnings.filterwarnings("ignore", r"Setting (forward, )?backward hooks", UserWarning)
         values: Tensor = method.attribute(leaf, target=target, additional_forward_args=(numbers,), **arguments)

@@ -1,0 +1,20 @@
+"""Summarizes every attribution of a recording that pages and tables compare."""
+
+from __future__ import annotations
+
+from rltools.attributions import is_control
+from rltools.recording import Recording
+from rltools.summary._summarize import summarize
+from rltools.summary._summary import Summary
+
+
+def explained_by(recording: Recording) -> list[tuple[str, str]]:
+    """Methods and targets of a recording, without windows: attributions of past observations have other features."""
+    specs = (spec for key, spec in recording.specs.items() if not spec.window and recording.complete(key))
+    return list(dict.fromkeys((spec.method, spec.target) for spec in specs))
+
+
+def summarize_every(recording: Recording) -> tuple[Summary, ...]:
+    """A summary for each method and target of a recording, those of the controls last; see `summarize`."""
+    summaries = [summarize(recording, method=method, target=target) for method, target in explained_by(recording)]
+    return tuple(sorted(summaries, key=lambda summary: is_control(summary.unit)))
