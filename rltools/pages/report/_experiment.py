@@ -44,6 +44,7 @@ from rltools.summary import (
     run_caveats,
     summarize_every,
 )
+from rltools.summary.one_reading import one_reading
 from rltools.targets.scores import target_meaning, target_name, target_noun
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ MOST_CONTROLLED = 6
 """How many runs get figures that compare their methods with the controls."""
 
 
+@one_reading()
 def write_comparison(
     folder: Path,
     title: str,
