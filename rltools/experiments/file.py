@@ -74,6 +74,9 @@ class Experiment(Card):
         bool,
         Field(description="leave out agents in environments that have other spaces, instead of refusing the file"),
     ] = False
+    device: Annotated[
+        str | None, Field(description="where the networks compute, for instance cuda; the processor by default")
+    ] = None
     bounds: Annotated[
         Bounds, Field(description="any accepts environments whose bounds differ from those of the training")
     ] = "same"

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from rltools.experiments.results import Results
-from rltools.experiments.tables._printed import Column, Printed
-from rltools.experiments.tables._rows import SWEEP
+from rltools.experiments.tables._printed import SWEEP, Column, Printed
 from rltools.experiments.tables.attributions import attributions
 from rltools.experiments.tables.losses import losses
 from rltools.experiments.tables.returns import returns

@@ -12,6 +12,9 @@ from rltools.summary import Ranked, Summary
 if TYPE_CHECKING:
     import pandas as pd
 
+SWEEP = "sweep."
+"""The beginning of the names of columns of swept keys."""
+
 
 @dataclass(frozen=True)
 class Groups:
@@ -40,8 +43,10 @@ class GroupRow:
 
 def _labels(frame: pd.DataFrame) -> pd.Series[str]:
     """The name of each row's group; with its point of a sweep, if there is one."""
-    columns = ["group", *(name for name in frame.columns if str(name).startswith("sweep."))]
-    names: pd.Series[str] = frame[columns].astype(str).agg(", ".join, axis="columns")
+    names: pd.Series[str] = frame["group"].astype(str)
+    for column in frame.columns:
+        if str(column).startswith(SWEEP):
+            names = names + f", {str(column).rpartition('.')[2]}=" + frame[column].astype(str)
     return names
 
 
