@@ -375,4 +375,4 @@ def test_agents_in_other_episodes_are_not_compared(tmp_path, cartpole):
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is such a device")
 def test_a_device_that_is_not_there(written):
     with pytest.raises(ConfigError, match="device='cuda' cannot be used here"):
-        run_experiment(written, ["device=cuda"])
+        run_experiment(written(), ["device=cuda"])
