@@ -7,12 +7,12 @@ number.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rltools._util.text import percent
 from rltools.ablation import Ablation
+from rltools.recording.folders import folder_name
 from rltools.summary import (
     DECISION,
     Ranked,
@@ -213,7 +213,7 @@ def compare(
     )
     marked = tuple(lines) if len(by_run) <= MOST_MARKED else ()
     environment = words[-1]
-    name = "-".join(word for part in words for word in re.findall(r"\w+", part))
+    name = folder_name("-".join(filter(None, words)))
     title = f"{title}, {environment}" if environment else title
     return Compared(name, title, tuple(by_run), tuple(names), marked, rows, x(0.0), (end(low), end(high)), by_run, end)
 

@@ -160,7 +160,13 @@ def _compared(
     title = {name: name if len(names) > 1 else "" for name in names}
     lost = (compared_losses(own[name], ablations, title[name]) for name in names)
     shares = (each for name in names for each in compared_shares(own[name], summaries, title[name]))
-    return list(filter(None, (*pictures, *lost, *shares)))
+    every = [picture for picture in (*pictures, *lost, *shares) if picture is not None]
+    by_name = {picture.name: picture for picture in every}
+    # Files have names of few characters, in which two environments may be the same.
+    return [
+        picture if by_name[picture.name] is picture else replace(picture, name=f"{picture.name}-{number}")
+        for number, picture in enumerate(every)
+    ]
 
 
 def _alike(
