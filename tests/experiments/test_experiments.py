@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 
 import rltools
 from rltools import run_experiment
@@ -369,3 +370,9 @@ def test_agents_in_other_episodes_are_not_compared(tmp_path, cartpole):
     _do_cell._check_paired({("a", 0): recording, ("a", 1): older, ("b", 0): recording})
     with pytest.raises(ConflictError, match=r"b and a were not recorded in the same episodes.*overwrite=True"):
         _do_cell._check_paired({("a", 0): older, ("b", 0): recording})
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is such a device")
+def test_a_device_that_is_not_there(written):
+    with pytest.raises(ConfigError, match="device='cuda' cannot be used here"):
+        run_experiment(written(), ["device=cuda"])
