@@ -229,10 +229,15 @@ def _ranking(summary: Summary) -> str:
     return ranking(ranked_features(summary)[:3])
 
 
+def _heading(summary: Summary) -> str:
+    """The method, and what tells it from others of the same method and target."""
+    return f"{method_name(summary)} ({summary.apart})" if summary.apart else method_name(summary)
+
+
 def _rankings(summaries: Sequence[Summary]) -> list[tuple[str, str, str]]:
     """The method, the target and the first features of each attribution."""
     return [
-        (method_name(summary), capitalized(target_name(summary.target).removeprefix("the ")), _ranking(summary))
+        (_heading(summary), capitalized(target_name(summary.target).removeprefix("the ")), _ranking(summary))
         for summary in summaries
     ]
 
