@@ -18,9 +18,10 @@ RltoolsError
 ├── SimulationError                    an environment that cannot be made or does not behave
 │   └── MismatchError                  a policy and an environment that do not match
 ├── FaultError                         a rollout that was stopped before it recorded something false
-├── CellsError                         parts of an experiment that failed in other processes
+├── CellsError                         parts of an experiment that failed, or that no process could begin
 ├── RecordingError                     a recording that cannot be read or written
-│   ├── ConflictError                  a folder that already holds something else, or has another writer
+│   ├── ConflictError                  a folder that already holds something else
+│   │   └── BusyError                  a folder that has another writer at the moment
 │   ├── CorruptError                   a damaged file
 │   └── FormatError                    a recording of a newer format
 └── ConfigError                        a card or an experiment file with faults; all are listed
@@ -307,7 +308,7 @@ class FaultError(RltoolsError):
 
 
 class CellsError(RltoolsError):
-    """Cells of an experiment failed, or could not be done because those that they need failed.
+    """Cells of an experiment failed, or could not be done: those that they need failed, or no process could begin.
 
     Example:
         >>> import rltools
@@ -330,7 +331,7 @@ class RecordingError(RltoolsError):
 
 
 class ConflictError(RecordingError):
-    """A folder that already holds something else, or has another writer.
+    """A folder that already holds something else.
 
     Example:
         >>> import rltools
@@ -340,6 +341,22 @@ class ConflictError(RecordingError):
         Traceback (most recent call last):
             ...
         rltools.errors.ConflictError: runs/poles holds a recording of cartpole-ppo in CartPole-v1 ...
+    """
+
+
+class BusyError(ConflictError):
+    """A folder that has another writer at the moment.
+
+    Example:
+        >>> import rltools
+        >>> from pathlib import Path
+        >>> from rltools._util.lock import folder_lock
+        >>> policy = rltools.load_policy("cartpole-ppo")
+        >>> with folder_lock(Path("runs/poles")):
+        ...     recording = rltools.record(policy, episodes=1, directory="runs/poles")
+        Traceback (most recent call last):
+            ...
+        rltools.errors.BusyError: this process is writing to runs/poles already; wait for it, ...
     """
 
 

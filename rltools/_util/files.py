@@ -11,12 +11,17 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from uuid import uuid4
 
-from rltools.errors import ConflictError, RecordingError
+from rltools.errors import BusyError, RecordingError
 
 _TEMPORARY = ".unfinished-"
+DIGITS = 8
+"""Random digits in the name of a temporary file."""
 _UNFINISHED: set[Path] = set()
-_ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")
+"""Those that people and schedulers send to a process that is to end."""
+_ENDING = [getattr(signal, name) for name in SIGNALS if hasattr(signal, name)]
 
 
 @contextmanager
@@ -52,8 +57,8 @@ def put_in_place(temporary: Path, path: Path) -> None:
 
 
 def temporary_name(path: Path) -> Path:
-    """The path at which the content of `path` is written until it is complete."""
-    temporary = path.with_name(f"{_TEMPORARY}{path.name}")
+    """A path at which the content of `path` is written until it is complete; no other process writes there."""
+    temporary = path.with_name(f"{_TEMPORARY}{uuid4().hex[:DIGITS]}-{path.name}")
     _UNFINISHED.add(temporary)
     return temporary
 
@@ -196,7 +201,7 @@ def one_writer(folder: Path, purpose: str) -> Iterator[OutputFolder]:
     """Exclude other writers of this process from a folder; file locks exclude other processes only.
 
     Raises:
-        ConflictError: this process is writing to it already.
+        BusyError: this process is writing to it already.
         OSError: it cannot be opened.
     """
     descriptor = os.open(folder, os.O_RDONLY)
@@ -205,7 +210,7 @@ def one_writer(folder: Path, purpose: str) -> Iterator[OutputFolder]:
         output = OutputFolder(folder, purpose, descriptor, identity)
         with _GUARD:
             if (*identity, purpose) in _OUTPUTS:
-                raise ConflictError(
+                raise BusyError(
                     f"this process is writing to {folder} already; wait for it, close what writes there, or choose "
                     f"another folder"
                 )

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rltools._util.files import has_writer, one_writer, os_errors_as, unfinished_in
-from rltools.errors import ConflictError, RecordingError
+from rltools.errors import BusyError, RecordingError
 
 LOCK = ".lock"
 MOMENT = 3.0
@@ -23,7 +23,7 @@ def folder_lock(folder: Path, lock_name: str = LOCK) -> Iterator[None]:
         lock_name: name of the lock file; writers with the same name exclude each other.
 
     Raises:
-        ConflictError: the folder has another writer, in this process or in another one.
+        BusyError: the folder has another writer, in this process or in another one.
         RecordingError: the folder cannot be written to, or it has been removed or moved at the end.
     """
     from filelock import FileLock, Timeout
@@ -61,13 +61,13 @@ def check_no_writer(folder: Path, lock_name: str = LOCK) -> None:
     """Check that nobody writes to a folder now; several processes may check at the same time.
 
     Raises:
-        ConflictError: this process or another one does.
+        BusyError: this process or another one does.
         RecordingError: the folder cannot be written to.
     """
     from filelock import FileLock, Timeout
 
     if has_writer(folder, lock_name):
-        raise ConflictError(
+        raise BusyError(
             f"this process is writing to {folder} already; wait for it, close what writes there, or choose another "
             f"folder"
         )
@@ -79,8 +79,8 @@ def check_no_writer(folder: Path, lock_name: str = LOCK) -> None:
             raise _other_writer(folder) from None
 
 
-def _other_writer(folder: Path) -> ConflictError:
-    return ConflictError(f"another process is writing to {folder}; wait for it, or choose another folder")
+def _other_writer(folder: Path) -> BusyError:
+    return BusyError(f"another process is writing to {folder}; wait for it, or choose another folder")
 
 
 def check_kept(folder: Path, paths: Iterable[Path]) -> None:

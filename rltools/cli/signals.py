@@ -64,12 +64,15 @@ class EndRequest:
         raise KeyboardInterrupt if number == signal.SIGINT else Terminated
 
     def end_now(self) -> None:
-        """Remove unfinished files and end the process without waiting for anything."""
+        """Remove unfinished files, give cells back and end the process without waiting for anything."""
         self._done.acquire()
-        # Only if files were written at all.
+        # Only if files were written at all, and cells of an experiment begun.
         files = sys.modules.get("rltools._util.files")
         if files is not None:
             files.remove_unfinished()
+        claims = sys.modules.get("rltools.experiments.claims")
+        if claims is not None:
+            claims.give_back_held()
         with suppress(OSError, ValueError, AttributeError):
             cursor = _SHOW_CURSOR if sys.stderr.isatty() else ""
             os.write(2, f"{cursor}rltools: {self.message}\n".encode())

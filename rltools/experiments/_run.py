@@ -9,19 +9,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rltools._util.console import as_text
-from rltools._util.files import os_errors_as
 from rltools._util.progress import say
 from rltools.envs import import_modules
 from rltools.errors import RecordingError
+from rltools.experiments._distribute import run_in
 from rltools.experiments._do_cell import page_path
 from rltools.experiments._fitting_workers import fitting_workers
 from rltools.experiments._live import following
 from rltools.experiments._runs import absolute, runs_of
+from rltools.experiments._shared import begin, check_joinable
 from rltools.experiments._status import check_done, open_experiment
-from rltools.experiments._work import distribute, restart, shard_of, work
-from rltools.experiments.cells import Job, Run, cells_by_run, cells_of, write_job
+from rltools.experiments._work import restart, shard_of, work
+from rltools.experiments.cells import Job, Run, cells_by_run, cells_of
 from rltools.experiments.claims import read_states, result_of
-from rltools.experiments.executors import Pool, open_executor
 from rltools.experiments.file import Experiment, experiment_file, read_experiment
 from rltools.experiments.measured import Measured
 from rltools.experiments.results import Results, results_of
@@ -87,7 +87,7 @@ class ExperimentRun:
             >>> results.table("attributions")[["agent", "method", "feature", "rank"]].head(2)
                       agent    method                feature  rank
             0  cartpole-ppo  gradient  pole angular velocity     1
-            1  cartpole-ppo  gradient             pole angle     2
+            1  cartpole-ppo  gradient          cart velocity     2
         """
         return find_table(name).make(self.results)
 
@@ -157,7 +157,15 @@ def run_experiment(
         >>> list(results.recordings)
         [('cartpole-ppo', 0)]
     """
-    job = prepare(experiment, changes, modules=modules, directory=directory, overwrite=overwrite, progress=progress)
+    job = prepare(
+        experiment,
+        changes,
+        modules=modules,
+        directory=directory,
+        overwrite=overwrite,
+        progress=progress,
+        begun=join,
+    )
     if shard is None and not join:
         restart(job)
     if workers is None:
@@ -169,23 +177,12 @@ def run_experiment(
             raise error
         if shard is None:
             check_done(job)  # other processes may have taken part, and failed
-    elif executor is None or isinstance(executor, str):
-        with open_executor(executor or "processes", workers, settings) as pool:
-            _distribute(job, pool, workers, threads, progress=progress, fail_fast=fail_fast)
     else:
-        _distribute(job, Pool(lambda: executor), workers, threads, progress=progress, fail_fast=fail_fast)
+        with following(job, show=progress) as follow:
+            place = "processes" if executor is None else executor
+            run_in(job, place, workers, settings, threads=threads, follow=follow, fail_fast=fail_fast)
+        check_done(job)
     return experiment_run(job)
-
-
-def _distribute(job: Job, pool: Pool, workers: int, threads: int | None, *, progress: bool, fail_fast: bool) -> None:
-    """Do all cells in an executor.
-
-    Raises:
-        CellsError: some have failed.
-    """
-    with following(job, show=progress) as follow:
-        distribute(job, pool, workers, threads=threads, follow=follow, fail_fast=fail_fast)
-    check_done(job)
 
 
 def prepare(
@@ -211,6 +208,8 @@ def prepare(
     plan = absolute(read_experiment(path, changes))
     import_modules(modules)
     folder = Path(directory) if directory is not None else RUNS / folder_name(path.stem)
+    if begun:
+        check_joinable(folder)
     if begun and (job := _begun(folder, plan)) is not None:
         return job
     runs, left_out = runs_of(plan, path)
@@ -228,8 +227,7 @@ def prepare(
         left_out=left_out,
         overwrite=overwrite,
     )
-    with os_errors_as(folder):
-        write_job(job)
+    begin(job)
     return job
 
 

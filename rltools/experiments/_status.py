@@ -10,7 +10,8 @@ from typing import Literal
 from rltools._util.foreign_files import is_file
 from rltools._util.text import plural
 from rltools.errors import CellsError, RecordingError
-from rltools.experiments.cells import MANIFEST, Job, cells_of, read_job
+from rltools.experiments._shared import is_alive, read_manifest
+from rltools.experiments.cells import MANIFEST, Job, cells_of
 from rltools.experiments.claims import CellState, log_of, owner_of, read_states, retry
 from rltools.recording import as_path
 
@@ -44,6 +45,7 @@ def open_experiment(folder: str | Path) -> Job:
 
     Raises:
         RecordingError: there is none.
+        ArgumentError: it was begun with other versions of packages than are installed here, and cannot be read.
         CorruptError: its manifest is damaged.
 
     Example:
@@ -62,24 +64,30 @@ def open_experiment(folder: str | Path) -> Job:
             f"{path} has no {MANIFEST}, so it is not the folder of an experiment's results; give one that rltools run "
             f"has made, for instance runs/lunarlander"
         )
-    return read_job(path)
+    return read_manifest(path)
 
 
-def retry_cells(job: Job, *, missing: bool = False, dry_run: bool = False) -> tuple[str, ...]:
-    """Let failed cells be done again, by whoever runs the experiment next or is still at it; returns their ids.
+def retry_cells(job: Job, *, failed: bool = True, missing: bool = False, dry_run: bool = False) -> tuple[str, ...]:
+    """Let cells be done again, by whoever runs the experiment next or is still at it; returns their ids.
 
     Args:
         job: the experiment.
-        missing: also those that somebody began, and whose process is known to be dead.
+        failed: those that failed.
+        missing: those that somebody began and is not at any more: the process is dead, or has not touched its claim
+            for a minute and a half by the clock of the file system. Whoever works on the experiment takes these over in
+            any case, after as long.
         dry_run: only return them.
+
+    Raises:
+        RecordingError: the folder cannot be written to.
     """
     states = read_states(job.board, [cell.id for cell in cells_of(job)])
     dead = {
         cell: state
         for cell, state in states.items()
-        if missing and state.status == "running" and owner_of(job.board, state).is_dead()
+        if missing and state.status == "running" and not is_alive(job.board, state, owner_of(job.board, state))
     }
-    again = {cell: state for cell, state in states.items() if state.status == "failed"} | dead
+    again = {cell: state for cell, state in states.items() if failed and state.status == "failed"} | dead
     if not dry_run:
         retry(job.board, again, "failed", "running")
     return tuple(again)
@@ -102,7 +110,7 @@ def _status(job: Job, state: CellState, *, blocked: bool) -> CellStatus:
     if state.status == "running":
         owner = owner_of(job.board, state)
         age = max(0.0, time() - state.touched / 1e9)
-        return CellStatus(state.cell, "running", state.attempt, f"{owner.host}, process {owner.pid}", age)
+        return CellStatus(state.cell, "running", state.attempt, str(owner), age)
     if state.status == "failed":
         return CellStatus(state.cell, "failed", state.attempt, error=last_line(log_of(job.board, state)))
     if state.status == "done":

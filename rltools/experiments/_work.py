@@ -1,32 +1,34 @@
-"""Works through the cells of an experiment, in this process or in those of an executor.
+"""Works through the cells of an experiment in this process, beside any number of others on any machine.
 
-The folder is the truth: what is done, failed or being worked on is read from the claims in it, never from the result of
-a future. So any number of processes, machines and executors may work on one experiment at the same time.
+The folder is the truth: what is done, failed or being worked on is read from the claims in it.
 """
 
 from __future__ import annotations
 
+import errno
 import random
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Future, wait
-from contextlib import suppress
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from rltools._util.progress import say
-from rltools.errors import ArgumentError, SimulationError
+from rltools._util.files import uninterrupted
+from rltools.errors import ArgumentError, BusyError
 from rltools.experiments._do_cell import do_cell
-from rltools.experiments.cells import Cell, Job, cells_of, read_job
+from rltools.experiments._owner import this_process
+from rltools.experiments.cells import Cell, Job, cells_of
 from rltools.experiments.claims import BEAT, CellState, Watch, held, owner_of, read_states, retry, take
-from rltools.experiments.executors import Pool
 
-POLL = 1.0
-"""Seconds between two looks at the folder while others work."""
-MOST_IDLE = 8
-"""How often tasks of an executor may end badly without a cell being done in between."""
+POLL = 0.5
+"""Seconds between two looks at the folder while others work; each time it is longer, up to `MOST_POLL`."""
+MOST_POLL = 10.0
+"""Hundreds of waiting processes that listed a folder of ten thousand files every second would keep others from it."""
+PATIENCE = 900.0
+"""Seconds for which a cell waits for a process that writes to its folder."""
+MACHINE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE)
+"""Errors of the system after which a cell is given back, not failed: the disk is full, read-only or broken."""
 
 
 @dataclass
@@ -37,15 +39,15 @@ class Look:
         job: the experiment.
         every: all its cells.
         cells: those that this process may do, in the order in which it tries them.
-        states: of all cells, as last read.
         watch: tells which claims of others are stale.
+        states: of all cells, as last read.
     """
 
     job: Job
     every: tuple[Cell, ...]
     cells: tuple[Cell, ...]
+    watch: Watch
     states: dict[str, CellState] = field(default_factory=dict)
-    watch: Watch = field(default_factory=Watch)
 
     def refresh(self) -> None:
         """Read the folder again."""
@@ -84,9 +86,9 @@ class Look:
         return any(state.status == "failed" for state in self.states.values())
 
 
-def _look(job: Job, cells: Sequence[Cell] | None = None) -> Look:
+def look_at(job: Job, cells: Sequence[Cell] | None = None) -> Look:
     every = cells_of(job)
-    return Look(job, every, every if cells is None else tuple(cells))
+    return Look(job, every, every if cells is None else tuple(cells), watch=Watch())
 
 
 def attempt(
@@ -96,27 +98,48 @@ def attempt(
 
     Returns:
         False if another process has it; None if it is done; the error if it failed.
+
+    Raises:
+        RltoolsError: this machine cannot do it, because its disk is full for instance; another one may.
     """
-    claim = take(job.board, state, stale=stale)
-    if claim is None:
-        return False
     begun = time.perf_counter()
-    with held(claim, beat=BEAT):
+    with ExitStack() as stack:
+        with uninterrupted():  # a signal between the two would leave a claim that nobody holds
+            claim = take(job.board, state, stale=stale)
+            if claim is None:
+                return False
+            stack.enter_context(held(claim, beat=BEAT))
         try:
-            content = do_cell(job, cell, threads=threads, progress=progress)
+            content = _patiently(lambda: do_cell(job, cell, threads=threads, progress=progress))
         except Exception as error:
-            claim.failed(_log(cell, error))
+            if is_of_the_machine(error):
+                raise
+            claim.failed(f"{cell.id}\n{''.join(traceback.format_exception(error))}")
             return error
-        claim.done({"host": owner_of(job.board, _after(state)).host, "seconds": time.perf_counter() - begun} | content)
+        claim.done({"host": this_process().host, "seconds": time.perf_counter() - begun} | content)
     return None
 
 
-def _after(state: CellState) -> CellState:
-    return CellState(state.cell, "running", state.attempt + 1)
+def _patiently(do: Callable[[], dict[str, Any]], patience: float = PATIENCE) -> dict[str, Any]:
+    """Do a cell as soon as nobody else writes to its folder: whoever had it before may have been stopped, and go on."""
+    begun = time.monotonic()
+    while True:
+        try:
+            return do()
+        except BusyError:
+            if time.monotonic() - begun > patience:
+                raise
+            time.sleep(POLL)
 
 
-def _log(cell: Cell, error: BaseException) -> str:
-    return f"{cell.id}\n{''.join(traceback.format_exception(error))}"
+def is_of_the_machine(error: BaseException) -> bool:
+    """Whether an error says something about this machine and nothing about the cell: its disk is full, for instance."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.errno in MACHINE_ERRORS:
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return False
 
 
 def restart(job: Job) -> None:
@@ -125,7 +148,7 @@ def restart(job: Job) -> None:
     What is in the folder is not done again, so that this costs little, and nothing rests on what a claim says about
     files that may have been removed since.
     """
-    look = _look(job)
+    look = look_at(job)
     look.refresh()
     if not any(
         state.status == "running" and not owner_of(job.board, state).is_dead() for state in look.states.values()
@@ -154,14 +177,17 @@ def work(
         fail_fast: stop at the first cell that fails, here or elsewhere.
         seconds: no cell is begun that would, as long as the longest so far took, not end within so many; None for no
             limit.
-        poll: seconds between two looks at the folder while others work.
+        poll: seconds between the first two looks at the folder while others work.
         sleep: waits so many seconds.
 
     Returns:
         The first error of a cell in this process; None if there was none.
+
+    Raises:
+        RltoolsError: this machine cannot do its part: its disk is full, for instance.
     """
-    look = _look(job, cells)
-    begun, longest, first = time.monotonic(), 0.0, None
+    look = look_at(job, cells)
+    begun, longest, first, pause = time.monotonic(), 0.0, None, poll
     while True:
         look.refresh()
         if fail_fast and look.is_failing():
@@ -188,127 +214,11 @@ def work(
             if isinstance(outcome, BaseException):
                 first = first or outcome
             break  # what is ready now may have changed
-        if not tried:
-            sleep(poll)
-
-
-def attempt_in_worker(
-    folder: str, cell_id: str, stale_attempt: int, threads: int | None, fail_fast: bool = False
-) -> None:
-    """Run by an executor's worker: try to do a cell of the experiment in a folder; the folder says how that went.
-
-    Args:
-        folder: of the experiment.
-        cell_id: the cell.
-        stale_attempt: the number of the attempt that may be taken over, because its process is dead; 0 for none.
-        threads: see `record` and `explain`.
-        fail_fast: do nothing if a cell has failed since this was submitted.
-    """
-    job = read_job(Path(folder))
-    look = _look(job)
-    look.refresh()
-    if fail_fast and look.is_failing():
-        return
-    cell = next(cell for cell in look.every if cell.id == cell_id)
-    state = look.states[cell_id]
-    attempt(job, cell, state, stale=state.attempt == stale_attempt, threads=threads, progress=False)
-
-
-def work_in_worker(folder: str, threads: int | None, seconds: float | None, fail_fast: bool = False) -> None:
-    """Run by an executor's worker: work through the cells of the experiment in a folder."""
-    work(read_job(Path(folder)), threads=threads, seconds=seconds, fail_fast=fail_fast)
-
-
-def distribute(
-    job: Job,
-    pool: Pool,
-    workers: int,
-    *,
-    threads: int | None = None,
-    follow: Callable[[Mapping[str, CellState]], None] = lambda states: None,
-    fail_fast: bool = False,
-    poll: float = POLL,
-) -> None:
-    """Do all cells in the processes of an executor.
-
-    Args:
-        job: the experiment, whose manifest is in its folder.
-        pool: makes the executor.
-        workers: how many tasks there are at a time if each of them works through many cells.
-        threads: see `record` and `explain`.
-        follow: called with the states of all cells now and then.
-        fail_fast: begin no further cell after one has failed.
-        poll: seconds between two looks at the folder.
-
-    Raises:
-        SimulationError: the executor loses its processes again and again, or its tasks end without doing anything.
-    """
-    look, executor = _look(job), pool.make()
-    running: dict[Future[None], str] = {}
-    idle, done = 0, -1
-    try:
-        while True:
-            look.refresh()
-            follow(look.states)
-            if (count := sum(state.status == "done" for state in look.states.values())) > done:
-                idle, done = 0, count
-            stopping = fail_fast and look.is_failing()
-            if look.is_over() or (stopping and not running):
-                return
-            if not stopping:
-                for name, function, arguments in _tasks(look, pool, workers, set(running.values()), threads, fail_fast):
-                    running[executor.submit(function, *arguments)] = name
-            if not running:
-                time.sleep(poll)
-                continue
-            ended, _ = wait(running, timeout=poll, return_when=FIRST_COMPLETED)
-            reason = _first_error(ended)
-            for future in ended:
-                del running[future]
-            if not (reason or (pool.pilots and ended)):
-                continue
-            idle += 1
-            if idle > MOST_IDLE:
-                raise SimulationError(
-                    f"the processes of the executor ended {idle} times without a cell being done "
-                    f"({str(reason or 'they said nothing')[:200]}); what was done before is kept: look at rltools "
-                    f"status {job.folder}, and run it again with fewer workers or more time"
-                ) from reason
-            if isinstance(reason, BrokenExecutor):
-                say("processes were lost; others take over", show=True)
-                running.clear()
-                with suppress(Exception):
-                    executor.shutdown(wait=False, cancel_futures=True)
-                executor = pool.make()
-    except BaseException:
-        for future in running:
-            future.cancel()
-        raise
-
-
-def _tasks(
-    look: Look, pool: Pool, workers: int, running: set[str], threads: int | None, fail_fast: bool
-) -> Iterator[tuple[str, Callable[..., None], tuple[Any, ...]]]:
-    """What to submit: a name, a function and its arguments."""
-    folder = str(look.job.folder.absolute())
-    if pool.pilots:
-        names = (f"worker {number}" for number in range(min(workers, len(look.cells))))
-        yield from (
-            (name, work_in_worker, (folder, threads, pool.seconds, fail_fast)) for name in names if name not in running
-        )
-        return
-    for cell in look.ready():
-        if cell.id in running:
-            continue
-        state, stale = look.states[cell.id], look.is_stale(cell)
-        if stale or state.status == "free":
-            yield cell.id, attempt_in_worker, (folder, cell.id, state.attempt if stale else 0, threads, fail_fast)
-
-
-def _first_error(ended: Iterable[Future[None]]) -> BaseException | None:
-    """Why tasks ended without a word: their process was lost, or could not even begin."""
-    errors = (CancelledError() if future.cancelled() else future.exception() for future in ended)
-    return next((error for error in errors if error is not None), None)
+        if tried:
+            pause = poll
+        else:
+            sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - they should not all come at once
+            pause = min(1.5 * pause, MOST_POLL)
 
 
 def shard_of(job: Job, number: int, count: int) -> tuple[Cell, ...]:

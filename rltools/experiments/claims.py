@@ -1,30 +1,31 @@
 """Claims: which process works on which cell of an experiment, as files in its folder that any machine may share.
 
 There is no server and no lock. An attempt at a cell begins by creating `CELL.0001.claim` exclusively, which only
-one process can do, and ends with a file beside it: `.free` if it was given back, `.failed` with the log if it failed.
-A cell that is done has `CELL.done`. While an attempt goes on, its process touches the claim every few seconds.
-A claim whose process is dead, or that nobody touches any more, is superseded by creating the next number, again
-exclusively. No file is changed or removed, so nothing depends on the order in which machines see them.
+one process can do, and ends with a file beside it: `.done`, `.failed` with the log, or `.free` if it was given back.
+While an attempt goes on, its process touches the claim every few seconds. A claim whose process is dead, or that
+nobody touches any more, is superseded by creating the next number, again exclusively; `.retry` beside the last attempt
+makes all before it count no more. No file is changed or removed, so nothing depends on the order in which machines see
+them.
 
 Two processes may still do the same cell, if one of them was stopped for a minute and then goes on. That costs time and
-nothing else: cells are pure functions, and their files appear whole and with the same bytes.
+nothing else: cells are pure functions, their files appear whole and with the same bytes, and the first `.done` counts.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import socket
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
-from functools import cache
 from pathlib import Path
 from time import monotonic
 from typing import Any, Literal
+from uuid import uuid4
 
 from rltools._util.files import atomic_write, os_errors_as
+from rltools.experiments._owner import Owner, this_process
 
 BEAT = 10.0
 """Seconds between two touches of a claim."""
@@ -33,53 +34,8 @@ STALE = 90.0
 MOST_LOST = 3
 """Attempts in a row whose process ended without a word, after which a cell counts as failed."""
 Status = Literal["free", "running", "failed", "done"]
-
-
-@dataclass(frozen=True)
-class Owner:
-    """A process that works on a cell.
-
-    Attributes:
-        host: the name of its machine, for people.
-        machine: what tells its machine, since it was started, and its process namespace from all others; "" if unknown.
-        pid: the number of the process.
-        born: when the process was started, in the kernel's ticks; "" if unknown.
-    """
-
-    host: str = "?"
-    machine: str = ""
-    pid: int = 0
-    born: str = ""
-
-    def is_dead(self) -> bool:
-        """Whether the process certainly ended: it is of this machine, and is not there any more."""
-        here = this_process()
-        return bool(self.machine) and self.machine == here.machine and _born(self.pid) != self.born
-
-
-@cache
-def _machine() -> str:
-    """The boot of this machine and the process namespace: containers may share a host's name, and not its processes."""
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-        return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
-    except OSError:
-        return ""  # not Linux: only touches tell whether a claim is alive
-
-
-def _born(pid: int) -> str:
-    """The start of a process in ticks since the boot; "" if there is none, or it is only waiting to be buried."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-    except OSError:
-        return ""
-    return "" if fields[0] in "ZX" else fields[19]
-
-
-def this_process() -> Owner:
-    """The owner of claims that this process makes."""
-    pid = os.getpid()
-    return Owner(socket.gethostname(), _machine(), pid, _born(pid))
+_HELD: set[Claim] = set()
+"""The claims of this process that have not ended."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +47,8 @@ class CellState:
         status: whether it may be taken, is being worked on, has failed, or is done.
         attempt: the number of the last attempt; 0 if there was none.
         lost: how many attempts before the running one ended without a word.
-        touched: when the claim was last touched, in nanoseconds of the file system's clock; 0 without one.
+        touched: when the claim of a running one was last touched, in nanoseconds of the file system's clock; 0 without.
+        result: the number of the attempt that has done it; 0 if none has.
     """
 
     cell: str
@@ -99,47 +56,52 @@ class CellState:
     attempt: int = 0
     lost: int = 0
     touched: int = 0
+    result: int = 0
 
 
 def _path(folder: Path, cell: str, attempt: int, kind: str) -> Path:
     return folder / f"{cell}.{attempt:04d}.{kind}"
 
 
-def read_states(folder: Path, cells: Iterator[str] | list[str] | tuple[str, ...]) -> dict[str, CellState]:
-    """The state of each cell, from one listing of the folder.
+def read_states(folder: Path, cells: Sequence[str]) -> dict[str, CellState]:
+    """The state of each cell, from one listing of the folder and a look at each claim that is running.
 
     Args:
         folder: of the claims.
         cells: ids; files of other cells are ignored.
     """
     attempts: dict[str, dict[int, set[str]]] = {cell: {} for cell in cells}
-    touched: dict[tuple[str, int], int] = {}
     with suppress(FileNotFoundError), os.scandir(folder) as entries:
         for entry in entries:
             name, _, kind = entry.name.rpartition(".")
             cell, _, digits = name.rpartition(".")
             if cell in attempts and digits.isascii() and digits.isdigit():
                 attempts[cell].setdefault(int(digits), set()).add(kind)
-                if kind == "claim":
-                    with suppress(FileNotFoundError):
-                        touched[cell, int(digits)] = entry.stat().st_mtime_ns
-    return {cell: _state(cell, kinds, touched) for cell, kinds in attempts.items()}
+    return {cell: _state(folder, cell, kinds) for cell, kinds in attempts.items()}
 
 
-def _state(cell: str, kinds: Mapping[int, set[str]], touched: Mapping[tuple[str, int], int]) -> CellState:
+def _state(folder: Path, cell: str, kinds: Mapping[int, set[str]]) -> CellState:
     if not kinds:
         return CellState(cell)
     last = max(kinds)
-    if kinds[last] & {"retry", "free"}:
+    forgotten = max((attempt for attempt, ends in kinds.items() if "retry" in ends), default=0)
+    if forgotten == last:
         return CellState(cell, "free", last)
-    if "done" in kinds[last]:
-        return CellState(cell, "done", last)
+    # Not only of the last attempt: one that was taken over may have gone on.
+    results = [attempt for attempt, ends in kinds.items() if "done" in ends and attempt > forgotten]
+    if results:
+        return CellState(cell, "done", last, result=min(results))
+    if "free" in kinds[last]:
+        return CellState(cell, "free", last)
     if "failed" in kinds[last]:
         return CellState(cell, "failed", last)
     lost = 0
-    while (before := kinds.get(last - lost - 1)) is not None and before == {"claim"}:
+    while kinds.get(last - lost - 1) == {"claim"}:
         lost += 1
-    return CellState(cell, "running", last, lost, touched.get((cell, last), 0))
+    touched = 0
+    with suppress(OSError):
+        touched = _path(folder, cell, last, "claim").stat().st_mtime_ns
+    return CellState(cell, "running", last, lost, touched)
 
 
 @dataclass
@@ -153,15 +115,56 @@ class Watch:
     clock: Callable[[], float] = monotonic
     stale: float = STALE
     _seen: dict[tuple[str, int], tuple[int, float]] = field(default_factory=dict)
+    _owners: dict[tuple[str, int], Owner] = field(default_factory=dict)
 
     def is_stale(self, folder: Path, state: CellState) -> bool:
         """Whether the running attempt at a cell has ended without a word."""
+        if self.owner(folder, state).is_dead():
+            return True
         key = (state.cell, state.attempt)
         touched, since = self._seen.get(key, (-1, 0.0))
-        if touched != state.touched:
+        if touched == state.touched and self.clock() - since > self.stale:
+            # The listing may be old: network file systems keep times for a minute, and this process may have been
+            # stopped since it read them. An opened file has its true time.
+            touched = _touched(_path(folder, state.cell, state.attempt, "claim"), state.touched)
+            if touched == state.touched:
+                return True
+            self._seen[key] = (touched, self.clock())
+        elif touched != state.touched:
             self._seen[key] = (state.touched, self.clock())
-            return owner_of(folder, state).is_dead()
-        return self.clock() - since > self.stale or owner_of(folder, state).is_dead()
+        return False
+
+    def owner(self, folder: Path, state: CellState) -> Owner:
+        """The process that made the last attempt at a cell, read once."""
+        key = (state.cell, state.attempt)
+        owner = self._owners.get(key) or owner_of(folder, state)
+        if owner.pid:
+            self._owners[key] = owner
+        return owner
+
+
+def _touched(path: Path, otherwise: int) -> int:
+    try:
+        with path.open("rb") as file:
+            return os.fstat(file.fileno()).st_mtime_ns
+    except OSError:
+        return otherwise
+
+
+def untouched_seconds(folder: Path, state: CellState) -> float:
+    """Seconds since the claim of a running cell was touched; both times are of the clock of the file system.
+
+    Raises:
+        RecordingError: the folder cannot be written to.
+    """
+    probe = folder / f".now-{uuid4().hex}"
+    with os_errors_as(folder):
+        try:
+            _create(probe, b"")
+            now = probe.stat().st_mtime_ns
+        finally:
+            probe.unlink(missing_ok=True)
+    return (now - _touched(_path(folder, state.cell, state.attempt, "claim"), state.touched)) / 1e9
 
 
 def owner_of(folder: Path, state: CellState) -> Owner:
@@ -183,24 +186,21 @@ class Claim:
 
     def done(self, content: Mapping[str, object]) -> None:
         """Say that the cell is done; `content` is for people."""
-        path = _path(self.folder, self.cell, self.attempt, "done")
-        with os_errors_as(path.parent), atomic_write(path) as temporary:
-            temporary.write_text(json.dumps(dict(content), ensure_ascii=False) + "\n", encoding="utf-8")
+        self._end("done", json.dumps(dict(content), ensure_ascii=False) + "\n")
 
     def failed(self, log: str) -> None:
         """Say that the attempt failed, with its log, which ends with the error."""
-        _write_failure(self.folder, self.cell, self.attempt, log)
+        self._end("failed", log)
+
+    def _end(self, kind: str, text: str) -> None:
+        path = _path(self.folder, self.cell, self.attempt, kind)
+        with os_errors_as(path.parent), atomic_write(path) as temporary:
+            temporary.write_text(text, encoding="utf-8", errors="replace")
 
     def give_back(self) -> None:
         """Say that nobody works on the cell any more."""
         with suppress(OSError):  # the folder may be gone, and the claim with it
             _create(_path(self.folder, self.cell, self.attempt, "free"), b"")
-
-
-def _write_failure(folder: Path, cell: str, attempt: int, log: str) -> None:
-    path = _path(folder, cell, attempt, "failed")
-    with os_errors_as(path.parent), atomic_write(path) as temporary:
-        temporary.write_text(log, encoding="utf-8", errors="replace")
 
 
 def _create(path: Path, content: bytes) -> bool:
@@ -210,8 +210,9 @@ def _create(path: Path, content: bytes) -> bool:
     except FileExistsError:
         return False
     try:
-        os.write(descriptor, content)
-        os.fsync(descriptor)
+        if content:
+            os.write(descriptor, content)
+            os.fsync(descriptor)
     finally:
         os.close(descriptor)
     return True
@@ -229,23 +230,26 @@ def take(folder: Path, state: CellState, *, stale: bool = False) -> Claim | None
         return None
     if state.status == "running" and state.lost + 1 >= MOST_LOST:
         host = owner_of(folder, state).host
-        text = (
+        Claim(folder, state.cell, state.attempt).failed(
             f"the process of this cell ended without a word {state.lost + 1} times, the last time on {host}: it may "
             f"need more memory than there is, or crash its process\n"
         )
-        _write_failure(folder, state.cell, state.attempt, text)
         return None
-    attempt = state.attempt + 1
+    claim = Claim(folder, state.cell, state.attempt + 1)
     content = json.dumps(asdict(this_process())).encode()
     with os_errors_as(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        created = _create(_path(folder, state.cell, attempt, "claim"), content)
-    return Claim(folder, state.cell, attempt) if created else None
+        try:
+            created = _create(_path(folder, claim.cell, claim.attempt, "claim"), content)
+        except OSError:  # the disk is full: nobody should wait for this process
+            claim.give_back()
+            raise
+    return claim if created else None
 
 
 @contextmanager
 def held(claim: Claim, *, beat: float = BEAT) -> Iterator[Claim]:
-    """Touch a claim every few seconds inside the block; an interrupt gives the cell back."""
+    """Touch a claim every few seconds inside the block; an interrupt or any other error gives the cell back."""
     path, ended = _path(claim.folder, claim.cell, claim.attempt, "claim"), threading.Event()
 
     def touch() -> None:
@@ -254,15 +258,31 @@ def held(claim: Claim, *, beat: float = BEAT) -> Iterator[Claim]:
                 os.utime(path)
 
     thread = threading.Thread(target=touch, name=f"claim of {claim.cell}", daemon=True)
-    thread.start()
+    _HELD.add(claim)
     try:
+        thread.start()
         yield claim
     except BaseException:
         claim.give_back()
         raise
     finally:
+        _HELD.discard(claim)
         ended.set()
         thread.join()
+
+
+def give_back_held() -> None:
+    """Give back all claims of this process, which is about to end without leaving their blocks."""
+    for claim in list(_HELD):
+        claim.give_back()
+
+
+def give_back_dead(folder: Path, states: Mapping[str, CellState]) -> list[str]:
+    """Give back what processes of this machine left that have certainly ended; returns the ids of the cells."""
+    dead = [state for state in states.values() if state.status == "running" and owner_of(folder, state).is_dead()]
+    for state in dead:
+        Claim(folder, state.cell, state.attempt).give_back()
+    return [state.cell for state in dead]
 
 
 def retry(folder: Path, states: Mapping[str, CellState], *statuses: Status) -> list[str]:
@@ -281,7 +301,7 @@ def retry(folder: Path, states: Mapping[str, CellState], *statuses: Status) -> l
 def result_of(folder: Path, state: CellState) -> dict[str, Any]:
     """What was said when a cell was done; empty if nothing can be read."""
     try:
-        content = json.loads(_path(folder, state.cell, state.attempt, "done").read_bytes())
+        content = json.loads(_path(folder, state.cell, state.result, "done").read_bytes())
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from rltools.experiments import claims
+from rltools.experiments._owner import Owner, this_process
 from rltools.experiments.claims import Claim, Watch, held, log_of, owner_of, read_states, retry
 
 CELLS = ("a.record", "b.explain-1", "b.explain-10")
@@ -47,7 +48,7 @@ def test_a_cell_without_files_is_free_and_one_process_gets_it(tmp_path: Path) ->
     assert second is None
     running = _state(tmp_path)
     assert (running.status, running.attempt) == ("running", 1)
-    assert owner_of(tmp_path, running) == claims.this_process()
+    assert owner_of(tmp_path, running) == this_process()
     assert take(tmp_path, running, Watch()) is None  # its process is alive
 
 
@@ -106,14 +107,14 @@ def test_a_failed_cell_keeps_its_log_until_it_is_tried_again(tmp_path: Path) -> 
 
 
 def test_the_claim_of_a_dead_process_of_this_machine_is_taken_over_at_once(tmp_path: Path) -> None:
-    _claim_of(tmp_path, 1, machine=claims.this_process().machine, pid=_dead_process(), born="1")
+    _claim_of(tmp_path, 1, machine=this_process().machine, pid=_dead_process(), born="1")
     claim = take(tmp_path, _state(tmp_path), Watch())
     assert claim is not None
     assert claim.attempt == 2
 
 
 def test_a_process_number_that_was_given_again_is_no_sign_of_life(tmp_path: Path) -> None:
-    _claim_of(tmp_path, 1, machine=claims.this_process().machine, pid=os.getpid(), born="1")
+    _claim_of(tmp_path, 1, machine=this_process().machine, pid=os.getpid(), born="1")
     assert take(tmp_path, _state(tmp_path), Watch()) is not None
 
 
@@ -157,7 +158,7 @@ def test_a_claim_that_is_held_is_touched(tmp_path: Path) -> None:
 
 
 def test_a_cell_that_always_kills_its_process_fails_in_the_end(tmp_path: Path) -> None:
-    dead = {"machine": claims.this_process().machine, "pid": _dead_process(), "born": "1"}
+    dead = {"machine": this_process().machine, "pid": _dead_process(), "born": "1"}
     for attempt in (1, 2, 3):
         _claim_of(tmp_path, attempt, **dead)
     assert take(tmp_path, _state(tmp_path), Watch()) is None
@@ -173,7 +174,7 @@ def test_a_cell_that_always_kills_its_process_fails_in_the_end(tmp_path: Path) -
 
 def test_a_claim_that_was_cut_short_has_an_unknown_owner(tmp_path: Path) -> None:
     (tmp_path / "a.record.0001.claim").write_bytes(b'{"host": "nod')
-    assert owner_of(tmp_path, _state(tmp_path)) == claims.Owner()
+    assert owner_of(tmp_path, _state(tmp_path)) == Owner()
     assert take(tmp_path, _state(tmp_path), Watch()) is None
 
 

@@ -2,35 +2,60 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
-import subprocess
+import signal
 import sys
 import textwrap
-from concurrent.futures import ThreadPoolExecutor
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from functools import partial
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
 import pytest
+from forked import command, fork_server, start
 
-from rltools.errors import ArgumentError, CellsError, SimulationError, UnknownNameError
-from rltools.experiments import _work, experiment_status, open_experiment, retry_cells, run_experiment
+from rltools.errors import CellsError, SimulationError
+from rltools.experiments import _work, claims, experiment_status, open_experiment, retry_cells, run_experiment
+from rltools.experiments._distribute import distribute
 from rltools.experiments._do_cell import do_cell
-from rltools.experiments.executors import executor_names, open_executor
-from rltools.experiments.executors.slurm import minutes
+from rltools.experiments._run import prepare
+from rltools.experiments._status import check_done
+from rltools.experiments.executors import Pool, executor_names, slurm
 
-MODULE = """
+MODULE = '''
     import os
+    import time
     from pathlib import Path
 
     import gymnasium
     from gymnasium.envs.classic_control import CartPoleEnv
 
-    FOLDER = Path(os.environ["KILLING_FOLDER"])
+    from rltools.pages.report import _experiment
+
+    FOLDER = Path(__file__).parent
+    _experiment.compared_figures = lambda *arguments: []  # they have tests of their own, and take longest
+
+    def is_slow():
+        try:
+            return (FOLDER / "slow").read_text() in ("", str(os.getpid()))
+        except OSError:
+            return False
 
     class Killing(CartPoleEnv):
-        "Kills its own process once for each file named kill-*, and always if there is one named always."
+        """Kills its process once for each file named kill-*, and always if there is one named always.
+
+        It waits as long as there is a file named slow, in the process whose number is in it, or in all.
+        """
 
         def step(self, action):
+            while is_slow():
+                time.sleep(0.02)
             for path in FOLDER.glob("kill-*"):
                 try:
                     path.rename(FOLDER / f"was-{path.name}")
@@ -42,7 +67,7 @@ MODULE = """
             return super().step(action)
 
     gymnasium.register("Killing-v0", Killing, max_episode_steps=20)
-"""
+'''
 EXPERIMENT = """
 description: Poles?
 agents: [cartpole-ppo]
@@ -52,25 +77,44 @@ episodes: 2
 seeds: [0, 1000]
 reports: false
 """
-CODE = "import sys; sys.argv[0] = 'rltools'; from rltools.cli import main; main()"
+FIRST = "cartpole-ppo-seed-0.record"
+SECONDS = 120
+"""The most that a test waits for a process, on a machine that is busy."""
 
 
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    (tmp_path / "killing_env.py").write_text(textwrap.dedent(MODULE))
-    (tmp_path / "poles.yaml").write_text(EXPERIMENT)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])]))
-    monkeypatch.setenv("KILLING_FOLDER", str(tmp_path))
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    # Figures have tests of their own, and take longest.
-    monkeypatch.setattr("rltools.pages.report._experiment.compared_figures", lambda *arguments: [])
-    return tmp_path
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder with an experiment, and its results in `serial`, done by one process."""
+    folder = tmp_path_factory.mktemp("project")
+    (folder / "killing_env.py").write_text(textwrap.dedent(MODULE))
+    (folder / "poles.yaml").write_text(EXPERIMENT)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.syspath_prepend(str(folder))
+        patch.setenv("PYTHONPATH", os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])]))
+        patch.setenv("OMP_NUM_THREADS", "1")
+        patch.setattr("rltools.pages.report._experiment.compared_figures", lambda *arguments: [])
+        run_experiment("poles.yaml", directory=folder / "serial", modules=["killing_env"])
+        yield folder
+        sys.modules.pop("killing_env", None)
+
+
+@pytest.fixture(autouse=True)
+def _fast(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.chdir(project)
+    monkeypatch.setattr(slurm, "POLL", 0.05)
+    monkeypatch.setattr(_work, "POLL", 0.05)
+    yield
+    for path in [*project.glob("kill-*"), *project.glob("was-*"), project / "slow", project / "always"]:
+        path.unlink(missing_ok=True)
 
 
 def _run(project: Path, out: str, **options: Any) -> Any:
     return run_experiment("poles.yaml", directory=project / out, modules=["killing_env"], **options)
+
+
+def _prepare(project: Path, out: str) -> Any:
+    return prepare("poles.yaml", directory=project / out, modules=["killing_env"])
 
 
 def _content(folder: Path) -> dict[str, bytes]:
@@ -78,39 +122,209 @@ def _content(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
+def _assert_as_serial(project: Path, out: str) -> None:
+    assert _content(project / out) == _content(project / "serial")
+    assert {row.status for row in experiment_status(open_experiment(project / out))} == {"done"}
+
+
 def _attempts(folder: Path) -> int:
     return max(row.attempt for row in experiment_status(open_experiment(folder)))
 
 
-def test_processes_that_are_killed_twice_cost_two_cells(project: Path) -> None:
-    _run(project, "serial")
+def _forking(workers: int) -> Executor:
+    return ProcessPoolExecutor(workers, mp_context=fork_server())
+
+
+def _wait_for(condition: Callable[[], object]) -> None:
+    end = time.monotonic() + SECONDS
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+@pytest.fixture(scope="module")
+def quick_dask() -> Iterator[None]:
+    """Workers of dask that are forked from the same server."""
+    dask = pytest.importorskip("dask")
+    fork_server()
+    with dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"}):
+        yield
+
+
+@pytest.mark.parametrize("name", executor_names())
+def test_workers_that_are_killed_twice_cost_two_cells(project: Path, name: str, request: pytest.FixtureRequest) -> None:
+    """Each executor, also a new one, without an address: on this machine."""
+    pytest.importorskip({"dask": "distributed", "slurm": "submitit", "processes": "joblib"}.get(name, name))
+    if name == "dask":
+        request.getfixturevalue("quick_dask")
     for number in (1, 2):
         (project / f"kill-{number}").touch()
-    result = _run(project, "processes", workers=2)
+    workers = 1 if name in ("processes", "slurm") else 2  # their processes begin slowly
+    _run(project, name, executor="slurm://local" if name == "slurm" else name, workers=workers)
     assert not list(project.glob("kill-*"))
-    assert len(result.recordings) == 2
-    assert _content(project / "processes") == _content(project / "serial")
-    assert all(row.status == "done" for row in experiment_status(open_experiment(project / "processes")))
-    assert _attempts(project / "processes") > 1
+    assert _attempts(project / name) > 1
+    _assert_as_serial(project, name)
+
+
+def test_a_job_that_times_out_gives_its_cell_back_and_is_submitted_again(project: Path) -> None:
+    """With the signal that precedes the end of its time; then the next job is killed, and the third one goes on."""
+    pytest.importorskip("submitit")
+    (project / "slow").touch()
+    job = _prepare(project, "late")
+
+    def state() -> claims.CellState:
+        return claims.read_states(job.board, [FIRST])[FIRST]
+
+    def at_the_first_cell(states: Any) -> None:
+        if states[FIRST].status == "running" and (project / "slow").exists():
+            os.kill(claims.owner_of(job.board, states[FIRST]).pid, signal.SIGUSR2)
+            _wait_for(lambda: state().status == "free")
+            (project / "kill-1").touch()
+            (project / "slow").unlink()
+
+    with slurm.slurm("local", 1, {"time": "2"}) as pool:
+        distribute(job, pool, 1, follow=at_the_first_cell, poll=0.05)
+        assert len(pool.make()._jobs) >= 3  # type: ignore[attr-defined]
+    assert state().attempt >= 3  # one was given back, one lost
+    assert not list(project.glob("kill-*"))
+    _assert_as_serial(project, "late")
+
+
+def test_processes_with_and_without_parts_share_a_folder(project: Path) -> None:
+    running = []
+    for out, options in (("parts", [["--shard", f"{n}/4"] for n in range(1, 5)]), ("joined", [[], ["--join"]] * 2)):
+        for number, more in enumerate(options):
+            arguments = ["run", "poles.yaml", "--out", out, "--import", "killing_env", "--workers", "1", *more]
+            running.append(start(command, project, project / f"{out}-{number}.log", arguments))
+    for process in running:
+        process.join(SECONDS)
+    logs = {path.name: path.read_text() for path in project.glob("*.log")}
+    assert [process.exitcode for process in running] == [0] * len(running), logs
+    for out in ("parts", "joined"):
+        _assert_as_serial(project, out)
+
+
+@pytest.mark.parametrize(("number", "code", "workers"), [(signal.SIGTERM, 143, "1"), (signal.SIGINT, 130, "2")])
+def test_a_command_that_is_interrupted_releases_its_claims(project: Path, number: int, code: int, workers: str) -> None:
+    (project / "slow").touch()
+    out = f"interrupted-{code}"
+    log = project / f"{out}.log"
+    arguments = ["run", "poles.yaml", "--out", out, "--import", "killing_env", "--workers", workers]
+    process = start(command, project, log, arguments)
+    assert process.pid is not None
+
+    def is_running() -> bool:
+        with contextlib.suppress(Exception):
+            return any(row.status == "running" for row in experiment_status(open_experiment(project / out)))
+        return False
+
+    _wait_for(is_running)
+    os.kill(process.pid, number)
+    process.join(SECONDS)
+    assert process.exitcode == code, log.read_text()
+    rows = experiment_status(open_experiment(project / out))
+    assert {row.status for row in rows} == {"missing"}
+    assert not list((project / out).rglob("*.parquet"))
+
+
+def test_a_process_that_is_stopped_and_goes_on_harms_nothing(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    slow, cells = project / "slow", project / "stopped" / "cells"
+    slow.touch()
+    arguments = ["run", "poles.yaml", "--out", "stopped", "--import", "killing_env", "--workers", "1"]
+    process = start(command, project, project / "stopped.log", arguments)
+    assert process.pid is not None
+    other = process.pid
+
+    def go_on_when_taken_over() -> None:
+        _wait_for(lambda: list(cells.glob(f"*/{FIRST}.0002.claim")))
+        slow.unlink()
+        os.kill(other, signal.SIGCONT)
+
+    # As long as it is stopped, a moment is as long as a minute and a half.
+    watch = partial(claims.Watch, clock=lambda: 1e4 * time.monotonic() if slow.exists() else 0.0)
+    monkeypatch.setattr(_work, "Watch", watch)
+    thread = threading.Thread(target=go_on_when_taken_over)
+    try:
+        _wait_for(lambda: list(cells.glob(f"*/{FIRST}.0001.claim")))
+        os.kill(other, signal.SIGSTOP)
+        slow.write_text(str(other))
+        thread.start()
+        _run(project, "stopped", join=True)
+        process.join(SECONDS)
+        assert process.exitcode == 0, (project / "stopped.log").read_text()
+    finally:
+        process.kill()
+        thread.join()
+    _assert_as_serial(project, "stopped")
+
+
+def test_claims_of_dead_hosts_are_taken_over_whatever_the_clocks_say(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A host with a clock in the past, and one that is alive for a while, with a clock that jumps, as the one here."""
+    job = _prepare(project, "dead")
+    job.board.mkdir(parents=True)
+    first, second = (job.board / f"cartpole-ppo-seed-{seed}.record.0001.claim" for seed in (0, 1000))
+    for path in (first, second):
+        path.write_text(json.dumps({"host": "node7", "machine": "another", "pid": 4711, "born": "1"}))
+    os.utime(second, (1, 1))
+    now, taken_while_alive, jumps = [0.0], [], [9e8, 3e9, 5e8, 4e9, 1e9, 2e9] * 5
+
+    def live() -> None:
+        for index, moment in enumerate(jumps):
+            taken_while_alive.extend(job.board.glob(f"{FIRST}.0002.claim"))
+            os.utime(first, (moment + index, moment + index))
+            now[0] += claims.BEAT
+            time.sleep(0.02)
+        now[0] += 2 * claims.STALE
+        _wait_for(lambda: list(job.board.glob(f"{FIRST}.0002.claim")) or now.__setitem__(0, now[0] + claims.STALE))
+
+    alive = threading.Thread(target=live)
+    monkeypatch.setattr(_work, "Watch", partial(claims.Watch, clock=lambda: now[0]))
+    monkeypatch.setattr(_work, "MOST_POLL", 0.1)
+    monkeypatch.setattr(time, "time", partial(next, cycle([0.0, 4e9, 1.5e9])))
+    alive.start()
+    _run(project, "dead", join=True)
+    alive.join()
+    assert not taken_while_alive
+    assert _attempts(project / "dead") == 2
+    _assert_as_serial(project, "dead")
+
+
+def test_any_executor_of_the_caller(project: Path) -> None:
+    with ThreadPoolExecutor(2) as threads:
+        _run(project, "threads", executor=threads)
+    _assert_as_serial(project, "threads")
+    with _forking(2) as processes:
+        _run(project, "pool", executor=processes)
+    _assert_as_serial(project, "pool")
+    (project / "kill-1").touch()
+    with _forking(2) as processes, pytest.raises(CellsError, match=r"takes no more tasks \(BrokenProcessPool.*another"):
+        _run(project, "broken", executor=processes)
+    with _forking(2) as processes:
+        _run(project, "broken", executor=processes)
+    _assert_as_serial(project, "broken")
 
 
 def test_a_cell_that_always_kills_its_process_fails_and_the_others_are_done(project: Path) -> None:
     (project / "always").touch()
+    job = _prepare(project, "killed")
+    distribute(job, Pool(lambda: _forking(2)), 2, poll=0.05)
     with pytest.raises(
         CellsError, match=r"2 of 5 cells failed \(.*ended without a word 3 times.*rltools retry"
-    ) as caught:
-        _run(project, "killed", workers=2)
-    assert "cartpole-ppo-seed-0.record" in str(caught.value)
-    rows = {row.cell: row for row in experiment_status(open_experiment(project / "killed"))}
+    ) as raised:
+        check_done(job)
+    assert FIRST in str(raised.value)
+    rows = {row.cell: row for row in experiment_status(job)}
     assert rows["cartpole-ppo-seed-0.explain-1-gradient"].status == "blocked"
     assert rows["page"].status == "blocked"
     (project / "always").unlink()
-    job = open_experiment(project / "killed")
     assert len(retry_cells(job, dry_run=True)) == 2
     assert {row.status for row in experiment_status(job)} == {"failed", "blocked"}
     retry_cells(job)
     assert {row.status for row in experiment_status(job)} == {"missing"}
-    assert len(_run(project, "killed").recordings) == 2
+    _run(project, "killed")
+    _assert_as_serial(project, "killed")
 
 
 def test_a_failed_cell_keeps_its_error_and_is_tried_again_by_the_next_run(
@@ -133,76 +347,3 @@ def test_a_failed_cell_keeps_its_error_and_is_tried_again_by_the_next_run(
     rows = experiment_status(open_experiment(project / "mended"))
     assert [row.error for row in rows if row.status == "failed"] == ["rltools.errors.SimulationError: the motor broke"]
     assert len(_run(project, "mended").recordings) == 2
-
-
-def _processes(project: Path, out: str, *options: list[str]) -> list[str]:
-    """Run commands side by side, and return what they print."""
-    command = [sys.executable, "-c", CODE, "run", "poles.yaml", "--out", out, "--import", "killing_env"]
-    running = [
-        subprocess.Popen([*command, *more], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=project)
-        for more in options
-    ]
-    printed = [process.communicate(timeout=300)[0] for process in running]
-    assert [process.returncode for process in running] == [0] * len(running), printed
-    return printed
-
-
-def test_plain_processes_share_a_folder_with_and_without_parts(project: Path) -> None:
-    _run(project, "serial")
-    _processes(project, "parts", ["--shard", "1/2"], ["--shard", "2/2"])
-    assert _content(project / "parts") == _content(project / "serial")
-    _processes(project, "joined", ["--workers", "1"], ["--workers", "1", "--join"])
-    assert _content(project / "joined") == _content(project / "serial")
-
-
-def test_dask_whose_workers_are_killed_twice(project: Path) -> None:
-    distributed = pytest.importorskip("distributed")
-    _run(project, "serial")
-    for number in (1, 2):
-        (project / f"kill-{number}").touch()
-    with (
-        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50) as cluster,
-    ):
-        _run(project, "dask", executor=f"dask://{cluster.scheduler_address.removeprefix('tcp://')}")
-    assert not list(project.glob("kill-*"))
-    assert _content(project / "dask") == _content(project / "serial")
-
-
-def test_jobs_of_submitit_that_time_out_are_submitted_again(project: Path) -> None:
-    pytest.importorskip("submitit")
-    _run(project, "serial")
-    (project / "kill-1").touch()
-    _run(project, "jobs", executor="slurm://local", workers=2)
-    assert not list(project.glob("kill-*"))
-    assert _content(project / "jobs") == _content(project / "serial")
-
-
-def test_executors_are_known_by_their_files() -> None:
-    assert {"processes", "dask", "slurm", "ray"} <= set(executor_names())
-    with pytest.raises(UnknownNameError, match="did you mean dask"):
-        open_executor("dusk", 2)
-
-
-@pytest.mark.parametrize(
-    ("address", "settings", "error", "message"),
-    [
-        ("processes://here", {}, ArgumentError, "take no address and no settings, not 'here'"),
-        ("processes", {"mem": "2G"}, ArgumentError, "not {'mem': '2G'}; only workers"),
-        ("dask://127.0.0.1:1", {"mem": "2G"}, ArgumentError, "set them where its cluster is made"),
-        ("slurm", {}, SimulationError, "no Slurm answers here"),
-        ("slurm://local", {"time": "soon"}, ArgumentError, "time='soon' is no time"),
-    ],
-)
-def test_what_an_executor_cannot_do_is_said(
-    address: str, settings: dict[str, str], error: type[Exception], message: str
-) -> None:
-    with pytest.raises(error, match=message), open_executor(address, 2, settings):
-        pass
-
-
-@pytest.mark.parametrize(
-    ("text", "number"),
-    [("5", 5), ("90:00", 90), ("1:30:00", 90), ("0:30", 1), ("1-0:00:00", 1440), ("2-12:00:01", 3601)],
-)
-def test_times_are_written_as_slurm_writes_them(text: str, number: int) -> None:
-    assert minutes(text) == number

@@ -53,16 +53,22 @@ def settings_of(texts: list[str]) -> dict[str, str]:
     """Settings of an executor from texts `key=value`.
 
     Raises:
-        ArgumentError: one has no `=`, or a key comes twice.
+        ArgumentError: some have no `=`, or keys come twice; the message has all of them.
+
+    >>> settings_of(["partition=cpu", "time=4:00:00"])
+    {'partition': 'cpu', 'time': '4:00:00'}
     """
     settings: dict[str, str] = {}
+    faults = []
     for text in texts:
         key, equals, value = text.partition("=")
         if not equals or not key:
-            raise ArgumentError(f"{text!r:.100} is no setting; write key=value, for instance partition=cpu")
-        if key in settings:
-            raise ArgumentError(f"{key!r:.100} is set twice; leave one of them out")
+            faults.append(f"{text!r:.100} is no setting; write key=value, for instance partition=cpu")
+        elif key in settings:
+            faults.append(f"{key!r:.100} is set twice; leave one of them out")
         settings[key] = value
+    if faults:
+        raise ArgumentError("; ".join(faults))
     return settings
 
 

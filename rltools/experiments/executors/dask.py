@@ -7,7 +7,7 @@ from concurrent.futures import Executor
 from contextlib import contextmanager
 from typing import cast
 
-from rltools.errors import ArgumentError, SimulationError
+from rltools.errors import ArgumentError
 from rltools.experiments.executors._pool import Pool
 
 SECONDS = 20
@@ -19,8 +19,7 @@ def dask(address: str, workers: int, settings: Mapping[str, str]) -> Iterator[Po
     """The executor of a client of the scheduler; a task whose worker is killed is given to another one.
 
     Raises:
-        ArgumentError: dask.distributed is not installed, or a setting, of which there are none.
-        SimulationError: there is no such scheduler.
+        ArgumentError: dask.distributed is not installed, there is no such scheduler, or there are settings.
     """
     if settings:
         raise ArgumentError(f"dask takes no settings, not {dict(settings)!r:.100}; set them where its cluster is made")
@@ -30,11 +29,11 @@ def dask(address: str, workers: int, settings: Mapping[str, str]) -> Iterator[Po
         raise ArgumentError("dask.distributed is not installed; pip install 'rltools-attribution[dask]'") from None
     try:
         if address:
-            client = Client(f"tcp://{address}", timeout=SECONDS)
+            client = Client(address if "://" in address else f"tcp://{address}", timeout=SECONDS)
         else:
             client = Client(LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None))
     except (OSError, ValueError) as error:
-        raise SimulationError(
+        raise ArgumentError(
             f"no scheduler of dask answers at {address} within {SECONDS} s ({str(error)[:200]}); start one with "
             f"`dask scheduler`, and give its address as dask://HOST:PORT"
         ) from None
