@@ -19,7 +19,9 @@ _TEMPORARY = ".unfinished-"
 DIGITS = 8
 """Random digits in the name of a temporary file."""
 _UNFINISHED: set[Path] = set()
-_ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")
+"""Those that people and schedulers send to a process that is to end."""
+_ENDING = [getattr(signal, name) for name in SIGNALS if hasattr(signal, name)]
 
 
 @contextmanager

@@ -57,7 +57,11 @@ def _existing_models(source: str) -> str:
     return source
 
 
-_Models = tuple[Annotated[Text, AfterValidator(_existing_models)], ...]
+def _list_of_text(sources: Any) -> Any:
+    return [sources] if isinstance(sources, str) else sources
+
+
+_Models = Annotated[tuple[Annotated[Text, AfterValidator(_existing_models)], ...], Field(strict=False), NOT_EMPTY]
 
 
 class AgentChoice(Card):
@@ -66,13 +70,13 @@ class AgentChoice(Card):
     Attributes:
         name: what tables and pages call it; None for the name of the agent, or for one made from the path of its model.
         model: the name of an agent, or the path of a model; None for a group.
-        models: the names or paths of a group, in which `*` stands for anything: `runs/ppo-*/best_model.zip`.
+        models: the names or paths of a group, or one, in which `*` stands for anything: `runs/ppo-*/best_model.zip`.
         environment: where it acts, whatever the others do; None is the environments of the experiment.
     """
 
     name: Name | None = None
     model: Annotated[Text, AfterValidator(existing_agent)] | None = None
-    models: Annotated[_Models, Field(strict=False), NOT_EMPTY] | None = None
+    models: Annotated[_Models | None, BeforeValidator(_list_of_text)] = None
     environment: Annotated[EnvironmentVariant | None, BeforeValidator(environment_from_id)] = None
 
     @model_validator(mode="after")

@@ -10,9 +10,11 @@ import random
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
+from rltools._util.files import uninterrupted
 from rltools.errors import ArgumentError, BusyError
 from rltools.experiments._do_cell import do_cell
 from rltools.experiments._owner import this_process
@@ -100,11 +102,13 @@ def attempt(
     Raises:
         RltoolsError: this machine cannot do it, because its disk is full for instance; another one may.
     """
-    claim = take(job.board, state, stale=stale)
-    if claim is None:
-        return False
     begun = time.perf_counter()
-    with held(claim, beat=BEAT):
+    with ExitStack() as stack:
+        with uninterrupted():  # a signal between the two would leave a claim that nobody holds
+            claim = take(job.board, state, stale=stale)
+            if claim is None:
+                return False
+            stack.enter_context(held(claim, beat=BEAT))
         try:
             content = _patiently(lambda: do_cell(job, cell, threads=threads, progress=progress))
         except Exception as error:
@@ -116,14 +120,14 @@ def attempt(
     return None
 
 
-def _patiently(do: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def _patiently(do: Callable[[], dict[str, Any]], patience: float = PATIENCE) -> dict[str, Any]:
     """Do a cell as soon as nobody else writes to its folder: whoever had it before may have been stopped, and go on."""
     begun = time.monotonic()
     while True:
         try:
             return do()
         except BusyError:
-            if time.monotonic() - begun > PATIENCE:
+            if time.monotonic() - begun > patience:
                 raise
             time.sleep(POLL)
 

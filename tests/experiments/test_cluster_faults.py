@@ -268,10 +268,8 @@ def test_a_cell_waits_for_whoever_still_writes_to_its_folder(job: Job, monkeypat
         thread.start()
         while _status(job) != "running":
             pass
-        monkeypatch.setattr(_work, "PATIENCE", 0.05)
         with pytest.raises(RecordingError, match="this process is writing to"):
-            _work._patiently(lambda: _work.do_cell(job, _work.cells_of(job)[0]))
-        monkeypatch.setattr(_work, "PATIENCE", 900.0)
+            _work._patiently(lambda: _work.do_cell(job, _work.cells_of(job)[0]), patience=0.05)
     thread.join()
     assert _status(job) == "done"
 

@@ -232,14 +232,14 @@ def test_a_sweep_is_run_and_each_point_has_its_own_attributions(monkeypatch: pyt
         assert (spec.target, spec.every) == ("value", 2)
         assert len(recording.attribution().references) == run.point["references"]
         assert "seed 5" in spec.parameters["reference"]
-    assert [label for label, _ in ran.measured] == labels[1::2]
+    assert [label for (label, _), each in ran.measured.items() if each.ablation is not None] == labels[1::2]
     measured = ran.measured[labels[1], 0].ablation
     assert measured is not None
     assert measured.spec.groups == "features"
     assert {row.status for row in experiment_status(open_experiment("runs/elsewhere"))} == {"done"}
-    files = {path: path.stat().st_mtime_ns for path in Path("runs").rglob("*.parquet")}
+    files = {path: path.stat().st_mtime_ns for path in Path("runs").rglob("0*.parquet")}
     assert run_experiment(path).findings == ran.findings
-    assert {path: path.stat().st_mtime_ns for path in Path("runs").rglob("*.parquet")} == files
+    assert {path: path.stat().st_mtime_ns for path in Path("runs").rglob("0*.parquet")} == files
 
 
 def test_methods_have_windows_and_their_own_targets() -> None:
@@ -253,3 +253,15 @@ def test_methods_have_windows_and_their_own_targets() -> None:
     }
     with pytest.raises(ConfigError, match=re.escape("methods: gradient of cartpole-ppo: ")):
         prepare(path, ["agents=[cartpole-ppo]"])
+
+
+def test_the_file_of_the_documentation_has_no_faults() -> None:
+    trainings("runs/dqn", "runs/sac-1", "runs/sac-2")
+    page = (Path(__file__).parents[2] / "experiments" / "README.md").read_text()
+    blocks = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    whole = "description: all of it\n" + "".join(blocks)
+    plan = read_experiment(
+        written(whole.replace("  environment.kwargs.gravity:", "  environments.weak.kwargs.gravity:"))
+    )
+    assert [name for name, _ in plan.agents[3].members] == ["sac-1", "sac-2"]
+    assert len(plan.sweep) == 3

@@ -129,8 +129,7 @@ def _pivoted(
     """The columns of numbers, one for each value of `across`, and the texts of all rows."""
     (value,) = printed.values
     keys = list(dict.fromkeys(frame[list(printed.across)].itertuples(index=False, name=None)))
-    several = [key[0] for key in keys]
-    headings = [", ".join(map(str, key if several.count(key[0]) > 1 else key[:1])).replace("_", " ") for key in keys]
+    headings = [_heading(key, keys) for key in keys]
     by_row: dict[tuple[Any, ...], dict[tuple[Any, ...], Any]] = {}
     for _, row in frame.iterrows():
         by_row.setdefault(tuple(row[[column.name for column in rows]]), {}).setdefault(
@@ -144,6 +143,13 @@ def _pivoted(
         for by_key in by_row.values()
     ]
     return tuple(Column(heading, value.name, value.kind) for heading in headings), texts
+
+
+def _heading(key: tuple[Any, ...], keys: list[tuple[Any, ...]]) -> str:
+    """The first part of a key, and of the others those in which keys with the same first part differ."""
+    alike = [other for other in keys if other[0] == key[0]]
+    parts = [part for index, part in enumerate(key) if index == 0 or any(other[index] != part for other in alike)]
+    return ", ".join(filter(None, map(str, parts))).replace("_", " ")
 
 
 def _without_repeats(texts: list[list[tuple[str, str]]], count: int) -> list[tuple[tuple[str, str], ...]]:

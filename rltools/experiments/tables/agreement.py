@@ -19,8 +19,9 @@ def agreement(results: Results) -> pd.DataFrame:
     """A row for each pair of attributions of the same features that differ in one thing only.
 
     Columns:
-        differs: "methods", "targets", "agents", "environments", "points" (of a sweep) or "seeds".
-        agent, seed, method, target: of the first; other_agent, other_seed, other_method, other_target: of the second.
+        differs: "methods", "targets", "agents", "environments", "points" (of a sweep), "seeds" or "settings".
+        agent, seed, method, target, settings: of the first; other_agent, other_seed, other_method, other_target and
+            other_settings: of the second. Settings tell attributions of the same method and target apart.
         environment: that of the first.
         control: whether one of them is a control.
         value, low, high: Spearman's rank correlation of the features, its mean over episodes, from -1 to 1, with its
@@ -41,13 +42,14 @@ PARTS: dict[str, Callable[[RunResult, Summary], object]] = {
     "seeds": lambda result, summary: result.run.seed,
     "methods": lambda result, summary: summary.method,
     "targets": lambda result, summary: summary.target,
+    "settings": lambda result, summary: summary.apart,
 }
 """In what two attributions can differ."""
 
 
 def _names(result: RunResult, summary: Summary) -> dict[str, Any]:
-    run = result.run
-    return {"agent": run.label, "seed": run.seed, "method": summary.method, "target": summary.target}
+    of_run = {"agent": result.run.label, "seed": result.run.seed}
+    return of_run | {"method": summary.method, "target": summary.target, "settings": summary.apart}
 
 
 def _rows(every: list[tuple[RunResult, Summary, EpisodeRanks]]) -> Iterator[dict[str, Any]]:

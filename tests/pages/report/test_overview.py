@@ -30,7 +30,14 @@ def recorded(folder: Path, lead: int, seed: int) -> Recording:
 def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("many")
     runs = {(f"agent {i}", 0): recorded(folder / f"run-{i}", lead, 0) for i, lead in enumerate(LEADS)}
-    numbers = {"method": "shapley", "target": "value", "control": False, "quantity": "share", "environment": "E"}
+    numbers = {
+        "method": "shapley",
+        "target": "value",
+        "settings": "",
+        "control": False,
+        "quantity": "share",
+        "environment": "E",
+    }
     spec = next(iter(runs.values())).spec(next(iter(runs.values())).find())
     numbers["target"] = spec.target
     members = pd.DataFrame(
