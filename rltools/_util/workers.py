@@ -6,6 +6,7 @@ not interrupted by Ctrl-C, which is for this process to handle, and ends when th
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import signal
@@ -253,6 +254,7 @@ def _unpacked(name: str, payload: bytes) -> Any:
     if name not in _SHARED:
         import cloudpickle
 
+        is_first = not _SHARED
         _SHARED.clear()
         try:
             _SHARED[name] = cloudpickle.loads(payload)
@@ -261,6 +263,9 @@ def _unpacked(name: str, payload: bytes) -> Any:
                 f"another process cannot make the policy or the environment ({type(error).__name__}: "
                 f"{str(error)[:200]}); install the module that defines it, or leave out workers"
             ) from error
+        if is_first:
+            # Loky collects garbage once a second, which takes a tenth of one for all that was imported by now.
+            gc.freeze()
     return _SHARED[name]
 
 

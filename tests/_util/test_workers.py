@@ -75,7 +75,7 @@ def test_the_same_processes_do_parts_until_they_are_ended(tmp_path: Path, monkey
     with in_workers(2, end, None, range(6)) as results:
         before = {pid for _, pid in results}
     with in_workers(2, end, None, range(6)) as results:
-        assert {pid for _, pid in results} <= before
+        assert len({pid for _, pid in results} | before) <= 2
     ended = r"another process that worked on this ended \(TerminatedWorkerError\).*call again with fewer workers"
     with pytest.raises(SimulationError, match=ended), in_workers(2, end, 2, range(6)) as results:
         list(results)
