@@ -6,6 +6,7 @@ not interrupted by Ctrl-C, which is for this process to handle, and ends when th
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import signal
@@ -21,22 +22,22 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from rltools._util.limits import MAX_THREADS, check_count
-from rltools.errors import ArgumentError, RltoolsError, SimulationError
+from rltools.errors import ArgumentError, SimulationError
 
 Workers = int | Executor
 """How many processes of this machine; or any `concurrent.futures.Executor` whose workers share its files."""
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 """For each process: more would take the cores from the others."""
 IDLE = 60.0
-"""Seconds after which a process that has nothing to do ends."""
+"""Seconds after which processes that have nothing to do are ended."""
 LOOK = 0.25
 """Seconds between two looks at how far the processes are."""
 WATCH = 0.5
 """Seconds between two looks of a process whether the one that started it has ended."""
 PARTS = 16
 """Into how many parts work is divided for an executor, whose size nobody can know."""
-_IDLE: dict[tuple[int, int], Any] = {}
-"""The executor that waits for work, by this process and its number of processes."""
+_IDLE: dict[tuple[int, int], tuple[Executor, threading.Timer]] = {}
+"""By this process and their number: processes that wait for work, and what ends them if there is none for long."""
 _LOCK = threading.Lock()
 
 
@@ -60,9 +61,12 @@ def parallel_parts(workers: Workers) -> int:
 
 
 def start_workers(workers: Workers) -> None:
-    """Start the processes that a call will need soon, while this one has other things to do."""
+    """Start the processes that a call will need soon, and let them import torch while this one does other things."""
     if not isinstance(workers, Executor) and workers > 1:
-        _give_back(workers, _borrow(workers))
+        executor = _borrow(workers)
+        for _ in range(workers):
+            _submit(executor, _import_torch)
+        _give_back(workers, executor)
 
 
 @contextmanager
@@ -98,13 +102,13 @@ def in_workers(
             futures[_submit(executor, _do_part, function, name, payload, place, part)] = position
         yield _results(futures, look)
     finally:
-        for future in futures:
-            future.cancel()
         if executor is workers:
+            for future in futures:
+                future.cancel()
             wait(futures)  # they write files
         elif not all(future.done() for future in futures):
-            executor.shutdown(wait=True, kill_workers=True)
-        elif not any(not future.cancelled() and isinstance(future.exception(), BrokenExecutor) for future in futures):
+            end_processes(executor)
+        elif not any(isinstance(future.exception(), BrokenExecutor) for future in futures):
             _give_back(cast("int", workers), executor)
 
 
@@ -127,32 +131,59 @@ def _results(futures: dict[Future[Any], int], look: Callable[[], None]) -> Itera
             yield futures[future], result
 
 
-def _borrow(count: int) -> Any:
+def start_processes(count: int) -> Executor:
+    """An executor with so many processes of this machine; see above."""
+    from joblib.externals.loky import ProcessPoolExecutor
+
+    executor = ProcessPoolExecutor(max_workers=count, initializer=_begin, initargs=(os.getpid(),), env=ONE_THREAD)
+    _submit(executor, _nothing)
+    return cast("Executor", executor)
+
+
+def end_processes(executor: Any) -> None:
+    """End the processes of `start_processes` at once, whatever they do, and wait for that."""
+    from joblib.externals.loky.backend.utils import kill_process_tree
+
+    # Not by `shutdown` alone, whose thread ends without doing it if futures have been canceled.
+    for process in list(executor._processes.values()):
+        with suppress(OSError):
+            kill_process_tree(process)
+    executor.shutdown(wait=True, kill_workers=True)
+
+
+def _borrow(count: int) -> Executor:
     """An executor that nobody else uses, whose processes have been started."""
     with _LOCK:
-        executor = _IDLE.pop((os.getpid(), count), None)
-        others = [_IDLE.pop(key) for key in list(_IDLE) if key[0] == os.getpid()]
-    for other in others:  # of another size: their memory is needed
+        own = {key: _IDLE.pop(key) for key in list(_IDLE) if key[0] == os.getpid()}
+    executor, _ = own.pop((os.getpid(), count), (None, None))
+    for other, timer in own.values():  # of another size: their memory is needed
+        timer.cancel()
         other.shutdown(wait=False)
     if executor is not None:
         with suppress(BrokenExecutor, RuntimeError):  # its processes were killed while they waited
             _submit(executor, _nothing)
             return executor
-    from joblib.externals.loky import ProcessPoolExecutor
-
-    executor = ProcessPoolExecutor(
-        max_workers=count, timeout=IDLE, initializer=_begin, initargs=(os.getpid(),), env=ONE_THREAD
-    )
-    _submit(executor, _nothing)
-    return executor
+    return start_processes(count)
 
 
-def _give_back(count: int, executor: Any) -> None:
+def _give_back(count: int, executor: Executor) -> None:
+    key = os.getpid(), count
+
+    def end() -> None:
+        with _LOCK:
+            if key not in _IDLE or _IDLE[key][1] is not timer:
+                return
+            del _IDLE[key]
+        executor.shutdown(wait=False)
+
+    timer = threading.Timer(IDLE, end)
+    timer.daemon = True
     with _LOCK:
-        before = _IDLE.get((os.getpid(), count))
-        _IDLE[os.getpid(), count] = executor
+        before = _IDLE.pop(key, None)
+        _IDLE[key] = executor, timer
+    timer.start()
     if before is not None:
-        before.shutdown(wait=False)
+        before[0].shutdown(wait=False)
 
 
 def _submit(executor: Any, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
@@ -212,10 +243,10 @@ def _do_part(function: Callable[[Any, Any], Any], name: str, payload: bytes, pla
     with warnings.catch_warnings(record=True) as caught:
         try:
             result = function(_unpacked(name, payload), part)
-        except RltoolsError:
-            raise
         except Exception as error:
-            raise _sendable(error) from error
+            if _is_sendable(error):
+                raise
+            raise RuntimeError(f"{type(error).__name__}: {error}") from None
     return result, [warning.message for warning in caught]
 
 
@@ -223,6 +254,7 @@ def _unpacked(name: str, payload: bytes) -> Any:
     if name not in _SHARED:
         import cloudpickle
 
+        is_first = not _SHARED
         _SHARED.clear()
         try:
             _SHARED[name] = cloudpickle.loads(payload)
@@ -231,16 +263,19 @@ def _unpacked(name: str, payload: bytes) -> Any:
                 f"another process cannot make the policy or the environment ({type(error).__name__}: "
                 f"{str(error)[:200]}); install the module that defines it, or leave out workers"
             ) from error
+        if is_first:
+            # Loky collects garbage once a second, which takes a tenth of one for all that was imported by now.
+            gc.freeze()
     return _SHARED[name]
 
 
-def _sendable(error: Exception) -> Exception:
-    """The error itself, or one with its text if it cannot be read in another process."""
+def _is_sendable(error: Exception) -> bool:
+    """Whether an error can be made again in another process; many need other arguments than they keep."""
     try:
         pickle.loads(pickle.dumps(error))  # noqa: S301  # what was just written
     except Exception:
-        return RuntimeError(f"{type(error).__name__}: {error}")
-    return error
+        return False
+    return True
 
 
 def _nothing() -> None:
@@ -248,7 +283,7 @@ def _nothing() -> None:
 
 
 def _begin(parent: int) -> None:
-    """Begin a worker process: import what takes longest, and watch the process that started it."""
+    """Begin a worker process: watch the process that started it, and keep the memory that the work takes."""
 
     def watch() -> None:
         while os.getppid() == parent:
@@ -256,6 +291,14 @@ def _begin(parent: int) -> None:
         os._exit(1)
 
     threading.Thread(target=watch, name="rltools-parent", daemon=True).start()
+    from joblib.externals.loky import process_executor
+
+    # Else it ends a process whose memory grows by 300 MB, as by importing torch, because it may leak.
+    process_executor._USE_PSUTIL = False
+
+
+def _import_torch() -> None:
+    """Import what takes longest, before the first part needs it."""
     import torch
 
     torch.set_num_threads(1)

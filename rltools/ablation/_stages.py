@@ -40,11 +40,17 @@ def measure_losses(measuring: Measuring, seeds: int, most: int) -> None:
     """Hide each player at every seed, race the leaders, and do the same with the second replacement at a few seeds."""
     everyone = [measuring.hiding((player,)) for player in range(measuring.players)]
     measuring.run(everyone, range(seeds), "loss", "each feature hidden")
-    count = seeds
-    while count < most and len(leaders := _in_the_race(losses(measuring))) > 1:
-        count = min(count + RACED_TOGETHER, most)
+    count, reached = seeds, dict.fromkeys(range(measuring.players), seeds)
+    while len(leaders := _in_the_race(losses(measuring))) > 1:
+        # Players that another first one brings back into the race catch up before it goes on, and also at its end:
+        # otherwise the same call made again would do that, and change the losses.
+        if all(reached[player] == count for player in leaders):
+            if count >= most:
+                break
+            count = min(count + RACED_TOGETHER, most)
         raced = [("", ()), *(measuring.hiding((player,)) for player in leaders)]
         measuring.run(raced, range(count), "loss", f"{len(leaders)} leaders hidden")
+        reached |= dict.fromkeys(leaders, count)
     if second := measuring.spec.second:
         every = [measuring.hiding((player,), second) for player in range(measuring.players)]
         measuring.run(every, range(min(seeds, SECOND_SEEDS)), "second", f"each feature hidden by {second}")

@@ -52,7 +52,7 @@ def do_cell(job: Job, cell: Cell, *, threads: int | None = None, progress: bool 
 
 def agent_of(job: Job, run: Run) -> tuple[Policy, Environment | None]:
     """The agent of a run, and the environment that it acts in; None for its own."""
-    return load_agent(run.agent, run.environment, job.plan.bounds)
+    return load_agent(run.agent, run.environment, job.plan.bounds, job.plan.device)
 
 
 def _record(job: Job, cell: Cell, run: Run, threads: int | None, progress: bool) -> dict[str, Any]:

@@ -17,13 +17,16 @@ KEPT_POLICIES = 4
 """How many loaded agents a process keeps, because the next cell is often of the same one."""
 
 
-def load_agent(agent: str, variant: EnvironmentVariant | None, bounds: Bounds) -> tuple[Policy, Environment | None]:
+def load_agent(
+    agent: str, variant: EnvironmentVariant | None, bounds: Bounds, device: str | None = None
+) -> tuple[Policy, Environment | None]:
     """An agent and the environment that it acts in; None for its own.
 
     Args:
         agent: what `load_policy` loads it from.
         variant: the environment; None is the agent's own.
         bounds: "any" accepts an environment whose bounds differ from those of the training.
+        device: where the network computes; None is the CPU.
 
     Raises:
         ArgumentError: a variant of the agent's own environment, and it has none.
@@ -37,14 +40,14 @@ def load_agent(agent: str, variant: EnvironmentVariant | None, bounds: Bounds) -
         >>> env.id, env.kwargs
         ('CartPole-v1', {'sutton_barto_reward': True})
     """
-    return _loaded(agent, None if variant is None else variant.model_dump_json(), bounds)
+    return _loaded(agent, None if variant is None else variant.model_dump_json(), bounds, device)
 
 
 @lru_cache(KEPT_POLICIES)
-def _loaded(agent: str, variant: str | None, bounds: Bounds) -> tuple[Policy, Environment | None]:
+def _loaded(agent: str, variant: str | None, bounds: Bounds, device: str | None) -> tuple[Policy, Environment | None]:
     chosen = None if variant is None else EnvironmentVariant.model_validate_json(variant)
     env = None if chosen is None else environment_of_variant(chosen, agent)
-    return load_policy(agent, env, bounds=bounds), env
+    return load_policy(agent, env, bounds=bounds, device=device), env
 
 
 def environment_of_variant(variant: EnvironmentVariant, agent: str) -> Environment:

@@ -157,11 +157,25 @@ class AblationChoice(Card):
         return self
 
 
-def existing_metric(name: str) -> str:
-    """The name of a metric, checked.
-
-    Raises:
-        UnknownNameError: there is none of this name.
-    """
+def _existing_metric(name: str) -> str:
     find_metric(name)
     return name
+
+
+class AssessmentChoice(Card):
+    """By which metrics the attributions are judged; the same as the arguments of `rltools.assess`.
+
+    Attributes:
+        metrics: their names.
+        steps: about how many recorded steps a metric explains again; None is its default.
+        seed: of everything that is drawn.
+    """
+
+    metrics: Annotated[tuple[Annotated[Text, AfterValidator(_existing_metric)], ...], Field(strict=False), NOT_EMPTY]
+    steps: Annotated[int, Field(ge=1, le=MAX_STEPS)] | None = None
+    seed: Seed = 0
+
+
+def assessment_from_metrics(assessment: Any) -> Any:
+    """A mapping with metrics, if only these were written; None for no metrics."""
+    return ({"metrics": assessment} if assessment else None) if isinstance(assessment, list) else assessment

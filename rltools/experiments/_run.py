@@ -87,7 +87,7 @@ class ExperimentRun:
             >>> results.table("attributions")[["agent", "method", "feature", "rank"]].head(2)
                       agent    method                feature  rank
             0  cartpole-ppo  gradient  pole angular velocity     1
-            1  cartpole-ppo  gradient             pole angle     2
+            1  cartpole-ppo  gradient          cart velocity     2
         """
         return find_table(name).make(self.results)
 

@@ -66,7 +66,7 @@ class Candidate:
         """Everything that its recording depends on, and the ablations beside it, which add up."""
         plan = self.plan
         measured = plan.ablate and plan.ablate.model_dump(include={"seeds", "most", "coalitions", "leave_out"})
-        settings = (plan.episodes, plan.max_steps, plan.deterministic, plan.bounds, measured)
+        settings = (plan.episodes, plan.max_steps, plan.deterministic, plan.bounds, plan.device, measured)
         return json.dumps([*self.place, self.seed, *settings])
 
 
@@ -118,7 +118,7 @@ def runs_of(plan: Experiment, path: Path) -> Expanded:
         misfit: RltoolsError | None = None
         reasons: list[str] = []
         try:
-            policy, env = load_agent(first.source, first.variant, plan.bounds)
+            policy, env = load_agent(first.source, first.variant, plan.bounds, plan.device)
             names[first.source] = (policy.source.name, run_name(first.source, policy))
             environment_of(policy, env)
             plans = {id(candidate.plan): candidate.plan for candidate in here}

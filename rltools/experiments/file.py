@@ -17,13 +17,30 @@ from rltools.experiments._agents import AgentChoice, agent_from_source
 from rltools.experiments._changes import changed
 from rltools.experiments._elements import NOT_EMPTY, check_most
 from rltools.experiments._environments import EnvironmentVariant, environment_from_id
-from rltools.experiments._methods import AblationChoice, Method, MethodChoice, References, Targets, existing_metric
+from rltools.experiments._methods import (
+    AblationChoice,
+    AssessmentChoice,
+    Method,
+    MethodChoice,
+    References,
+    Targets,
+    assessment_from_metrics,
+)
 from rltools.experiments._sweep import named_values, sweep_faults
 from rltools.experiments.zoo import ZOO
 from rltools.policies.bounds import Bounds
 from rltools.recording import as_path
 
-__all__ = ["AblationChoice", "AgentChoice", "Experiment", "MethodChoice", "experiment_file", "keys", "read_experiment"]
+__all__ = [
+    "AblationChoice",
+    "AgentChoice",
+    "AssessmentChoice",
+    "Experiment",
+    "MethodChoice",
+    "experiment_file",
+    "keys",
+    "read_experiment",
+]
 
 
 class Experiment(Card):
@@ -57,6 +74,9 @@ class Experiment(Card):
         bool,
         Field(description="leave out agents in environments that have other spaces, instead of refusing the file"),
     ] = False
+    device: Annotated[
+        str | None, Field(description="where the networks compute, for instance cuda; the processor by default")
+    ] = None
     bounds: Annotated[
         Bounds, Field(description="any accepts environments whose bounds differ from those of the training")
     ] = "same"
@@ -105,10 +125,13 @@ class Experiment(Card):
         ),
     ] = None
     assess: Annotated[
-        tuple[Annotated[Text, AfterValidator(existing_metric)], ...],
-        Field(strict=False, description="metrics that judge the attributions; by default none"),
-        AfterValidator(check_most),
-    ] = ()
+        AssessmentChoice | None,
+        BeforeValidator(assessment_from_metrics),
+        Field(
+            description="metrics that judge the attributions, or a mapping of metrics, steps and seed as in "
+            "rltools.assess; by default nothing is judged"
+        ),
+    ] = None
     sweep: Annotated[
         dict[str, Annotated[dict[str, JsonValue], BeforeValidator(named_values)]],
         Field(

@@ -82,7 +82,7 @@ def assessment_path(plan: Experiment, folder: Path, run: Run, recording: Recordi
     """The file of an assessment; its name follows from the attributions, rollouts and metrics that it is made from."""
     made_from = {
         "versions": [version("rltools-attribution"), version("torch")],
-        "metrics": list(plan.assess),
+        "assess": None if plan.assess is None else plan.assess.model_dump(mode="json"),
         "recording": recording.seal,
         "episodes": len(recording),
         "attributions": sorted(recording.specs),
@@ -105,10 +105,11 @@ def write_assessment(
         policy: the recorded policy.
         ablation: what was measured of it; None if nothing was.
     """
-    path = assessment_path(plan, folder, run, recording, ablation)
-    if path.is_file():
+    path, choice = assessment_path(plan, folder, run, recording, ablation), plan.assess
+    if choice is None or path.is_file():
         return
-    table = assess(recording, policy, list(plan.assess), ablation=ablation)
+    options = choice.model_dump(exclude={"metrics"}, exclude_none=True)
+    table = assess(recording, policy, list(choice.metrics), ablation=ablation, **options)
     with os_errors_as(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(path) as temporary:

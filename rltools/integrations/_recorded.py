@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from gymnasium import spaces
 
+from rltools._util.files import numbered_path
 from rltools.recording import Episode, Recording, recorded_leaves
 from rltools.recording.names import safe_names
+from rltools.recording.parquet import read_metadata
 from rltools.spaces.leaves import Leaf, map_leaves, nest, pick
 
 if TYPE_CHECKING:
@@ -39,6 +41,15 @@ def attribution_columns(recording: Recording, number: int) -> dict[str, np.ndarr
         for key, name in attribution_names(recording).items()
         if (recording.directory / "attributions" / key / f"{number:06d}.parquet").is_file()
     }
+
+
+def steps_per_second(recording: Recording, default: float = 30.0) -> float:
+    """The rate of the recorded frames, at which the environment runs in real time; without frames the default."""
+    for number in recording.numbers:
+        path = numbered_path(recording.directory / "frames", number)
+        if path.is_file():
+            return float(read_metadata(path).get("frames_per_second", default))
+    return default
 
 
 def with_final_observation(episode: Episode) -> Episode | None:

@@ -27,6 +27,7 @@ from rltools.integrations._recorded import (
     attribution_columns,
     attribution_names,
     description,
+    steps_per_second,
     with_final_observation,
 )
 from rltools.recording import Episode, Recording, recorded_leaves
@@ -83,7 +84,7 @@ def write(recording: Recording, out: str, *, overwrite: bool = False, fps: int =
     first = next(_episodes(recording), None)
     if first is None:
         raise ArgumentError(f"{recording.directory} has no steps to export; record some first")
-    rate = fps or 30
+    rate = fps or round(steps_per_second(recording)) or 1
     framed = all(recording.frames(number) is not None for number in recording.numbers)
     features = _features(recording, first, framed=framed)
     task = task or recording.header.environment_id or recording.header.policy

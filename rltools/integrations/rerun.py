@@ -13,14 +13,13 @@ from typing import Any
 import numpy as np
 
 from rltools.integrations._formats import appearing_whole, exporter, required
-from rltools.integrations._recorded import MOST_NAMES, attribution_columns, attribution_names
+from rltools.integrations._recorded import MOST_NAMES, attribution_columns, attribution_names, steps_per_second
 from rltools.recording import Episode, Recording, notable_episodes, recorded_leaves
 from rltools.recording.names import safe_names
 from rltools.spaces import Features, Part
 from rltools.spaces.leaves import pick
 
 EXTRA = "rerun"
-FRAMES_PER_SECOND = 30.0
 
 
 @exporter(
@@ -29,14 +28,14 @@ FRAMES_PER_SECOND = 30.0
     extra=EXTRA,
     default=lambda recording: str(recording.directory / "recording.rrd"),
 )
-def write(recording: Recording, out: str, *, overwrite: bool = False, fps: float = FRAMES_PER_SECOND) -> str:
+def write(recording: Recording, out: str, *, overwrite: bool = False, fps: float = 0.0) -> str:
     """Write a recording as a file of Rerun; `rerun FILE` shows it.
 
     Args:
         recording: the recording.
         out: the path of the file.
         overwrite: replace what is there.
-        fps: steps per second on the timeline `time`.
+        fps: steps per second on the timeline `time`; 0 is the rate of the recorded frames, or 30.
 
     Returns:
         The path.
@@ -46,12 +45,13 @@ def write(recording: Recording, out: str, *, overwrite: bool = False, fps: float
         ConflictError: there is something already.
     """
     rr = required("rerun", EXTRA)
+    rate = fps if fps > 0 else steps_per_second(recording)
     with appearing_whole(Path(out), overwrite=overwrite) as file:
         stream = rr.RecordingStream(f"rltools: {recording.header.policy}", recording_id=recording.directory.name)
         stream.save(str(file), default_blueprint=_blueprint(recording))
         for episode in recording:
             if len(episode):
-                _log_episode(rr, stream, recording, episode, fps)
+                _log_episode(rr, stream, recording, episode, rate)
         stream.flush()
         stream.disconnect()
     return out
@@ -83,10 +83,9 @@ def _log_episode(rr: Any, stream: Any, recording: Recording, episode: Episode, f
     frames = recording.frames(episode.outcome.number)
     if frames is not None:
         pictures("frame", [_jpeg(frame) for frame in frames], "image/jpeg")
-    names = dict(zip(("score",), (header.action_names,), strict=True))
     series("reward", episode.rewards, ("reward",))
     series("return", np.cumsum(episode.rewards), ("return so far",))
-    series("score", episode.scores, names["score"])
+    series("score", episode.scores, header.action_names)
     series("action", episode.actions, header.action_names if not header.branches else ("action",))
     if episode.values is not None:
         series("value", episode.values[:-1], ("value",))

@@ -6,7 +6,7 @@ from rltools.metrics._support.case import Case
 from rltools.metrics._support.metric import Question, metric
 from rltools.metrics._support.not_applicable import NotApplicableError
 from rltools.metrics._support.value import Value, value_of_rows
-from rltools.summary.episodes import explained
+from rltools.recording.batches import explained_batches
 
 
 @metric(
@@ -58,7 +58,8 @@ def completeness(case: Case) -> Value:
 def _read(case: Case) -> tuple[np.ndarray, np.ndarray, np.ndarray, float, np.ndarray]:
     """Residuals, sums of values and scores, `[step, target]`; the mean sum of magnitudes; the episode of each step."""
     residuals, totals, scores, magnitudes, episodes = [], [], [], [], []
-    for episode, attribution in explained(case.recording, case.key):
+    for batch in explained_batches(case.recording, case.key, states=False):
+        attribution = batch.attribution
         if attribution.residual is None:
             raise NotApplicableError("the method does not promise that its values add up to the score")
         values = attribution.values.reshape(*attribution.values.shape[:2], -1).astype(np.float64)
@@ -67,7 +68,8 @@ def _read(case: Case) -> tuple[np.ndarray, np.ndarray, np.ndarray, float, np.nda
         totals.append(values[usable].sum(axis=2))
         scores.append(attribution.scores[usable].astype(np.float64))
         magnitudes.append(np.abs(values[usable]).sum(axis=2))
-        episodes.append(np.full(int(usable.sum()), episode.outcome.number))
+        numbers = np.array([outcome.number for outcome in batch.outcomes])
+        episodes.append(numbers[batch.owners[usable]])
     if not sum(map(len, residuals)):
         raise NotApplicableError("no step was explained")
     joined = (np.concatenate(parts) for parts in (residuals, totals, scores))

@@ -11,7 +11,7 @@ from rltools._util.files import numbered, numbered_path
 from rltools.errors import CorruptError, FormatError, UnknownNameError
 from rltools.recording._folder import RecordingFolder
 from rltools.recording._header import read_header
-from rltools.recording.draws import draw_blocks, draws_path
+from rltools.recording.draws import DrawReader, draws_path
 from rltools.recording.parquet import CONTENT, read_blocks, read_metadata
 from rltools.recording.read_attribution import folder_identity, read_rows, references_path
 from rltools.recording.seal import ABLATION, BATCH, NUMBER, RECORDING, VISITED_ROWS, check_identity
@@ -125,8 +125,7 @@ def _check_draws(recording: RecordingFolder, folder: Path, number: int) -> None:
             folder_identity(recording, folder.name)
         except (CorruptError, FormatError):
             return  # that file is reported itself
-        for _ in draw_blocks(recording, folder.name, number):
-            pass
+        DrawReader(recording, folder.name).read(number)
 
 
 def _steps(recording: RecordingFolder, number: int) -> int | None:

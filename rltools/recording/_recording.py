@@ -16,6 +16,7 @@ from rltools.errors import ArgumentError, CorruptError, UnknownNameError
 from rltools.recording._damage import check_episode, damage_in
 from rltools.recording._header import Header
 from rltools.recording.attribution import Attribution, AttributionSpec
+from rltools.recording.batches import windows_of
 from rltools.recording.episode import Episode, Outcome, read_episode, read_outcome
 from rltools.recording.parquet import CONTENT, read_file, read_metadata
 from rltools.recording.read_attribution import read_attribution
@@ -259,9 +260,7 @@ class Recording:
         states, window = decode(self.features, episode.states) if spec.decoded else episode.states, spec.window
         if not window:
             return states
-        reach = np.arange(len(states))[:, None] + np.arange(1 - window, 1)
-        windows: np.ndarray = states[np.maximum(reach, 0)]
-        return windows
+        return windows_of(states, window, np.array([0, len(states)]))
 
     def complete(self, key: str) -> bool:
         """Whether an attribution covers every readable episode: more may have been recorded since."""

@@ -16,7 +16,17 @@ from rltools._util.files import numbered_path
 from rltools.errors import CorruptError
 from rltools.recording._folder import RecordingFolder
 from rltools.recording.attribution import AttributionSpec
-from rltools.recording.parquet import damage_as_corrupt, read_blocks, read_columns, read_metadata
+from rltools.recording.parquet import (
+    Part,
+    alike,
+    damage_as_corrupt,
+    joined,
+    read_blocks,
+    read_columns,
+    read_metadata,
+    read_part,
+    row_count,
+)
 from rltools.recording.read_attribution import folder_identity, references_path
 from rltools.recording.seal import check_identity, warn_of_damage
 from rltools.spaces import Features
@@ -25,7 +35,7 @@ from rltools.targets.draws import blocks_of_draws
 MAX_NUMBERS = 1 << 15
 """Most numbers per step (128 kB) that are stored; for more, say 17 targets and 376 features, nothing is."""
 BLOCK_NUMBERS = 1 << 20
-"""How many numbers, roughly, `draw_blocks` reads per block."""
+"""How many numbers, roughly, are read at a time."""
 
 ORIGIN = "episode"
 """The column of the file of references with the number of the episode in which each was visited; older files lack it,
@@ -64,30 +74,111 @@ def draws_columns(
     return {"t": t, "without": flat.astype(np.float32)}
 
 
-def draw_blocks(recording: RecordingFolder, key: str, number: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Read draws block by block, as `read_draws`: the steps, int `[step]`, and values `[block, step, target, group]`.
+class DrawReader:
+    """Reads the draws of an attribution, after what all its files have in common.
 
-    Yields nothing if the method draws nothing, or the draws are not stored.
+    Args:
+        recording: the recording that has the attribution.
+        key: the folder name of an attribution in it.
 
     Raises:
-        CorruptError: the file is damaged, or belongs somewhere else.
+        CorruptError: the spec or the references are damaged.
     """
-    path = draws_path(recording.directory / "attributions" / key, number)
-    if not path.is_file():
-        return
-    check_identity(path, read_metadata(path), recording.identity(number) | folder_identity(recording, key))
-    spec, steps = recording.spec(key), recording.outcome(number).steps
-    groups, last = draws_groups(spec, recording.features_of(key)), -1
-    rows = max(1, BLOCK_NUMBERS // max(1, 8 * len(spec.labels) * len(groups)))
-    for columns in read_blocks(path, ["t", "without"], rows):
-        t, without = columns["t"], columns["without"]
+
+    def __init__(self, recording: RecordingFolder, key: str) -> None:
+        self._recording, spec = recording, recording.spec(key)
+        self._folder = recording.directory / "attributions" / key
+        self._identity = folder_identity(recording, key)
+        self._shape = len(spec.labels), len(draws_groups(spec, recording.features_of(key)))
+        self._most = max(1, BLOCK_NUMBERS // max(1, 8 * self._shape[0] * self._shape[1]))
+
+    def blocks(
+        self, numbers: Sequence[int], steps: Sequence[int], identities: Sequence[Mapping[str, str]]
+    ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Read the draws of some episodes, block by block; those of short episodes together.
+
+        Args:
+            numbers: of the episodes.
+            steps: how many steps each of them has.
+            identities: the metadata that identifies each of them; see `Recording.identity`.
+
+        Returns:
+            For each block the position of the episode of each row, int `[row]`, its step, int `[row]`, and the values
+            `[block, row, target, group]`. An episode whose draws are not stored is left out.
+
+        Raises:
+            CorruptError: a file is damaged, or belongs somewhere else.
+        """
+        pending: list[tuple[int, Part]] = []
+        rows = 0
+        for position, (number, count) in enumerate(zip(numbers, steps, strict=True)):
+            path = draws_path(self._folder, number)
+            if not path.is_file():
+                continue
+            if count > self._most:
+                yield from self._joined(pending, numbers, steps)
+                pending, rows = [], 0
+                yield from self._of_long(path, position, count, identities[position])
+                continue
+            part, metadata = read_part(path, ["t", "without"])
+            check_identity(path, metadata, {**identities[position], **self._identity})
+            if pending and (rows + count > self._most or not alike(pending[-1][1], part)):
+                yield from self._joined(pending, numbers, steps)
+                pending, rows = [], 0
+            pending.append((position, part))
+            rows += count
+        yield from self._joined(pending, numbers, steps)
+
+    def read(self, number: int) -> np.ndarray | None:
+        """The draws of one episode, as `read_draws`; NaN for steps that were not explained.
+
+        Raises:
+            CorruptError: the file is damaged, or belongs somewhere else.
+        """
+        if not draws_path(self._folder, number).is_file():
+            return None
+        steps, draws = self._recording.outcome(number).steps, None
+        for _, t, without in self.blocks([number], [steps], [self._recording.identity(number)]):
+            if draws is None:
+                draws = np.full((len(without), steps, *without.shape[2:]), np.nan, np.float32)
+            draws[:, t] = without
+        return draws
+
+    def _of_long(
+        self, path: Path, position: int, steps: int, identity: Mapping[str, str]
+    ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        check_identity(path, read_metadata(path), {**identity, **self._identity})
+        last = -1
+        for columns in read_blocks(path, ["t", "without"], self._most):
+            t, without = columns["t"], columns["without"]
+            self._check(path, t, without, steps, last)
+            last = int(t[-1])
+            yield np.full(len(t), position), t, without.swapaxes(0, 1)
+
+    def _joined(
+        self, pending: Sequence[tuple[int, Part]], numbers: Sequence[int], steps: Sequence[int]
+    ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        if not pending:
+            return
+        lengths = [row_count(part) for _, part in pending]
+        columns = joined([part for _, part in pending])
+        start = 0
+        for (position, _), length in zip(pending, lengths, strict=True):
+            own = slice(start, start + length)
+            path = draws_path(self._folder, numbers[position])
+            with damage_as_corrupt(path):
+                t, without = columns["t"][own], columns["without"][own]
+            self._check(path, t, without, steps[position], -1)
+            start += length
+        owners = np.repeat([position for position, _ in pending], lengths)
+        yield owners, columns["t"], columns["without"].swapaxes(0, 1)
+
+    def _check(self, path: Path, t: np.ndarray, without: np.ndarray, steps: int, last: int) -> None:
         with damage_as_corrupt(path):
-            if without.shape[2:] != (len(spec.labels), len(groups)):
+            if without.shape[2:] != self._shape:
                 raise ValueError(f"its rows have the shape {without.shape[1:]}")
-            if (np.diff(t, prepend=last) <= 0).any() or t[-1] >= steps:
+            if len(t) and (t[0] <= last or (t[1:] <= t[:-1]).any() or t[-1] >= steps):
                 raise ValueError(f"its rows are not in the order of {steps} steps")
-        last = int(t[-1])
-        yield t, without.swapaxes(0, 1)
 
 
 def draw_origins(recording: RecordingFolder, key: str, blocks: int, numbers: Sequence[int]) -> np.ndarray | None:
@@ -134,14 +225,8 @@ def read_draws(recording: RecordingFolder, key: str, number: int) -> np.ndarray 
         >>> read_draws(recording, recording.find("shapley"), 1).shape
         (8, 40, 1, 4)
     """
-    draws: np.ndarray | None = None
     try:
-        for t, without in draw_blocks(recording, key, number):
-            if draws is None:
-                steps = recording.outcome(number).steps
-                draws = np.full((len(without), steps, *without.shape[2:]), np.nan, np.float32)
-            draws[:, t] = without
+        return DrawReader(recording, key).read(number)
     except CorruptError as error:
         warn_of_damage(error, stacklevel=4)
         return None
-    return draws

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
+import io
+import os
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -21,6 +23,8 @@ from rltools.recording.seal import SealedFile, check_seal
 # zstd after byte-stream-split is smallest for floats; a dictionary only costs time.
 _SPLITTABLE = "iuf"
 BATCH_ROWS = 8192
+SMALL_BYTES = 1 << 17
+"""Files up to this size are read at once: a short episode has a few kilobytes, and each call of its own takes time."""
 _CHECKSUM = "checksum"
 """The key of the checksum of types and metadata in older files, which have no seal."""
 CONTENT = "content"
@@ -165,23 +169,67 @@ def read_file(path: Path, names: Sequence[str] | None = None) -> tuple[dict[str,
         CorruptError: the file is damaged.
     """
     with _opened(path, rows=True) as (file, metadata):
-        rows = file.metadata.num_rows
-        if file.num_row_groups <= 1:
-            table = file.read(columns=names, use_threads=False)
-            _check_count(rows, table.num_rows)
-            return {name: array(table[name]) for name in names or table.column_names}, metadata
-        # In a long file, each block is copied into place, so that memory never holds all rows twice.
-        columns: dict[str, np.ndarray] = {}
-        start = 0
-        for batch in file.iter_batches(BATCH_ROWS, columns=names, use_threads=False):
-            for name in names or batch.schema.names:
-                part = array(pa.chunked_array([batch[name]]))
-                if start == 0:
-                    columns[name] = np.empty((rows, *part.shape[1:]), part.dtype)
-                columns[name][start : start + len(part)] = part
-            start += batch.num_rows
-        _check_count(rows, start)
-        return columns, metadata
+        part = _part(file, names)
+        columns = part if isinstance(part, dict) else {name: array(part[name]) for name in part.column_names}
+        return {name: columns[name] for name in names or columns}, metadata
+
+
+Part: TypeAlias = "pa.Table | dict[str, np.ndarray]"
+"""The columns of a short file, still in Arrow, where many are joined at once; or those of a long one."""
+
+
+def read_part(path: Path, names: Sequence[str]) -> tuple[Part, dict[str, str]]:
+    """Those columns of a file that it has, and its metadata; `joined` makes arrays of the parts of many files.
+
+    Of older files without a seal all columns are read, since nothing else shows that the others are damaged.
+
+    Raises:
+        CorruptError: the file is damaged.
+    """
+    with _opened(path, rows=True) as (file, metadata):
+        if CONTENT in metadata:
+            return _part(file, names), metadata
+        part = _part(file, None)
+        existing = [name for name in names if name in file.schema_arrow.names]
+        return ({name: part[name] for name in existing} if isinstance(part, dict) else part.select(existing)), metadata
+
+
+def row_count(part: Part) -> int:
+    """How many rows a part has."""
+    return len(next(iter(part.values()), ())) if isinstance(part, dict) else int(part.num_rows)
+
+
+def alike(first: Part, second: Part) -> bool:
+    """Whether two parts have the same columns and are short, so that `joined` takes both."""
+    return isinstance(first, pa.Table) and isinstance(second, pa.Table) and first.schema.equals(second.schema)
+
+
+def joined(parts: Sequence[Part]) -> dict[str, np.ndarray]:
+    """The columns of parts that are alike, one after another; of a single part without a copy."""
+    if isinstance(parts[0], dict):
+        return parts[0]
+    table = parts[0] if len(parts) == 1 else pa.concat_tables(parts).combine_chunks()
+    return {name: array(table[name]) for name in table.column_names}
+
+
+def _part(file: pq.ParquetFile, names: Sequence[str] | None) -> Part:
+    rows = file.metadata.num_rows
+    if file.num_row_groups <= 1:
+        table: Part = file.read(columns=names, use_threads=False)
+        _check_count(rows, row_count(table))
+        return table
+    # In a long file, each block is copied into place, so that memory never holds all rows twice.
+    columns: dict[str, np.ndarray] = {}
+    start = 0
+    for batch in file.iter_batches(BATCH_ROWS, columns=names, use_threads=False):
+        for name in batch.schema.names:
+            part = array(pa.chunked_array([batch[name]]))
+            if start == 0:
+                columns[name] = np.empty((rows, *part.shape[1:]), part.dtype)
+            columns[name][start : start + len(part)] = part
+        start += batch.num_rows
+    _check_count(rows, start)
+    return columns
 
 
 def read_blocks(path: Path, names: Sequence[str] | None, rows: int) -> Iterator[dict[str, np.ndarray]]:
@@ -241,8 +289,10 @@ def _opened(path: Path, *, rows: bool) -> Iterator[tuple[pq.ParquetFile, dict[st
     """
     # An open file, so that the file that is read is the one that was checked; its name need not be UTF-8.
     with damage_as_corrupt(path), path.open("rb") as opened:
-        sealed = check_seal(opened, rows=rows)
-        with pq.ParquetFile(opened, page_checksum_verification=not sealed, pre_buffer=False) as file:
+        content = opened.read() if os.fstat(opened.fileno()).st_size <= SMALL_BYTES else None
+        sealed = check_seal(opened if content is None else io.BytesIO(content), rows=rows)
+        source = opened if content is None else pa.BufferReader(content)
+        with pq.ParquetFile(source, page_checksum_verification=not sealed, pre_buffer=False) as file:
             pairs = (file.metadata.metadata or {}).items()
             metadata = {key.decode(): value.decode() for key, value in pairs if key != b"ARROW:schema"}
             if not sealed and metadata.pop(_CHECKSUM) != _checksum(file.schema_arrow, metadata):

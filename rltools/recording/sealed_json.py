@@ -49,7 +49,7 @@ def read_json(path: Path, parse: Callable[[dict[str, Any]], Parsed], *, formats_
         CorruptError: it is not a JSON object, `parse` refuses it, or it was changed after it was sealed.
         RecordingError: it cannot be read.
     """
-    return parse_json(path, _text(path), parse, formats_began)
+    return parse_json(path, read_text(path), parse, formats_began)
 
 
 def parse_json(
@@ -80,7 +80,13 @@ def parse_json(
     return parsed, f"{checksum:08x}"
 
 
-def _text(path: Path) -> bytes:
+def read_text(path: Path) -> bytes:
+    """The text of a JSON file.
+
+    Raises:
+        RecordingError: it cannot be read.
+        CorruptError: it is too long to be one of ours.
+    """
     try:
         with path.open("rb") as file:
             text = file.read(_MOST_BYTES + 1)

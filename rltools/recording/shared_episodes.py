@@ -39,9 +39,10 @@ def warn_about_shared_episodes(recordings: Mapping[str, Recording]) -> None:
 
 def _same_but_for_seeds(first: Recording, second: Recording) -> bool:
     mine, theirs = first.header, second.header
-    same = (mine.policy_sha256, mine.environment, mine.deterministic) == (
+    same = (mine.policy_sha256, mine.environment, mine.deterministic, mine.data) == (
         theirs.policy_sha256,
         theirs.environment,
         theirs.deterministic,
+        theirs.data,
     )
     return same and first.directory.resolve() != second.directory.resolve()

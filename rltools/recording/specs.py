@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +13,7 @@ from rltools._util.limits import MAX_WINDOW, check_count
 from rltools.attributions import is_control
 from rltools.errors import CorruptError, RecordingError
 from rltools.recording.attribution import AttributionSpec
-from rltools.recording.sealed_json import SEALED_FORMAT, check_counts, check_fields, read_json
+from rltools.recording.sealed_json import SEALED_FORMAT, check_counts, check_fields, parse_json, read_text
 
 HEADLINE = ("shapley", "integrated_gradients", "input_x_gradient", "gradient")
 """Methods in order of precedence: the best predictor of the loss without a feature first."""
@@ -40,6 +43,13 @@ def read_spec(path: Path) -> tuple[AttributionSpec, str]:
         CorruptError: it is damaged.
         FormatError: a newer version of rltools wrote it.
     """
+    spec, seal = _parsed(path, read_text(path))
+    return replace(spec, parameters=deepcopy(spec.parameters)), seal
+
+
+@lru_cache(maxsize=64)
+def _parsed(path: Path, text: bytes) -> tuple[AttributionSpec, str]:
+    """The same for the text of the file, which is read again whenever the spec is needed, and parsed once."""
 
     def parse(content: dict[str, Any]) -> AttributionSpec:
         check_fields(path, content, _KINDS, _OPTIONAL)
@@ -49,7 +59,7 @@ def read_spec(path: Path) -> tuple[AttributionSpec, str]:
             raise CorruptError(f"{path}: key 'parameters.window' is {window!r}, and should be a count; it was edited")
         return AttributionSpec.from_json(content)
 
-    return read_json(path, parse, formats_began=SEALED_FORMAT)
+    return parse_json(path, text, parse, SEALED_FORMAT)
 
 
 def headline_rank(spec: AttributionSpec) -> int:

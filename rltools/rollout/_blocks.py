@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from math import ceil
+from typing import TYPE_CHECKING
 
 from rltools._util.files import numbered_in, numbered_path, os_errors_as
 from rltools._util.workers import Workers, in_workers, parallel_parts
@@ -15,12 +16,34 @@ from rltools.policies.threads import compute_threads
 from rltools.recording import Outcome, Recording
 from rltools.recording.seeds import episode_seed
 from rltools.recording.writers import EpisodeWriter
+from rltools.rollout.act import BLOCK
 from rltools.rollout.stepping import run_episodes
+
+if TYPE_CHECKING:
+    from gymnasium.envs.registration import EnvSpec
 
 FAULTS_IN_A_ROW = 3
 """Recording stops after this many faults in a row."""
+SIDE_BY_SIDE, FEWER = 4 * BLOCK, BLOCK
+"""How many episodes run side by side if nobody says: one call of the policy serves all of them, but more than this many
+environments push each other out of the processor's caches."""
 TURNS = 4
 """About how many blocks a process runs, so that none waits long for another at the end."""
+
+
+def chosen_num_envs(policy: Policy, spec: EnvSpec | None, framed: Collection[int], parts: int) -> int:
+    """How many episodes run side by side, for a policy and an environment; results do not depend on it for vectors.
+
+    There are fewer where each takes much memory (images, frames, simulators that do not come with Gymnasium), and where
+    several processes share the episodes.
+
+    >>> import gymnasium, rltools
+    >>> chosen_num_envs(rltools.load_policy("cartpole-ppo"), gymnasium.spec("CartPole-v1"), framed=(), parts=1)
+    64
+    """
+    is_small = spec is not None and str(spec.entry_point).startswith("gymnasium.envs.")
+    is_vector = len(policy.features.shape) == 1
+    return SIDE_BY_SIDE if is_small and is_vector and not framed and parts <= 1 else FEWER
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,13 @@ from rltools.policies.base import Policy, check_is_policy
 from rltools.policies.bounds import Bounds, check_bounds
 from rltools.recording import Outcome, Recording, as_path, open_recording
 from rltools.recording.folders import temporary_folder
-from rltools.rollout._blocks import FAULTS_IN_A_ROW, RecordingSetting, run_here, run_in_workers
+from rltools.rollout._blocks import (
+    FAULTS_IN_A_ROW,
+    RecordingSetting,
+    chosen_num_envs,
+    run_here,
+    run_in_workers,
+)
 from rltools.rollout.env_check import environment_of, examine, without_order_check
 from rltools.rollout.render import draw_episodes
 from rltools.rollout.settings import STEP_LIMIT, check_settings, header_of, header_path, settle
@@ -37,7 +43,7 @@ def record(
     *,
     episodes: int = 20,
     seed: int = 0,
-    num_envs: int = 16,
+    num_envs: int | None = None,
     directory: str | Path | None = None,
     frames: bool | Collection[int] = False,
     deterministic: bool = True,
@@ -63,7 +69,8 @@ def record(
         episodes: how many episodes to record.
         seed: the seed of the first episode; the seeds of the others are derived from it, so that recordings from
             different seeds share no episode, and agents recorded from the same seed have the same ones.
-        num_envs: how many episodes run side by side.
+        num_envs: how many episodes run side by side; None is 64 for vector observations of an environment that comes
+            with Gymnasium, and 16 where each may take much memory.
         directory: the folder of the recording; None is a temporary folder that lives as long as the recording.
         frames: whether to record frames, or the numbers of the episodes to record them for; episodes that were recorded
             without frames get them, too.
@@ -100,7 +107,8 @@ def record(
     """
     check_is_policy(policy)
     check_count("episodes", episodes, most=MAX_EPISODES)
-    check_count("num_envs", num_envs, most=MAX_EPISODES)
+    if num_envs is not None:
+        check_count("num_envs", num_envs, most=MAX_EPISODES)
     check_count("seed", seed, least=0, most=MAX_SEED)
     if max_steps is not None:
         check_count("max_steps", max_steps, most=MAX_STEPS)
@@ -135,8 +143,10 @@ def record(
         recording = dataclasses.replace(open_recording(folder), keep_alive=keep_alive)
         unframed = _unframed(recording, framed)
         missing = sorted(set(range(episodes)) - set(recording.numbers))
+        parts = parallel_parts(workers)
+        num_envs = num_envs or chosen_num_envs(policy, spec, framed, parts)
         setting = RecordingSetting(policy, without_order_check(environment), recording, framed, num_envs, count)
-        several = parallel_parts(workers) > 1 and len(missing) > 1
+        several = parts > 1 and len(missing) > 1
         with progress_bar(f"record {policy.source.name}", len(missing), show=progress, unit="episode") as advance:
             outcomes = (
                 run_in_workers(setting, missing, workers, advance) if several else run_here(setting, missing, advance)

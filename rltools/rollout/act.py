@@ -73,13 +73,13 @@ def _splits(policy: Policy) -> bool:
     """Whether the policy itself passes its rows through the network in blocks, with less work around each block."""
     if policy.state_size or policy.features.is_nested:
         return False
-    kind = type(policy)
-    if kind not in _TAKES_BLOCKS:  # a subclass or a view may have an `act` of its own
-        _TAKES_BLOCKS[kind] = "block" in signature(kind.act).parameters
-    return _TAKES_BLOCKS[kind]
+    function: Any = getattr(policy.act, "__func__", policy.act)  # a subclass or a view may have one of its own
+    if function not in _TAKES_BLOCKS:
+        _TAKES_BLOCKS[function] = "block" in signature(function).parameters
+    return _TAKES_BLOCKS[function]
 
 
-_TAKES_BLOCKS: WeakKeyDictionary[type, bool] = WeakKeyDictionary()
+_TAKES_BLOCKS: WeakKeyDictionary[Any, bool] = WeakKeyDictionary()
 
 
 def _act(

@@ -6,13 +6,14 @@ import numpy as np
 
 from rltools.recording import AttributionSpec, Episode, Recording
 from rltools.recording.attribution import first_sampled
+from rltools.recording.batches import Batch
 from rltools.targets.scores import find_score, score_names
 
 EVERY = -1
 """The category of every step; others are positions of actions."""
 
 
-def forced_steps(recording: Recording, episode: Episode) -> np.ndarray:
+def forced_steps(recording: Recording, episode: Episode | Batch) -> np.ndarray:
     """Bool `[step]`: whether only one action (of each choice) was allowed, so that there was nothing to decide."""
     allowed = _allowed(recording, episode)
     forced: np.ndarray = (allowed == 1).all(axis=1) & (allowed.shape[1] > 0)
@@ -25,7 +26,7 @@ def compares(spec: AttributionSpec) -> bool:
     return any(name in spec.target for name in ("runner_up", *missing))
 
 
-def _allowed(recording: Recording, episode: Episode) -> np.ndarray:
+def _allowed(recording: Recording, episode: Episode | Batch) -> np.ndarray:
     """How many actions of each choice were allowed, int64 `[step, choice]`; no choices for continuous actions."""
     branches = choices(recording)
     if episode.masks is None:
@@ -41,10 +42,11 @@ def choices(recording: Recording) -> tuple[int, ...]:
     return header.branches or ((len(header.action_names),) if header.action_start is not None else ())
 
 
-def explained_steps(episode: Episode, every: int) -> np.ndarray:
+def explained_steps(batch: Batch, every: int) -> np.ndarray:
     """Bool `[step]`: whether each step was explained, with a stride over all episodes."""
-    first = first_sampled(episode.outcome.number, every)
-    explained: np.ndarray = (np.arange(len(episode)) - first) % every == 0
+    first = np.array([first_sampled(outcome.number, every) for outcome in batch.outcomes], np.int64)
+    t = np.arange(len(batch)) - np.repeat(batch.starts[:-1], np.diff(batch.starts))
+    explained: np.ndarray = (t - first[batch.owners]) % every == 0
     return explained
 
 
@@ -53,11 +55,11 @@ def named_actions(recording: Recording) -> tuple[str, ...]:
     return recording.header.action_names if recording.header.action_start is not None else ()
 
 
-def action_positions(recording: Recording, episode: Episode) -> np.ndarray:
+def action_positions(recording: Recording, actions: np.ndarray) -> np.ndarray:
     """The position in `named_actions` of each action taken: int64 `[step]`."""
-    return episode.actions.astype(np.int64) - int(recording.header.action_start or 0)
+    return actions.astype(np.int64) - int(recording.header.action_start or 0)
 
 
-def positions_or_every(recording: Recording, episode: Episode) -> np.ndarray:
+def positions_or_every(recording: Recording, actions: np.ndarray) -> np.ndarray:
     """`action_positions` if actions are one discrete choice; `EVERY` otherwise."""
-    return action_positions(recording, episode) if named_actions(recording) else np.full(len(episode), EVERY)
+    return action_positions(recording, actions) if named_actions(recording) else np.full(len(actions), EVERY)

@@ -9,8 +9,9 @@ import numpy as np
 from rltools._util.short_repr import short_repr
 from rltools.errors import ArgumentError
 from rltools.recording import Attribution, Episode, Recording, check_recording
+from rltools.recording.batches import explained_episodes
 from rltools.summary._actions import action_positions, named_actions
-from rltools.summary.episodes import by_group, explained, flat, usable
+from rltools.summary.episodes import by_group, flat, usable
 
 CONTRAST = " - "
 """Separates the two scores of a difference in the text of a target."""
@@ -99,7 +100,7 @@ def decision_at(
         _check_step(attribution, number, step)
         return _decision(recording, key, recording.episode(number), attribution, step, label, scale)
     if episode is None:
-        pairs = explained(recording, key)
+        pairs = explained_episodes(recording, key)
     else:
         pairs = iter([(recording.episode(episode), recording.attribution_of(key, episodes=[episode]))])
     best: tuple[float, Episode, Attribution, int] | None = None
@@ -156,7 +157,7 @@ def _choice(recording: Recording, episode: Episode, step: int) -> tuple[str, str
     names = named_actions(recording)
     if not names or episode.scores.shape[1] != len(names):
         return "", "", float("nan")
-    taken = int(action_positions(recording, episode)[step])
+    taken = int(action_positions(recording, episode.actions)[step])
     scores = episode.scores[step].astype(np.float64)
     allowed = np.isfinite(scores) if episode.masks is None else episode.masks[step].astype(bool) & np.isfinite(scores)
     allowed[taken] = False

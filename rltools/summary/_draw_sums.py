@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from rltools.errors import CorruptError
 from rltools.recording import Recording
-from rltools.recording.draws import draw_blocks, draw_origins
+from rltools.recording.batches import Batch
+from rltools.recording.draws import DrawReader, draw_origins
 from rltools.recording.seal import warn_of_damage
 from rltools.summary._actions import EVERY
 from rltools.summary._levels import Level
+from rltools.summary._totals import Totals
 from rltools.summary.episodes import regrouping
 
 
@@ -33,65 +35,76 @@ class DrawSums:
         ]
         self._regroups = [regroup for regroup in regroups if regroup is not None]
         self._has_draws = len(self._regroups) == len(regroups)
-        self._totals: dict[int, np.ndarray] = {}
-        self._sizes: list[np.ndarray | None] = []
+        self._reader: DrawReader | None = None
+        self._totals, self._sizes = Totals(), Totals()
+        self._shape: tuple[int, ...] = ()
 
-    def add(self, number: int, rows: np.ndarray, actions: np.ndarray) -> None:
-        """Add the next episode.
+    def add(self, batch: Batch, before: int, rows: np.ndarray, actions: np.ndarray) -> None:
+        """Add the episodes of a batch.
 
         Args:
-            number: the number of the episode.
+            batch: the episodes.
+            before: how many episodes were added before.
             rows: bool `[step]`, the steps that count.
             actions: int `[step]`, the positions of the actions taken; `EVERY` if they are not one discrete choice.
         """
-        self._sizes.append(None)
-        if not self._has_draws or not rows.any():
+        counted_rows = np.bincount(batch.owners[rows], minlength=len(batch.outcomes))
+        needed = np.flatnonzero(counted_rows)
+        if not self._has_draws or not len(needed):
             return
-        steps = 0
+        steps = np.zeros_like(counted_rows)
         try:
-            for t, without in draw_blocks(self._recording, self._key, number):
-                counted = rows[t]
-                steps += int(counted.sum())
-                if not self._add_steps(without[:, counted], actions[t][counted]):
-                    steps = 0
+            for owners, t, without in self._read(batch, needed):
+                step = batch.starts[owners] + t
+                counted = rows[step]
+                steps += np.bincount(owners[counted], minlength=len(steps))
+                if not self._add_steps(before + owners[counted], actions[step[counted]], without[:, counted]):
+                    self._has_draws = False
                     break
         except CorruptError as error:
             warn_of_damage(error, stacklevel=5)
-            steps = 0
-        if steps < rows.sum():
-            self._has_draws, self._totals, self._sizes = False, {}, []
+            self._has_draws = False
+        if (steps < counted_rows).any():
+            self._has_draws = False
 
     def totals(self, categories: Sequence[int]) -> np.ndarray | None:
         """Float64 `[block, category, kind, target, group]`, kinds as in `Sums`; None without draws."""
-        if EVERY not in self._totals:
+        if not self._stored:
             return None
-        nothing = np.zeros_like(self._totals[EVERY])
-        return np.stack([self._totals.get(category, nothing) for category in categories], axis=1)
+        totals: np.ndarray = self._totals.array(1, categories, self._shape)[0].swapaxes(0, 1)
+        return totals
 
-    def sizes(self) -> np.ndarray | None:
+    def sizes(self, episodes: int) -> np.ndarray | None:
         """Float64 `[block, episode, group]`, magnitudes over all targets, standardized if there is a std."""
-        if EVERY not in self._totals:
+        if not self._stored:
             return None
-        blocks, _, _, groups = self._totals[EVERY].shape
-        return np.stack([np.zeros((blocks, groups)) if size is None else size for size in self._sizes], axis=1)
+        sizes: np.ndarray = self._sizes.array(episodes, [EVERY], (self._shape[0], self._shape[-1]))[:, 0].swapaxes(0, 1)
+        return sizes
 
     def origins(self, numbers: Sequence[int]) -> np.ndarray | None:
         """Float64 `[block, episode]`, as in `Sums`, of the episodes with these numbers; None without draws."""
-        if EVERY not in self._totals:
-            return None
-        return draw_origins(self._recording, self._key, len(self._totals[EVERY]), numbers)
+        return draw_origins(self._recording, self._key, self._shape[0], numbers) if self._stored else None
 
-    def _add_steps(self, without: np.ndarray, actions: np.ndarray) -> bool:
+    @property
+    def _stored(self) -> bool:
+        """Whether there are draws of every episode that counts."""
+        return self._has_draws and bool(self._shape)
+
+    def _read(self, batch: Batch, episodes: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """The draws of some episodes of a batch, as `DrawReader.blocks`, by their positions in the batch."""
+        if self._reader is None:
+            self._reader = DrawReader(self._recording, self._key)
+        numbers, steps = [batch.outcomes[each].number for each in episodes], np.diff(batch.starts)[episodes].tolist()
+        for owners, t, without in self._reader.blocks(numbers, steps, [batch.identities[each] for each in episodes]):
+            yield episodes[owners], t, without
+
+    def _add_steps(self, episodes: np.ndarray, actions: np.ndarray, without: np.ndarray) -> bool:
         """Add draws `[block, step, target, stored]` of some steps; False if the number of blocks has changed."""
-        parts = [regroup(without) for regroup in self._regroups]
-        kinds = [kind for part in parts for kind in (part, np.abs(part))]
-        for category in (EVERY, *np.unique(actions[actions != EVERY]).tolist()):
-            selected = slice(None) if category == EVERY else actions == category
-            total = np.stack([kind[:, selected].sum(axis=1) for kind in kinds], axis=1)
-            if EVERY in self._totals and self._totals[EVERY].shape != total.shape:
-                return False
-            before = self._totals.get(category)
-            self._totals[category] = total if before is None else before + total
-        size, before = kinds[-1].sum(axis=(1, 2)), self._sizes[-1]
-        self._sizes[-1] = size if before is None else before + size
+        parts = [regroup(without).swapaxes(0, 1) for regroup in self._regroups]
+        kinds = np.stack([kind for part in parts for kind in (part, np.abs(part))], axis=2)
+        if self._shape not in ((), kinds.shape[1:]):
+            return False
+        self._shape = kinds.shape[1:]
+        self._totals.add(np.zeros_like(episodes), actions, kinds)
+        self._sizes.add(episodes, np.full_like(episodes, EVERY), kinds[:, :, -1].sum(axis=2))
         return True

@@ -15,6 +15,10 @@ def explained_by(recording: Recording) -> list[tuple[str, str]]:
 
 
 def summarize_every(recording: Recording) -> tuple[Summary, ...]:
-    """A summary for each method and target of a recording, those of the controls last; see `summarize`."""
-    summaries = [summarize(recording, method=method, target=target) for method, target in explained_by(recording)]
+    """A summary of each complete attribution of a recording without a window, those of the controls last.
+
+    Those of the same method and target differ in `Summary.apart`.
+    """
+    keys = [key for key, spec in recording.specs.items() if not spec.window and recording.complete(key)]
+    summaries = [summarize(recording, method=key) for key in keys]
     return tuple(sorted(summaries, key=lambda summary: is_control(summary.unit)))

@@ -167,4 +167,4 @@ def _frames(recording: Recording, number: int, steps: np.ndarray) -> list[np.nda
 
 def _action(recording: Recording, episode: Episode, step: int) -> str:
     names = named_actions(recording)
-    return names[int(action_positions(recording, episode)[step])] if names else ""
+    return names[int(action_positions(recording, episode.actions)[step])] if names else ""

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from rltools._util.short_repr import short_repr
-from rltools.attributions import is_per_feature_unit
 from rltools.recording import Recording
 from rltools.stats import Jackknife, Named, jackknife
 from rltools.summary._levels import Level, level_of
 from rltools.summary._sums import collect, used_first
-from rltools.summary.episodes import Groups, feature_std
+from rltools.summary.episodes import Groups
 
 
 @dataclass(frozen=True)
@@ -53,6 +52,5 @@ def magnitudes(recording: Recording, key: str, groups: Groups | None = None) -> 
         RecordingError: an episode is not explained yet.
     """
     level = level_of(recording, key) if groups is None else Level("variables", groups)
-    std = feature_std(recording, key) if is_per_feature_unit(recording.spec(key).unit) else None
-    (sums,) = collect(recording, key, std, [level])
+    (sums,) = collect(recording, key, [level])
     return Magnitudes(sums.magnitudes, sums.sizes_without, sums.origins)

@@ -10,9 +10,10 @@ import numpy as np
 from rltools._util.short_repr import short_repr
 from rltools.errors import ArgumentError
 from rltools.recording import Episode, Recording
+from rltools.recording.batches import explained_episodes
 from rltools.stats import Interval
 from rltools.summary._bins import BinSums, binned_means
-from rltools.summary.episodes import Groups, explained, flat, grouped, usable, without_draws
+from rltools.summary.episodes import GroupedDraws, Groups, flat, grouped, usable
 
 ALIGNMENTS = ("time", "start", "end")
 
@@ -81,7 +82,8 @@ def phase_means(
     chosen = [every[position] for position in positions]
     series: list[Series] = []
     draws: list[np.ndarray | None] = []
-    for episode, attribution in explained(recording, key):
+    without_draws = GroupedDraws(recording, key, chosen, scale)
+    for episode, attribution in explained_episodes(recording, key):
         rows = usable(attribution.values)
         zero = zero_step(recording, episode, align, event)
         if zero is None or not rows.any():
@@ -90,7 +92,7 @@ def phase_means(
         values = grouped(of_label if scale is None else of_label * scale, chosen)
         values[~rows] = np.nan
         series.append(Series(values if signed else np.abs(values), zero))
-        without = without_draws(recording, key, episode.outcome.number, chosen, scale)
+        without = without_draws(episode.outcome.number)
         if without is None:
             draws.append(None)
         else:

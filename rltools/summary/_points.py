@@ -8,8 +8,9 @@ import numpy as np
 
 from rltools._util.short_repr import short_repr
 from rltools.recording import Recording
+from rltools.recording.batches import explained_episodes
 from rltools.summary._actions import action_positions, named_actions
-from rltools.summary.episodes import Groups, by_group, explained, flat, grouped, joined_draws, usable, without_draws
+from rltools.summary.episodes import GroupedDraws, Groups, by_group, flat, grouped, joined_draws, usable
 
 MOST = 20_000
 """How many points are enough for a plot and its averages."""
@@ -75,13 +76,14 @@ def explained_points(
     draws: list[np.ndarray | None] = []
     names = named_actions(recording)
     count = 0
-    for number, (episode, attribution) in enumerate(explained(recording, key)):
+    without_draws = GroupedDraws(recording, key, groups, scale)
+    for number, (episode, attribution) in enumerate(explained_episodes(recording, key)):
         rows = np.flatnonzero(usable(attribution.values))
         taken = rows[(count + np.arange(len(rows))) % stride == 0]
         count += len(rows)
-        actions = action_positions(recording, episode) if names else np.full(len(episode), -1)
+        actions = action_positions(recording, episode.actions) if names else np.full(len(episode), -1)
         if len(taken):
-            without = without_draws(recording, key, episode.outcome.number, groups, scale)
+            without = without_draws(episode.outcome.number)
             draws.append(None if without is None else without[:, taken, label])
         parts.append(
             (
@@ -113,7 +115,7 @@ def extreme_steps(recording: Recording, key: str, *, label: int = 0) -> tuple[np
     groups = recording.rows(key)
     numbers, steps, largest = (np.zeros(len(groups), kind) for kind in (np.int64, np.int64, np.float64))
     largest -= 1
-    for episode, attribution in explained(recording, key):
+    for episode, attribution in explained_episodes(recording, key):
         rows = np.flatnonzero(usable(attribution.values))
         if not len(rows):
             continue

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from rltools._util.limits import check_level
-from rltools.attributions import is_per_feature_unit
 from rltools.recording import Outcome, Recording, check_recording
 from rltools.stats import FEWEST_REPORTED, across
 from rltools.summary._actions import named_actions
@@ -21,7 +20,6 @@ from rltools.summary._find_caveats import caveats_of_sums, unseen_features
 from rltools.summary._levels import Level, LevelName, inner_levels, level_of
 from rltools.summary._summary import Summary
 from rltools.summary._sums import Sums, collect
-from rltools.summary.episodes import feature_std
 
 RESIDUAL_LIMIT = 0.01
 """Steps count as inexact if their residual exceeds this share of the std of the target value."""
@@ -76,18 +74,14 @@ def summarize(
     check_recording(recording)
     check_level(level)
     key = recording.find(method, target, window)
-    spec = recording.spec(key)
-    std = feature_std(recording, key) if is_per_feature_unit(spec.unit) else None
     own = level_of(recording, key, detail)
     levels = (own, *(inner_levels(recording, key) if detail == "variables" else ()))
-    collected = collect(recording, key, std, levels)
-    outer, *inner = (
-        _summary(recording, key, each, sums, std, level) for each, sums in zip(levels, collected, strict=True)
-    )
+    collected = collect(recording, key, levels)
+    outer, *inner = (_summary(recording, key, each, sums, level) for each, sums in zip(levels, collected, strict=True))
     return replace(outer, inside=tuple(inner))
 
 
-def _summary(recording: Recording, key: str, rows: Level, sums: Sums, std: np.ndarray | None, level: float) -> Summary:
+def _summary(recording: Recording, key: str, rows: Level, sums: Sums, level: float) -> Summary:
     """The summary at one level of detail."""
     spec, features = recording.spec(key), recording.features_of(key)
     overall, groups = estimate_alike(sums, 0, level, spec.unit, spec.labels), rows.groups
@@ -121,7 +115,7 @@ def _summary(recording: Recording, key: str, rows: Level, sums: Sums, std: np.nd
         returns=_returns(sums.outcomes, level),
         overall=overall,
         by_action=ByName(named_actions(recording), lambda action: of_category(sums.category(action))),
-        std=std,
+        std=sums.std,
         level=level,
         magnitudes=sums.magnitudes,
         caveats=caveats_of_sums(recording, key, sums, overall, groups),

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from rltools.attributions import is_per_feature_unit
 from rltools.recording import Outcome, Recording
+from rltools.recording.batches import Batch, explained_batches
 from rltools.summary._actions import EVERY, compares, explained_steps, forced_steps, positions_or_every
 from rltools.summary._draw_sums import DrawSums
 from rltools.summary._levels import Level
-from rltools.summary.episodes import explained, flat, usable
+from rltools.summary._totals import Totals
+from rltools.summary.episodes import Spread, are_elements, feature_std, flat, usable
+from rltools.summary.one_reading import once
 
 _NEVER = -2
 """The category without steps; no position of an action, like `EVERY`."""
@@ -52,6 +56,8 @@ class Sums:
             a runner-up, the logarithm of a probability.
         origins: float `[block, episode]`, how many references of each block were visited in each of these episodes, and
             then in further ones; None if that is unknown.
+        std: float64 `[element]`, the std of the observations, by which values are standardized; None unless values are
+            per unit of a feature; NaN if no observation is finite.
     """
 
     taken: tuple[int, ...]
@@ -71,6 +77,7 @@ class Sums:
     forced: int
     undefined: int
     origins: np.ndarray | None = None
+    std: np.ndarray | None = None
 
     def origins_of(self, used: np.ndarray) -> np.ndarray | None:
         """`origins` with some episodes, bool `[episode]`, first, as `rltools.stats.jackknife` takes them."""
@@ -87,46 +94,58 @@ class Sums:
         return 1 + (self.taken.index(action) if action in self.taken else len(self.taken))
 
 
-def collect(recording: Recording, key: str, std: np.ndarray | None, levels: Sequence[Level]) -> tuple[Sums, ...]:
-    """The sums of a recording at each level, read once and one episode at a time.
+def collect(recording: Recording, key: str, levels: Sequence[Level]) -> tuple[Sums, ...]:
+    """The sums of a recording at each level, in bounded memory, and from one reading of its files where that is enough.
 
-    Values are summed over the elements of a row, with their signs, before their magnitudes are taken.
+    Values are summed over the elements of a row, with their signs, before their magnitudes are taken. Values per unit
+    of a feature are standardized too, by its std over all observations. A row that is one element is multiplied by that
+    at the end; rows of several need it before they are summed, and so another reading.
 
     Args:
         recording: the recording that has the attribution.
         key: the folder name of an attribution in it.
-        std: `[element]`, the factor of standardized attributions; None if nothing is standardized.
         levels: the rows that values are summed over.
     """
+    rows = tuple((level.name, tuple((name, elements.tobytes()) for name, elements in level.groups)) for level in levels)
+    return once(("sums", recording.directory.resolve(), key, rows), lambda: _collected(recording, key, levels))
+
+
+def _collected(recording: Recording, key: str, levels: Sequence[Level]) -> tuple[Sums, ...]:
     features, spec = recording.features_of(key), recording.spec(key)
-    parts = [_LevelSums(recording, key, std, level) for level in levels]
+    standardizes = is_per_feature_unit(spec.unit)
+    early = standardizes and not all(level.kinds is None and are_elements(level.groups) for level in levels)
+    std = feature_std(recording, key) if early else None
+    parts = [_LevelSums(recording, key, level, std, standardizes=standardizes) for level in levels]
+    spread = Spread(features.size)
     zero, failed, steps, residuals, scores, complete = [], [], [], [], [], []
     clipped = forced = undefined = 0
     outcomes: list[Outcome] = []
-    for episode, attribution in explained(recording, key):
-        rows = usable(attribution.values)
-        chosen, alone = positions_or_every(recording, episode), forced_steps(recording, episode)
-        observed = None
-        if any(part.reads_observations for part in parts):
-            observed = flat(recording.encoded_observations(key, episode), 1)
-        for part in parts:
-            part.begin(rows, chosen)
-        none = 0
-        for few in _pieces(len(rows), len(spec.labels) * features.size):
+    reads_states = standardizes or any(level.kinds is not None for level in levels)
+    for batch in explained_batches(recording, key, states=reads_states):
+        attribution = batch.attribution
+        owners, rows = batch.owners, usable(attribution.values)
+        chosen, alone = positions_or_every(recording, batch.actions), forced_steps(recording, batch)
+        observed = None if batch.states is None else flat(batch.states, 1)
+        if standardizes and not early and observed is not None:
+            spread.add(observed)
+        none = np.zeros(len(batch.outcomes), np.int64)
+        for few in _pieces(len(batch), len(spec.labels) * features.size):
             used = rows[few]
-            values, action = flat(attribution.values, 2)[few][used], chosen[few][used]
+            values, of_episode = flat(attribution.values, 2)[few][used], owners[few][used]
             for part in parts:
-                part.add(values, action, None if observed is None else observed[few][used])
-            none += int(((flat(values, 1) == 0).all(axis=1) & ~alone[few][used]).sum())
+                part.add(len(outcomes) + of_episode, chosen[few][used], values, observed, few, used)
+            nothing = (flat(values, 1) == 0).all(axis=1) & ~alone[few][used]
+            none += np.bincount(of_episode[nothing], minlength=len(none))
         for part in parts:
-            part.finish(episode.outcome.number, rows, chosen, observed)
+            part.finish(batch, len(outcomes), rows, chosen)
         zero.append(none)
         forced += int(alone[rows].sum())
-        if episode.masks is not None and compares(spec):
-            undefined += int((np.isnan(attribution.scores).any(axis=1) & explained_steps(episode, spec.every)).sum())
-        failed.append(int((~rows & np.isfinite(attribution.scores).all(axis=1)).sum()))
-        steps.append(len(episode))
-        outcomes.append(episode.outcome)
+        if batch.masks is not None and compares(spec):
+            undefined += int((np.isnan(attribution.scores).any(axis=1) & explained_steps(batch, spec.every)).sum())
+        missed = ~rows & np.isfinite(attribution.scores).all(axis=1)
+        failed.append(np.bincount(owners[missed], minlength=len(none)))
+        steps.append(np.diff(batch.starts))
+        outcomes += batch.outcomes
         scores.append(attribution.scores[rows])
         if attribution.residual is not None:
             residuals.append(attribution.residual[rows])
@@ -134,11 +153,16 @@ def collect(recording: Recording, key: str, std: np.ndarray | None, levels: Sequ
             complete.append(attribution.complete[rows])
         if attribution.clipped is not None:
             clipped += int((attribution.clipped[rows] > 0).sum())
+    if standardizes and not early:
+        measured = spread.std()
+        std = np.full(features.size, np.nan) if measured is None else measured
     numbers = [outcome.number for outcome in outcomes]
+    none_yet = np.zeros(0, np.int64)
     common: dict[str, Any] = {
-        "zero": np.array(zero, dtype=np.int64),
-        "failed": np.array(failed, dtype=np.int64),
-        "steps": np.array(steps, dtype=np.int64),
+        "std": std,
+        "zero": np.concatenate([none_yet, *zero]),
+        "failed": np.concatenate([none_yet, *failed]),
+        "steps": np.concatenate([none_yet, *steps]),
         "outcomes": tuple(outcomes),
         "residuals": np.concatenate(residuals) if residuals else None,
         "scores": np.concatenate(scores) if scores else np.zeros((0, len(spec.labels))),
@@ -147,69 +171,100 @@ def collect(recording: Recording, key: str, std: np.ndarray | None, levels: Sequ
         "forced": forced,
         "undefined": undefined,
     }
-    return tuple(Sums(**part.sums(numbers), **common) for part in parts)
+    return tuple(Sums(**part.sums(numbers, std), **common) for part in parts)
 
 
 class _LevelSums:
-    """What is summed up at one level, episode by episode; the arguments are those of `collect`."""
+    """What is summed up at one level, batch by batch.
 
-    def __init__(self, recording: Recording, key: str, std: np.ndarray | None, level: Level) -> None:
+    Args:
+        recording: the recording that has the attribution.
+        key: the folder name of an attribution in it.
+        level: the rows that values are summed over.
+        std: `[element]`, the factor of standardized attributions; None if nothing is standardized, or all at the end.
+        standardizes: whether there are standardized attributions.
+    """
+
+    def __init__(
+        self, recording: Recording, key: str, level: Level, std: np.ndarray | None, *, standardizes: bool
+    ) -> None:
         self._level, self._std, self._labels = level, std, len(recording.spec(key).labels)
-        self._kinds = 2 if std is None else 4
-        self._has_states = std is not None and len(level.groups) == recording.features_of(key).size
+        self._kinds = 4 if standardizes else 2
+        self._late = standardizes and std is None
+        self._has_states = standardizes and len(level.groups) == recording.features_of(key).size
         self._draws = DrawSums(recording, key, level, std)
-        self._counts: list[dict[int, int]] = []
-        self._totals: list[dict[int, np.ndarray]] = []
+        self._counts, self._totals = Totals(), Totals()
         self._states: list[np.ndarray] = []
         self._origin: np.ndarray | None = None
 
-    @property
-    def reads_observations(self) -> bool:
-        """Whether the sums depend on what was observed."""
-        return self._has_states or self._level.kinds is not None
+    def add(
+        self,
+        episodes: np.ndarray,
+        actions: np.ndarray,
+        values: np.ndarray,
+        observed: np.ndarray | None,
+        few: slice,
+        used: np.ndarray,
+    ) -> None:
+        """Add the attributions of some steps of a batch.
 
-    def begin(self, rows: np.ndarray, chosen: np.ndarray) -> None:
-        """Begin an episode: bool `[step]`, the steps that count, and the actions taken."""
-        actions = [action for action in np.unique(chosen[rows]).tolist() if action != EVERY]
-        self._counts.append(
-            {EVERY: int(rows.sum())} | {action: int((chosen[rows] == action).sum()) for action in actions}
-        )
-        nothing = (self._kinds, self._labels, len(self._level.groups))
-        self._totals.append({category: np.zeros(nothing) for category in (EVERY, *actions)})
-
-    def add(self, values: np.ndarray, action: np.ndarray, observed: np.ndarray | None) -> None:
-        """Add attributions `[step, target, element]` of some steps."""
+        Args:
+            episodes: int `[used]`, the position of the episode of each step.
+            actions: int `[used]`, the positions of the actions taken.
+            values: `[used, target, element]`.
+            observed: `[step, element]`, what was observed in the whole batch.
+            few: the steps, of which those in `used`, bool `[step]`, count.
+            used: see `few`.
+        """
+        at_these = observed[few][used] if self._level.kinds is not None and observed is not None else None
         scales = [None] if self._std is None else [None, self._std]
-        summed = [self._level.summed(values if scale is None else values * scale, observed) for scale in scales]
-        kinded = np.stack([kind for part in summed for kind in (part, np.abs(part))], axis=1)
-        totals = self._totals[-1]
-        for category in totals:
-            totals[category] += (kinded if category == EVERY else kinded[action == category]).sum(axis=0)
+        summed = [self._level.summed(values if scale is None else values * scale, at_these) for scale in scales]
+        self._totals.add(
+            episodes, actions, np.stack([kind for part in summed for kind in (part, np.abs(part))], axis=1)
+        )
+        self._counts.add(episodes, actions, np.ones(len(values)))
 
-    def finish(self, number: int, rows: np.ndarray, chosen: np.ndarray, observed: np.ndarray | None) -> None:
-        """End an episode: add its stored draws, and the moments of its observations `[step, element]`."""
-        self._draws.add(number, rows, chosen)
-        if not self._has_states or observed is None:
+    def finish(self, batch: Batch, before: int, rows: np.ndarray, chosen: np.ndarray) -> None:
+        """End a batch: add its stored draws, and the moments of its observations; `before` counts earlier episodes."""
+        self._draws.add(batch, before, rows, chosen)
+        if not self._has_states or batch.states is None:
             return
-        moments = np.zeros((3, observed.shape[1]))
+        observed, owners = flat(batch.states, 1), batch.owners
+        moments = np.zeros((len(batch.outcomes), 3, observed.shape[1]))
         for few in _pieces(*observed.shape):
             part = observed[few].astype(np.float64)
-            part = part[usable(part)]
-            self._origin = part[0] if self._origin is None and len(part) else self._origin
-            moments += _moments(part if self._origin is None else part - self._origin)
+            finite = usable(part)
+            part, episodes = part[finite], owners[few][finite]
+            if not len(part):
+                continue
+            self._origin = part[0] if self._origin is None else self._origin
+            distances = part - self._origin
+            first = np.flatnonzero(np.diff(episodes, prepend=-1))
+            powers = np.stack([np.ones_like(distances), distances, distances**2], axis=1)
+            moments[episodes[first]] += np.add.reduceat(powers, first, axis=0)
         self._states.append(moments)
 
-    def sums(self, numbers: Sequence[int]) -> dict[str, Any]:
+    def sums(self, numbers: Sequence[int], std: np.ndarray | None) -> dict[str, Any]:
         """The attributes of `Sums` that depend on the level, of the episodes with these numbers."""
-        taken = sorted({action for of_episode in self._counts for action in of_episode} - {EVERY})
-        order, nothing = [EVERY, *taken, _NEVER], np.zeros((self._kinds, self._labels, len(self._level.groups)))
+        taken = self._counts.actions
+        order, rows = [EVERY, *taken, _NEVER], len(self._level.groups)
+        of_rows = None
+        if self._late and std is not None:
+            of_rows = std[[int(elements[0]) for _, elements in self._level.groups]]
+        kinds = 2 if of_rows is not None else self._kinds
+        totals = self._totals.array(len(numbers), order, (kinds, self._labels, rows))
+        without, sizes = self._draws.totals(order), self._draws.sizes(len(numbers))
+        if of_rows is not None:
+            totals = np.concatenate([totals, totals * of_rows], axis=2)
+            without = None if without is None else np.concatenate([without, without * of_rows], axis=2)
+            sizes = None if sizes is None else sizes * of_rows
         return {
             "taken": tuple(taken),
-            "counts": _in_order(self._counts, order, np.zeros((), np.int64)),
-            "totals": _in_order(self._totals, order, nothing),
-            "without": self._draws.totals(order),
-            "sizes_without": self._draws.sizes(),
-            "states": np.stack(self._states) if self._states else None,
+            "counts": self._counts.array(len(numbers), order, ()).astype(np.int64),
+            "totals": totals,
+            "without": without,
+            "sizes_without": sizes,
+            "states": np.concatenate(self._states) if self._states else None,
             "origins": self._draws.origins(numbers),
         }
 
@@ -222,21 +277,7 @@ def used_first(origins: np.ndarray | None, used: np.ndarray) -> np.ndarray | Non
     return origins[:, order]
 
 
-def _in_order(by_episode: Sequence[Mapping[int, Any]], order: Sequence[int], nothing: np.ndarray) -> np.ndarray:
-    """`[episode, category, ...]` from the categories that each episode has."""
-    arrays = np.zeros((len(by_episode), len(order), *nothing.shape), nothing.dtype)
-    for row, of_episode in zip(arrays, by_episode, strict=True):
-        for column, category in enumerate(order):
-            row[column] = of_episode.get(category, nothing)
-    return arrays
-
-
 def _pieces(rows: int, elements: int) -> Iterator[slice]:
     """Slices of so many rows that float64 copies of them stay small."""
     few = max(1, AT_ONCE // max(1, elements))
     return (slice(start, start + few) for start in range(0, rows, few))
-
-
-def _moments(distances: np.ndarray) -> np.ndarray:
-    count = np.full(distances.shape[1], float(len(distances)))
-    return np.stack([count, distances.sum(axis=0), (distances**2).sum(axis=0)])

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rltools.recording import Episode, Recording
+from rltools.recording import Episode, Outcome, Recording
+from rltools.recording.batches import explained_batches
 from rltools.summary._actions import EVERY
 from rltools.summary._data import DECISION, Ranked, SummaryData, ranked_at
 from rltools.summary._draw_sums import DrawSums
 from rltools.summary._levels import level_of
 from rltools.summary._magnitudes import Magnitudes
-from rltools.summary.episodes import explained, flat, usable
+from rltools.summary._totals import Totals
+from rltools.summary.episodes import flat, usable
 from rltools.summary.finding import NAMED, Finding
 
 FEWEST_ALIKE = 20
@@ -155,23 +157,28 @@ def _ranked_without(recording: Recording, summary: SummaryData, uneventful: Unev
     """All features by their shares over the other steps; empty if an episode has none left and nothing remains."""
     level = level_of(recording, summary.key, summary.detail)
     draws = DrawSums(recording, summary.key, level, summary.std)
-    sizes, numbers = [], []
-    for episode, attribution in explained(recording, summary.key):
-        number = episode.outcome.number
-        rows = usable(attribution.values) & ~uneventful.steps[number]
-        values = flat(attribution.values, 2)[rows].astype(np.float64)
+    sizes = Totals()
+    outcomes: list[Outcome] = []
+    for batch in explained_batches(recording, summary.key, states=level.kinds is not None):
+        eventful = ~np.concatenate([uneventful.steps[outcome.number] for outcome in batch.outcomes])
+        rows = usable(batch.attribution.values) & eventful
+        values = flat(batch.attribution.values, 2)[rows].astype(np.float64)
         values = values if summary.std is None else values * summary.std
-        observed = flat(recording.encoded_observations(summary.key, episode), 1)[rows] if level.kinds else None
-        sizes.append(np.abs(level.summed(values, observed)).sum(axis=(0, 1)))
-        draws.add(number, rows, np.full(len(rows), EVERY))
-        numbers.append(number)
-    magnitudes = Magnitudes(np.array(sizes), draws.sizes(), draws.origins(numbers)).mattering()
-    if not len(magnitudes.sizes):
+        observed = None if batch.states is None else flat(batch.states, 1)[rows]
+        every = np.full(len(batch), EVERY)
+        magnitudes = np.abs(level.summed(values, observed)).sum(axis=1)
+        sizes.add(len(outcomes) + batch.owners[rows], every[rows], magnitudes)
+        draws.add(batch, len(outcomes), rows, every)
+        outcomes += batch.outcomes
+    numbers = [outcome.number for outcome in outcomes]
+    of_episodes = sizes.array(len(numbers), [EVERY], (len(level.groups),))[:, 0]
+    mattering = Magnitudes(of_episodes, draws.sizes(len(numbers)), draws.origins(numbers)).mattering()
+    if not len(mattering.sizes):
         return ()
 
     def shares(total: np.ndarray) -> dict[str, np.ndarray]:
         return {"": total / total.sum(axis=1, keepdims=True)}
 
-    share = magnitudes.drawn(shares)[""].reported(summary.level, "share")
+    share = mattering.drawn(shares)[""].reported(summary.level, "share")
     order = np.argsort(-share.value, kind="stable")
     return tuple(ranked_at(summary.features, share, int(position)) for position in order)

@@ -9,11 +9,12 @@ from operator import itemgetter
 import numpy as np
 
 from rltools.recording import Recording
+from rltools.recording.batches import explained_episodes
 from rltools.recording.draws import draw_origins
 from rltools.stats import Jackknife, jackknife, standing
 from rltools.summary._data import SummaryData
 from rltools.summary._estimates import scores_of
-from rltools.summary.episodes import explained, flat, grouped, joined_draws, usable, without_draws
+from rltools.summary.episodes import GroupedDraws, flat, grouped, joined_draws, usable
 
 THIRDS = ("the first third", "the middle third", "the last third")
 REACHES = (10, 20, 40, 80, 160)
@@ -117,7 +118,8 @@ def _sums(
     groups = [summary.rows[position] for position in positions]
     sizes, steps, numbers = [], [], []
     draws: list[np.ndarray | None] = []
-    for episode, attribution in explained(recording, summary.key):
+    without_draws = GroupedDraws(recording, summary.key, groups, summary.std)
+    for episode, attribution in explained_episodes(recording, summary.key):
         rows = usable(attribution.values)
         values = flat(attribution.values, 2)[rows]
         magnitudes = np.abs(grouped(values if summary.std is None else values * summary.std, groups)).sum(axis=1)
@@ -126,7 +128,7 @@ def _sums(
             numbers.append(episode.outcome.number)
             sizes.append(inside @ magnitudes)
             steps.append(inside.sum(axis=1))
-            without = without_draws(recording, summary.key, episode.outcome.number, groups, summary.std)
+            without = without_draws(episode.outcome.number)
             draws.append(None if without is None else (inside @ np.abs(without[:, rows]).sum(axis=2))[:, None])
     joined = joined_draws(draws, axis=1)
     if joined is None:

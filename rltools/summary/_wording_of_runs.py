@@ -136,11 +136,12 @@ def _runs_alike(finding: Finding) -> Sentence:
 def _counted(verb: str, runs: Sequence[Finding]) -> str:
     """How many runs a feature certainly leads: `angle leads 7 of 12 runs, velocity 3; in 2 none certainly does`."""
     certain = Counter(part.subjects[0].feature for part in runs if part.leaders == 1 and part.subjects)
-    (feature, count), *others = certain.most_common(NAMED) or [("no feature", len(runs))]
-    text = f"{feature} {verb} {count} of {len(runs)} runs"
-    text += "".join(f", {name} {number}" for name, number in others)
-    rest = len(runs) - certain.total() if certain else 0
-    more = certain.total() - sum(number for _, number in certain.most_common(NAMED))
+    if not certain:
+        return f"no feature certainly {verb} any of {len(runs)} runs"
+    (feature, count), *others = certain.most_common(NAMED)
+    text = f"{feature} {verb} {count} of {len(runs)} runs" + "".join(f", {name} {number}" for name, number in others)
+    more = certain.total() - count - sum(number for _, number in others)
+    rest = len(runs) - certain.total()
     text += f", other features {more}" if more else ""
     return text + (f"; in {rest} none certainly does" if rest else "")
 

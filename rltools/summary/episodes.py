@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -11,8 +10,11 @@ import numpy as np
 
 from rltools._util.short_repr import short_repr
 from rltools.errors import ArgumentError, CorruptError
-from rltools.recording import Attribution, DamagedFileWarning, Episode, Outcome, Recording, read_draws
-from rltools.recording.draws import draws_groups
+from rltools.recording import Attribution, Episode, Outcome, Recording
+from rltools.recording.batches import state_batches
+from rltools.recording.draws import DrawReader, draws_groups
+from rltools.recording.seal import warn_of_damage
+from rltools.summary.one_reading import once
 
 Groups = Sequence[tuple[str, np.ndarray]]
 
@@ -37,19 +39,6 @@ class EpisodeSteps:
     __repr__ = short_repr
 
 
-def explained(recording: Recording, key: str) -> Iterator[tuple[Episode, Attribution]]:
-    """Each episode with its attributions, one in memory at a time; damaged ones are left out with a warning.
-
-    Raises:
-        RecordingError: an episode is not explained yet.
-    """
-    for number in recording.numbers:
-        try:
-            yield recording.episode(number), recording.attribution_of(key, episodes=[number])
-        except CorruptError as error:
-            warnings.warn(str(error), DamagedFileWarning, stacklevel=2)
-
-
 def flat(values: np.ndarray, axes: int) -> np.ndarray:
     """`values` with the axes beyond the first ones joined into one, also without rows."""
     return values.reshape(*values.shape[:axes], int(np.prod(values.shape[axes:])))
@@ -57,36 +46,51 @@ def flat(values: np.ndarray, axes: int) -> np.ndarray:
 
 def grouped(values: np.ndarray, groups: Groups) -> np.ndarray:
     """`[..., element]` summed over the elements of each group: float64 `[..., group]`."""
+    if are_elements(groups):
+        return values[..., [int(elements[0]) for _, elements in groups]].astype(np.float64)
     return np.stack([values[..., elements].sum(axis=-1, dtype=np.float64) for _, elements in groups], axis=-1)
 
 
-def without_draws(
-    recording: Recording, key: str, number: int, groups: Groups, scale: np.ndarray | None = None
-) -> np.ndarray | None:
-    """Attributions of one episode without each block of draws: `[block, step, target, group]`.
+def are_elements(groups: Groups) -> bool:
+    """Whether each group is a single element."""
+    return all(len(elements) == 1 for _, elements in groups)
+
+
+class GroupedDraws:
+    """Attributions of an episode without each block of draws, by its number: float64 `[block, step, target, group]`.
+
+    NaN if a step was not explained. None without draws, if a file is damaged, with a warning, or if the draws cannot be
+    summed over these groups: those of an image are on disk by region, so they are neither scaled nor split within one.
 
     Args:
         recording: the recording that has the attribution.
         key: the folder name of an attribution in it.
-        number: the number of the episode.
         groups: groups of elements; values are summed over each group.
         scale: `[element]`, a factor for the attribution of each element; None for 1.
-
-    Returns:
-        float64, NaN if a step was not explained; None without draws, or if they cannot be summed over these groups:
-        draws of an image are on disk by region, so they are neither scaled nor split within a region.
     """
-    regroup = regrouping(recording, key, groups, scale)
-    if regroup is None:
-        return None
-    draws = read_draws(recording, key, number)
-    return None if draws is None else regroup(draws)
+
+    def __init__(self, recording: Recording, key: str, groups: Groups, scale: np.ndarray | None = None) -> None:
+        self._recording, self._key = recording, key
+        self._regroup = regrouping(recording, key, groups, scale)
+        self._reader: DrawReader | None = None
+
+    def __call__(self, number: int) -> np.ndarray | None:
+        """The values of the episode with this number."""
+        if self._regroup is None:
+            return None
+        try:
+            self._reader = self._reader or DrawReader(self._recording, self._key)
+            draws = self._reader.read(number)
+        except CorruptError as error:
+            warn_of_damage(error, stacklevel=4)
+            return None
+        return None if draws is None else self._regroup(draws)
 
 
 def regrouping(
     recording: Recording, key: str, groups: Groups, scale: np.ndarray | None = None
 ) -> Callable[[np.ndarray], np.ndarray] | None:
-    """A function from stored draws `[..., stored]` to their sums over groups; arguments as for `without_draws`."""
+    """A function from stored draws `[..., stored]` to their sums over groups; arguments as for `GroupedDraws`."""
     features = recording.features_of(key)
     stored = [elements for _, elements in draws_groups(recording.spec(key), features)]
     if scale is not None and any(len(elements) > 1 for elements in stored):
@@ -122,8 +126,10 @@ def feature_std(recording: Recording, key: str | None = None) -> np.ndarray:
     With a key, observations are those that the attribution explains, such as windows; None takes single observations.
     """
     size = (recording.features if key is None else recording.features_of(key)).size
-    states = (episode.states if key is None else recording.encoded_observations(key, episode) for episode in recording)
-    result = std(states, size)
+    spec = None if key is None else recording.spec(key)
+    kind = None if spec is None else (spec.window, spec.decoded)  # all that observations depend on
+    name = ("std", recording.directory.resolve(), kind)
+    result = once(name, lambda: std(state_batches(recording, key), size))
     return np.full(size, np.nan) if result is None else result
 
 
@@ -141,6 +147,20 @@ def episode_steps(
     If only every n-th step was explained, it stands for the steps that follow.
     """
     episode, attribution = recording.episode(number), recording.attribution_of(key, episodes=[number])
+    return steps_of(recording, key, episode, attribution, label=label, scale=scale, groups=groups)
+
+
+def steps_of(
+    recording: Recording,
+    key: str,
+    episode: Episode,
+    attribution: Attribution,
+    *,
+    label: int = 0,
+    scale: np.ndarray | None = None,
+    groups: Groups | None = None,
+) -> EpisodeSteps:
+    """`episode_steps` of an episode and its attributions that were read already."""
     groups = recording.rows(key) if groups is None else groups
     values, attributions = by_group(
         recording.encoded_observations(key, episode), attribution, slice(None), groups, label=label, scale=scale
@@ -202,14 +222,12 @@ def spread_outcomes(outcomes: Sequence[Outcome], most: int, by: Sorting) -> list
     return [with_steps[position] for position in places]
 
 
-AT_ONCE = 256
-"""How many observations are converted to float64 at a time, because a long episode of images is large."""
+AT_ONCE = 1 << 18
+"""How many numbers are converted to float64 at a time, because a long episode of images is large."""
 
 
 def std(episodes: Iterable[np.ndarray], size: int) -> np.ndarray | None:
     """The std of each element over the observations of all episodes; None if no observation is finite.
-
-    Parts are joined as by Chan, Golub and LeVeque (1983), which stays exact if a mean is much larger than the std.
 
     Args:
         episodes: float `[step, *feature]` each, one in memory at a time, in the features' own units; rows with a NaN or
@@ -219,16 +237,37 @@ def std(episodes: Iterable[np.ndarray], size: int) -> np.ndarray | None:
     Returns:
         float64 `[size]`, in the features' own units.
     """
-    count, mean, squares = 0, np.zeros(size), np.zeros(size)
+    spread = Spread(size)
     for states in episodes:
-        flat = states.reshape(len(states), size)
-        for start in range(0, len(flat), AT_ONCE):
-            part = flat[start : start + AT_ONCE].astype(np.float64)
+        spread.add(states)
+    return spread.std()
+
+
+class Spread:
+    """The spread of each element over observations that are added one part after another.
+
+    Parts are joined as by Chan, Golub and LeVeque (1983), which stays exact if a mean is much larger than the std.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._count = 0
+        self._mean, self._squares = np.zeros(size), np.zeros(size)
+
+    def add(self, states: np.ndarray) -> None:
+        """Add observations `[step, *feature]`; rows with a NaN or an infinity are left out."""
+        size = len(self._mean)
+        rows = states.reshape(len(states), size)
+        at_once = max(1, AT_ONCE // max(1, size))
+        for start in range(0, len(rows), at_once):
+            part = rows[start : start + at_once].astype(np.float64)
             part = part[np.isfinite(part).all(axis=1)]
             if len(part) == 0:
                 continue
-            step, total = part.mean(axis=0) - mean, count + len(part)
-            squares += part.var(axis=0) * len(part) + step**2 * count * len(part) / total
-            mean += step * len(part) / total
-            count = total
-    return np.sqrt(squares / count) if count else None
+            step, total = part.mean(axis=0) - self._mean, self._count + len(part)
+            self._squares += part.var(axis=0) * len(part) + step**2 * self._count * len(part) / total
+            self._mean += step * len(part) / total
+            self._count = total
+
+    def std(self) -> np.ndarray | None:
+        """Float64 `[size]`, in the features' own units; None if no observation is finite."""
+        return np.sqrt(self._squares / self._count) if self._count else None

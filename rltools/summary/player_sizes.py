@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from rltools._util.short_repr import short_repr
-from rltools.attributions import is_per_feature_unit
 from rltools.errors import ArgumentError
 from rltools.recording import Recording, check_recording
 from rltools.spaces import Features
@@ -16,7 +15,6 @@ from rltools.spaces.variables import over_lags
 from rltools.stats import Jackknife, Named, jackknife
 from rltools.summary._levels import Level
 from rltools.summary._sums import collect
-from rltools.summary.episodes import feature_std
 
 
 @dataclass(frozen=True)
@@ -80,8 +78,7 @@ def player_sizes(
             )
     lags = max(1, recording.spec(key).window)
     rows = [(name, np.asarray(elements, np.int64)) for name, elements in zip(players, positions, strict=True)]
-    std = feature_std(recording, key) if is_per_feature_unit(recording.spec(key).unit) else None
-    (sums,) = collect(recording, key, std, [Level("variables", over_lags(rows, size, lags))])
+    (sums,) = collect(recording, key, [Level("variables", over_lags(rows, size, lags))])
     steps, targets = sums.counts[:, 0].astype(np.float64), len(recording.spec(key).labels)
 
     def mean(total: np.ndarray, count: np.ndarray) -> Named:

@@ -28,7 +28,7 @@ class Played(Measuring):
         empty = Rollouts(
             *[np.zeros((0, len(means)) if name == "hidden" else 0, kind) for name, kind in COLUMNS.items()]
         )
-        super().__init__(None, spec, tmp_path, "", empty, None, 1, progress=False)  # type: ignore[arg-type]
+        super().__init__(None, spec, tmp_path, "", empty, 1, progress=False)  # type: ignore[arg-type]
         self.means, self.spread, self.chance = np.asarray(means, float), np.broadcast_to(spread, len(means)), seed
         self.batches: list[int] = []
         monkeypatch.setattr("rltools.ablation._measuring.run_tasks", self.play)
@@ -130,6 +130,16 @@ def test_a_resumed_race_goes_where_an_uninterrupted_one_does(play: Any) -> None:
     measure_losses(in_two, 16, 40)
     measure_losses(in_two, 16, 200)
     assert in_two.rollouts.tasks == straight.rollouts.tasks
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_same_race_again_runs_nothing(play: Any, seed: int) -> None:
+    """Not even for a player that only the last batch brought back into it."""
+    played = play([50, 49, 45, 40, 35, 30], [30.0, 12.0, 12.0, 12.0, 12.0, 12.0], seed=seed)
+    measure_losses(played, 8, 24)
+    batches = len(played.batches)
+    measure_losses(played, 8, 24)
+    assert len(played.batches) == batches
 
 
 def test_curves_of_many_players_follow_the_order_of_all_losses(play: Any) -> None:

@@ -6,7 +6,6 @@ import dataclasses
 import re
 import shutil
 import sys
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -372,24 +371,12 @@ class Corridor(gymnasium.Env):
         self.t += 1
         return self.np_random.normal(size=2).astype(np.float32), 1 + float(action), self.t > 4, False, {}
 
-class Dying(Corridor):
-    def step(self, action):
-        import os
-        os._exit(3)
-
-class Interrupted(Corridor):
-    def step(self, action):
-        raise KeyboardInterrupt
-
-for name in ("Corridor", "Dying", "Interrupted"):
-    gymnasium.register(f"{name}-v0", f"{__name__}:{name}")
+gymnasium.register("Corridor-v0", f"{__name__}:Corridor")
 """
 
 
-# The thread with which loky manages processes may fail, late, on those that the test ends.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files_in: Any) -> None:
-    """Environments that a module registers, functions, and processes that end; one test, because starting is slow."""
+    """Environments that a module registers, and functions; one test, because starting is slow."""
     (tmp_path / "corridors_of_a_test.py").write_text(MODULE)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
@@ -398,22 +385,9 @@ def test_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files_in: Any)
     net = torch.nn.Linear(2, 2)
     policy = rltools.TorchPolicy(net, module.Corridor.observation_space, Discrete(2), name="walker")
     original = rltools.record(policy, "Corridor-v0", episodes=3, max_steps=9, directory=tmp_path / "original")
-    copies = [rltools.open_recording(shutil.copytree(original.directory, tmp_path / f"{n}")) for n in range(4)]
+    copies = [rltools.open_recording(shutil.copytree(original.directory, tmp_path / f"{n}")) for n in range(3)]
     single = ablate(policy, copies[0], seeds=4, most=20, leave_out=True)
     double = ablate(policy, copies[1], seeds=4, most=20, leave_out=True, workers=2)
     assert files_in(single.directory) == files_in(double.directory)
     function = ablate(policy, copies[2], lambda: gymnasium.make("Corridor-v0"), seeds=2, most=2, workers=2)
     assert not function.faults
-    with pytest.raises(KeyboardInterrupt):
-        ablate(policy, copies[3], module.Interrupted, seeds=2, most=2, workers=2)
-    with pytest.raises(SimulationError, match="another process that worked on this ended"):
-        ablate(policy, copies[3], module.Dying, seeds=2, most=2, workers=2)
-    assert not list(tmp_path.rglob(".unfinished*"))
-    lock = threading.Lock()
-
-    def unsendable() -> Any:
-        assert lock
-        return gymnasium.make("Corridor-v0")
-
-    with pytest.raises(ArgumentError, match=r"cannot be sent to another process.*leave out workers"):
-        ablate(policy, copies[3], unsendable, seeds=2, most=2, workers=2)

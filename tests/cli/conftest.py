@@ -109,6 +109,7 @@ def rltools(
             "record ",
             "ablate ",
             "explain ",
+            "run ",
             "draw ",
             "read ",
             "video of ",

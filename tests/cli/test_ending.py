@@ -25,12 +25,21 @@ from gymnasium.envs.classic_control.cartpole import CartPoleEnv
 
 
 class Slow(CartPoleEnv):
+    def step(self, action):
+        time.sleep(self.seconds)
+        return super().step(action)
+
+    def __init__(self, render_mode=None, seconds=0.0):
+        super().__init__(render_mode=render_mode)
+        self.seconds = seconds
+
     def render(self):
         time.sleep(0.2)
         return super().render()
 
 
 gymnasium.register("SlowPole-v0", Slow, max_episode_steps=100)
+gymnasium.register("SlowStep-v0", "slowly:Slow", max_episode_steps=100, kwargs={"seconds": 0.1})
 """
 
 
@@ -180,6 +189,36 @@ def test_an_interrupt_while_analyze_draws_writes_no_page(tmp_path: Path) -> None
     policy = rltools.load_policy("cartpole-ppo")
     rltools.record(policy, episodes=1, max_steps=5, directory=tmp_path / "run", overwrite=True)
     assert not list(tmp_path.rglob(".unfinished*"))
+
+
+def test_an_interrupt_ends_the_other_processes(tmp_path: Path) -> None:
+    (tmp_path / "slowly.py").write_text(SLOW_DRAWING)
+    command = [sys.executable, "-m", "rltools", "record", "cartpole-ppo", "--env", "SlowStep-v0", "--import", "slowly"]
+    command += ["--episodes", "4", "--workers", "2", "--out", "run"]
+    pipes: dict[str, Any] = {"stderr": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, cwd=tmp_path, start_new_session=True, **pipes) as running:
+        wait_for(tmp_path / "run" / "episodes" / ".unfinished-000002.parquet", running)
+        os.killpg(running.pid, signal.SIGINT)  # as a terminal does
+        _, err = running.communicate(timeout=60)
+    assert running.returncode == 130, err
+    assert [line[:20] for line in err.splitlines() if line[:7] not in ("record ", "    fro")] == [
+        "rltools: interrupted"
+    ]
+    until = time.monotonic() + 60
+    while _has_processes(running.pid):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    policy = rltools.load_policy("cartpole-ppo")
+    rltools.record(policy, episodes=1, max_steps=5, directory=tmp_path / "run", overwrite=True)
+    assert not list(tmp_path.rglob(".unfinished*"))
+
+
+def _has_processes(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def raising(error: BaseException) -> Callable[[], object]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 
 import rltools
 from rltools import run_experiment
@@ -273,9 +274,9 @@ def test_methods_are_compared_with_controls_that_are_named_so(written, project):
         outcome.steps for outcome in recording.outcomes()
     )
     page = ran.page.read_text()
-    assert "<td>random (control)</td><td>Value of the state</td>" in page
-    assert "<td>random</td>" not in page
-    assert page.index("<td>Shapley values</td>") < page.index("<td>std (control)</td>")
+    assert '<th scope="row">random (control)</th><td>Value of the state</td>' in page
+    assert '<th scope="row">random</th>' not in page
+    assert page.index(">Shapley values</th>") < page.index(">std (control)</th>")
     assert "Rank agreement with the controls, which know nothing about the agent: " in page
     assert "leads by random" not in page
     assert not [text for text in ran.findings[:-3] if "random" in text or "std" in text]
@@ -369,3 +370,9 @@ def test_agents_in_other_episodes_are_not_compared(tmp_path, cartpole):
     _do_cell._check_paired({("a", 0): recording, ("a", 1): older, ("b", 0): recording})
     with pytest.raises(ConflictError, match=r"b and a were not recorded in the same episodes.*overwrite=True"):
         _do_cell._check_paired({("a", 0): older, ("b", 0): recording})
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is such a device")
+def test_a_device_that_is_not_there(written):
+    with pytest.raises(ConfigError, match="device='cuda' cannot be used here"):
+        run_experiment(written(), ["device=cuda"])

@@ -33,6 +33,8 @@ FAULTS = {
     "ablate: {second: resample}": "second is resample, as replace is",
     "ablate: {leave_out: maybe}": "ablate.leave_out: must be true or false",
     "ablate: {seedz: 3}": "ablate.seedz: unknown key; did you mean 'seed'",
+    "assess: {metrics: []}": "assess.metrics: must have at least one element",
+    "assess: {metrics: [pgi], steps: 0}": "assess.steps: must be at least 1, not 0",
     "assess: [loss_concordanc]": "assess[0]: no metric 'loss_concordanc'; did you mean loss_concordance",
     "zoo: 3": "zoo: must be true or false",
     "reports: 3": "reports: must be true or false",
@@ -65,7 +67,7 @@ def test_each_fault_is_named(line: str, path: Path) -> None:
 def test_nothing_is_measured_unless_the_file_asks_for_it(path: Path) -> None:
     plan = read_experiment(path, ["ablate=null", "assess=[]"])
     assert plan.ablate is None
-    assert plan.assess == ()
+    assert plan.assess is None
     assert read_experiment(path, ["ablate={}"]).ablate.most == 128
 
 

@@ -50,7 +50,8 @@ FAULTS = {
     "agents: [{name: ppo}]": "agents[0]: must have either a model, or models",
     "agents: [{model: cartpole-ppo, models: [cartpole-ppo]}]": "agents[0]: must have either a model, or models",
     "agents: [{models: [cartpole-ppo]}]": "agents[0]: models are a group; give it a name",
-    "agents: [{name: ppo, models: ['runs/ppo-*/best_model.zip']}]": "agents[0].models[0]: fits 0 paths from",
+    "agents: [{name: ppo, models: ['runs/ppo-*/best_model.zip']}]": "agents[0].models[0]: fits 0 paths in",
+    "agents: [{name: all, models: ['/*/*/*/*/model.zip']}]": "must have *, ? and [ in at most 3 parts of the path",
     "agents: [{name: ppo, model: cartpole-pop}]": "did you mean cartpole-ppo?",
     "agents: [{name: a/b, model: cartpole-ppo}]": "agents[0].name: must be up to 80 letters",
     "agents: [{name: a, model: cartpole-ppo}, {name: a, model: pendulum-sac}]": "agents: two are called a;",
@@ -77,7 +78,7 @@ FAULTS = {
     "sweep: {zoo: [true]}": "sweep: zoo is of the whole experiment",
     "sweep: {agents.ppo.environment.id: [CartPole-v1]}": "sweep, agents.ppo.environment.id: agents has no element",
     "sweep: {ablate.seeds: [4], ablate: {few: {seeds: 2}}}": "sweep: ablate and ablate.seeds set the same",
-    f"sweep: {{references: {list(range(1, 102))}, episodes: {list(range(1, 11))}}}": "sweep: has 1,010 points",
+    f"sweep: {{references: {list(range(1, 102))}, episodes: {list(range(1, 201))}}}": "sweep: has 20,200 points",
 }
 
 
@@ -232,14 +233,14 @@ def test_a_sweep_is_run_and_each_point_has_its_own_attributions(monkeypatch: pyt
         assert (spec.target, spec.every) == ("value", 2)
         assert len(recording.attribution().references) == run.point["references"]
         assert "seed 5" in spec.parameters["reference"]
-    assert [label for label, _ in ran.measured] == labels[1::2]
+    assert [label for (label, _), each in ran.measured.items() if each.ablation is not None] == labels[1::2]
     measured = ran.measured[labels[1], 0].ablation
     assert measured is not None
     assert measured.spec.groups == "features"
     assert {row.status for row in experiment_status(open_experiment("runs/elsewhere"))} == {"done"}
-    files = {path: path.stat().st_mtime_ns for path in Path("runs").rglob("*.parquet")}
+    files = {path: path.stat().st_mtime_ns for path in Path("runs").rglob("0*.parquet")}
     assert run_experiment(path).findings == ran.findings
-    assert {path: path.stat().st_mtime_ns for path in Path("runs").rglob("*.parquet")} == files
+    assert {path: path.stat().st_mtime_ns for path in Path("runs").rglob("0*.parquet")} == files
 
 
 def test_methods_have_windows_and_their_own_targets() -> None:
@@ -253,3 +254,15 @@ def test_methods_have_windows_and_their_own_targets() -> None:
     }
     with pytest.raises(ConfigError, match=re.escape("methods: gradient of cartpole-ppo: ")):
         prepare(path, ["agents=[cartpole-ppo]"])
+
+
+def test_the_file_of_the_documentation_has_no_faults() -> None:
+    trainings("runs/dqn", "runs/sac-1", "runs/sac-2")
+    page = (Path(__file__).parents[2] / "experiments" / "README.md").read_text()
+    blocks = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    whole = "description: all of it\n" + "".join(blocks)
+    plan = read_experiment(
+        written(whole.replace("  environment.kwargs.gravity:", "  environments.weak.kwargs.gravity:"))
+    )
+    assert [name for name, _ in plan.agents[3].members] == ["sac-1", "sac-2"]
+    assert len(plan.sweep) == 3

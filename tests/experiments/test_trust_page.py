@@ -84,7 +84,7 @@ def test_a_certificate_is_given_if_its_bound_is_low_enough() -> None:
 
 def test_the_tables_are_of_the_experiment() -> None:
     plan = read_experiment(DOCS.parent / "experiments" / "faithfulness.yaml")
-    assert set(plan.assess) == set(ASSESSMENT["metric"])
+    assert set(plan.assess.metrics) == set(ASSESSMENT["metric"])
     assert {choice.name for choice in plan.methods} | {"random", "std"} == set(ASSESSMENT["method"])
     assert {"cartpole-ppo", "lunarlander-ppo", "pendulum-sac"} <= set(LOSSES["agent"])
     assert set(ASSESSMENT["agent"]) <= set(LOSSES["agent"])

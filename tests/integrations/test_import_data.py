@@ -11,7 +11,7 @@ import torch
 from gymnasium.spaces import Box
 
 import rltools
-from rltools.errors import ArgumentError, ConflictError, DataError
+from rltools.errors import ArgumentError, ConflictError, DataError, RecordingError
 from rltools.recording import Recording
 from rltools.summary import run_caveats
 
@@ -36,6 +36,20 @@ def test_where_the_policy_would_choose_otherwise(recording: Recording, make_poli
     actions = np.concatenate([episode.actions for episode in steps])
     np.testing.assert_array_equal(chosen.values[:, 0], every.values[np.arange(total), actions])
     assert not [each for each in rltools.summarize(recording, method="gradient").caveats if each.kind == "data"]
+
+
+def test_two_policies_on_one_data_set_side_by_side(
+    recording: Recording, cartpole: Any, make_policy: Any, stores: Path
+) -> None:
+    rltools.export(recording, "lerobot", "out")
+    policies = {"mine": cartpole, "other": make_policy("CartPole-v1", seed=3)}
+    both = [
+        rltools.explain(rltools.import_data("lerobot:out", policy, directory=name), policy)
+        for name, policy in policies.items()
+    ]
+    assert rltools.replay(both[0], 1, "page.html", beside=both[1]).is_file()
+    with pytest.raises(RecordingError, match="only episodes of one data set can stand side by side"):
+        rltools.replay(both[0], 1, "page.html", beside=recording)
 
 
 def test_how_far_continuous_actions_are(make_env: Any, stores: Path) -> None:

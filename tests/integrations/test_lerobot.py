@@ -62,6 +62,7 @@ def test_frames_come_along(make_env: Any, make_policy: Any, stores: Path) -> Non
     recorded = rltools.record(policy, make_env(), episodes=2, frames=True)
     rltools.export(recorded, "lerobot", "out")
     assert info_of(stores / "out")["features"]["observation.images.render"]["shape"] == [20, 30, 3]
+    assert info_of(stores / "out")["fps"] == 20
     read = rltools.import_data("lerobot:out", policy, frames=[1])
     assert_same_episodes(recorded, read)
     assert read.frames(0) is None

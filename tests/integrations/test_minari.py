@@ -20,7 +20,7 @@ minari = pytest.importorskip("minari")
 h5py = pytest.importorskip("h5py")
 
 
-@pytest.mark.parametrize("data_format", ["hdf5", "arrow", "parquet"])
+@pytest.mark.parametrize("data_format", ["hdf5", "arrow"])
 def test_a_recording_comes_back_as_it_was(recording: Recording, cartpole: Any, data_format: str) -> None:
     source = rltools.export(recording, "minari", "poles/tiny-v0", data_format=data_format)
     assert source == "minari:poles/tiny-v0"
@@ -208,7 +208,7 @@ def test_files_of_hdf5_that_lead_elsewhere(recording: Recording, stores: Path, c
     assert "and only numbers and texts are read" in with_entry(lambda group: group.create_dataset("x", data=opaque))
     external = [(str(stores / "secret.hdf5"), 0, 80)]
     made = with_entry(lambda group: group.create_dataset("x", (10,), "f8", external=external))
-    assert "x is stored in another file" in made
+    assert "x is kept in another file" in made
     huge = with_entry(lambda group: group.create_dataset("x", (1 << 40,), "f8", chunks=(1 << 10,)))
     assert "declares 1,099,511,627,776 elements" in huge
     path.write_bytes(original[: len(original) // 2])

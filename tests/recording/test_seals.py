@@ -187,7 +187,7 @@ def test_attributions_of_another_episode(number: int, stored: rltools.Recording)
     ("source", "message"),
     [
         ("draws/000002.parquet", "it holds episode 000002, and its name says 000001"),
-        ("000001.parquet", 'it has no .*"without" does not exist'),
+        ("000001.parquet", "it has no 'without'"),
     ],
 )
 def test_something_else_in_the_place_of_draws(source: str, message: str, stored: rltools.Recording) -> None:

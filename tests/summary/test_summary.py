@@ -421,13 +421,13 @@ def test_returns_are_of_the_episodes_whose_rows_can_be_read(tmp_path):
 )
 def test_faults_are_counted_in_words_that_fit(ended, text, tmp_path, monkeypatch):
     recording = example_recording(tmp_path / "r", _drawn(lengths=(10, 20, 30)))
-    complete = rltools.Recording.episode
+    read = rltools.recording.batches.outcome_in
 
-    def episode(self, number):
-        result = complete(self, number)
-        return dataclasses.replace(result, outcome=dataclasses.replace(result.outcome, ended=ended[number]))
+    def changed(path, metadata, seal):
+        outcome = read(path, metadata, seal)
+        return dataclasses.replace(outcome, ended=ended[outcome.number])
 
-    monkeypatch.setattr(rltools.Recording, "episode", episode)
+    monkeypatch.setattr(rltools.recording.batches, "outcome_in", changed)
     assert text in summarize(recording).notes
 
 

@@ -166,6 +166,9 @@ def _recording(folder: Path) -> tuple[Rows, bool]:
     damaged = recording.damaged()
     readable = [n for n in recording.numbers if recording.episode_path(n) not in damaged]
     outcomes = [recording.outcome(number) for number in readable]
+    seeds = f"{header.seeds} from {header.seed}; {'deterministic' if header.deterministic else 'stochastic'} actions"
+    if header.data:
+        seeds = "those of the data set, as are the actions"
     endings = Counter(outcome.ended for outcome in outcomes)
     rows = [
         ("recording", str(folder)),
@@ -173,10 +176,7 @@ def _recording(folder: Path) -> tuple[Rows, bool]:
         ("environment", header.environment_text),
         ("episodes", f"{len(outcomes)} ({', '.join(f'{count} {end}' for end, count in endings.items()) or 'none'})"),
         ("steps", f"{sum(outcome.steps for outcome in outcomes):,}"),
-        (
-            "seeds",
-            f"{header.seeds} from {header.seed}; {'deterministic' if header.deterministic else 'stochastic'} actions",
-        ),
+        ("seeds", seeds),
     ]
     specs = recording.specs
     rows += [

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import contextmanager
 
-from rltools._util.workers import ONE_THREAD
+from rltools._util.workers import end_processes, start_processes
 from rltools.errors import ArgumentError
 from rltools.experiments.executors._pool import Pool
 
@@ -23,19 +23,17 @@ def processes(address: str, workers: int, settings: Mapping[str, str]) -> Iterat
             f"processes of this machine take no address and no settings, not {address or dict(settings)!r:.100}; only "
             f"workers"
         )
-    from joblib.externals.loky import ProcessPoolExecutor
-
     executors: list[Executor] = []
 
     def make() -> Executor:
-        executors.append(ProcessPoolExecutor(max_workers=workers, env=ONE_THREAD))
+        executors.append(start_processes(workers))
         return executors[-1]
 
     try:
         yield Pool(make)
     except BaseException:
         for executor in executors:
-            executor.shutdown(wait=True, kill_workers=True)  # type: ignore[call-arg]  # they would work on
+            end_processes(executor)  # they would work on
         raise
     else:
         for executor in executors:

@@ -83,8 +83,8 @@ def find_table(name: str) -> Table:
 
     Example:
         >>> from rltools.experiments.tables import find_table
-        >>> find_table("losses").printed.rows[0].heading
-        'Agent'
+        >>> find_table("losses").printed.values[0].heading
+        'Loss'
     """
     if name not in table_names():
         raise unknown("table", name, table_names())

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 MARKS = {"bold": "Bold", "italic": "Italic"}
 WORDS = ("text", "name")
+SWEEP = "sweep."
+"""The beginning of the names of columns of swept keys."""
 
 
 @dataclass(frozen=True)
@@ -90,14 +92,14 @@ def cells(frame: pd.DataFrame, printed: Printed) -> Cells:
     """The texts of a table as it is printed."""
     if printed.reduce is not None:
         frame = printed.reduce(frame)
-    constant = [column for column in printed.rows if len(frame) > 1 and frame[column.name].nunique(dropna=False) == 1]
+    leading = _with_sweep(frame, printed.rows)
+    constant = [column for column in leading if len(frame) > 1 and frame[column.name].nunique(dropna=False) == 1]
     fixed = [f"{each.heading}: {_text(frame.iloc[0], each)}" for each in constant if _text(frame.iloc[0], each)]
     marks = [f"{MARKS[mark]}: {meaning}" for mark in MARKS if (meaning := getattr(printed, mark))]
     caption = " ".join([printed.caption, *(f"{part}." for part in (*fixed, *marks))])
-    rows = tuple(column for column in printed.rows if column not in constant)
-    names = [column.name for column in rows]
+    rows = tuple(column for column in leading if column not in constant)
     if printed.across and len(frame):
-        values, texts = _pivoted(frame, names, printed)
+        values, texts = _pivoted(frame, rows, printed)
     else:
         values = printed.values
         texts = [[_cell(row, column) for column in (*rows, *values)] for _, row in frame.iterrows()]
@@ -111,26 +113,43 @@ def cells(frame: pd.DataFrame, printed: Printed) -> Cells:
     )
 
 
+def _with_sweep(frame: pd.DataFrame, rows: tuple[Column, ...]) -> tuple[Column, ...]:
+    """The columns that say what a row is, with those of swept keys, unless the name of an agent has their values."""
+    if any(column.name == "agent" for column in rows) or "group" not in frame.columns:
+        return rows
+    keys = [str(name) for name in frame.columns if str(name).startswith(SWEEP)]
+    swept = [Column(key.rpartition(".")[2].capitalize(), key) for key in keys]
+    place = next(index for index, column in enumerate(rows, 1) if column.name == "group")
+    return (*rows[:place], *swept, *rows[place:])
+
+
 def _pivoted(
-    frame: pd.DataFrame, names: list[str], printed: Printed
+    frame: pd.DataFrame, rows: tuple[Column, ...], printed: Printed
 ) -> tuple[tuple[Column, ...], list[list[tuple[str, str]]]]:
     """The columns of numbers, one for each value of `across`, and the texts of all rows."""
     (value,) = printed.values
     keys = list(dict.fromkeys(frame[list(printed.across)].itertuples(index=False, name=None)))
-    several = [key[0] for key in keys]
-    headings = [", ".join(map(str, key if several.count(key[0]) > 1 else key[:1])).replace("_", " ") for key in keys]
+    headings = [_heading(key, keys) for key in keys]
     by_row: dict[tuple[Any, ...], dict[tuple[Any, ...], Any]] = {}
     for _, row in frame.iterrows():
-        by_row.setdefault(tuple(row[names]), {}).setdefault(tuple(row[list(printed.across)]), row)
-    leading = [column for column in printed.rows if column.name in names]
+        by_row.setdefault(tuple(row[[column.name for column in rows]]), {}).setdefault(
+            tuple(row[list(printed.across)]), row
+        )
     texts = [
         [
-            *(_cell(next(iter(by_key.values())), column) for column in leading),
+            *(_cell(next(iter(by_key.values())), column) for column in rows),
             *(_cell(by_key[key], value) if key in by_key else ("–", "") for key in keys),
         ]
         for by_key in by_row.values()
     ]
     return tuple(Column(heading, value.name, value.kind) for heading in headings), texts
+
+
+def _heading(key: tuple[Any, ...], keys: list[tuple[Any, ...]]) -> str:
+    """The first part of a key, and of the others those in which keys with the same first part differ."""
+    alike = [other for other in keys if other[0] == key[0]]
+    parts = [part for index, part in enumerate(key) if index == 0 or any(other[index] != part for other in alike)]
+    return ", ".join(filter(None, map(str, parts))).replace("_", " ")
 
 
 def _without_repeats(texts: list[list[tuple[str, str]]], count: int) -> list[tuple[tuple[str, str], ...]]:

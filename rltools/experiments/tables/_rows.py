@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from rltools.experiments.results import RunResult
-from rltools.experiments.tables._printed import Column
+from rltools.experiments.tables._printed import SWEEP, Column
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,8 +17,6 @@ RUN = (
     Column("Seed", "seed"),
 )
 """The columns of a printed table that say which run a row is about."""
-SWEEP = "sweep."
-"""The beginning of the names of columns of swept keys."""
 
 
 def joined(tables: Iterable[tuple[RunResult, pd.DataFrame]]) -> pd.DataFrame:

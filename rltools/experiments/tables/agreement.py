@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +19,9 @@ def agreement(results: Results) -> pd.DataFrame:
     """A row for each pair of attributions of the same features that differ in one thing only.
 
     Columns:
-        differs: "methods", "targets", "agents" (also other environments, groups and points of a sweep) or "seeds".
-        agent, seed, method, target: of the first; other_agent, other_seed, other_method, other_target: of the second.
+        differs: "methods", "targets", "agents", "environments", "points" (of a sweep), "seeds" or "settings".
+        agent, seed, method, target, settings: of the first; other_agent, other_seed, other_method, other_target and
+            other_settings: of the second. Settings tell attributions of the same method and target apart.
         environment: that of the first.
         control: whether one of them is a control.
         value, low, high: Spearman's rank correlation of the features, its mean over episodes, from -1 to 1, with its
@@ -34,13 +35,27 @@ def agreement(results: Results) -> pd.DataFrame:
     return pd.DataFrame(_rows(every))
 
 
+PARTS: dict[str, Callable[[RunResult, Summary], object]] = {
+    "agents": lambda result, summary: (result.run.agent, result.run.group),
+    "environments": lambda result, summary: result.environment,
+    "points": lambda result, summary: dict(result.run.point),
+    "seeds": lambda result, summary: result.run.seed,
+    "methods": lambda result, summary: summary.method,
+    "targets": lambda result, summary: summary.target,
+    "settings": lambda result, summary: summary.apart,
+}
+"""In what two attributions can differ."""
+
+
+def _names(result: RunResult, summary: Summary) -> dict[str, Any]:
+    of_run = {"agent": result.run.label, "seed": result.run.seed}
+    return of_run | {"method": summary.method, "target": summary.target, "settings": summary.apart}
+
+
 def _rows(every: list[tuple[RunResult, Summary, EpisodeRanks]]) -> Iterator[dict[str, Any]]:
     for (result, summary, ranks), (other_result, other, other_ranks) in combinations(every, 2):
-        keys = [
-            {"agent": each.run.label, "seed": each.run.seed, "method": made.method, "target": made.target}
-            for each, made in ((result, summary), (other_result, other))
-        ]
-        differing = [key for key in keys[0] if keys[0][key] != keys[1][key]]
+        pair = (result, summary), (other_result, other)
+        differing = [kind for kind, part in PARTS.items() if part(*pair[0]) != part(*pair[1])]
         controls = [is_control(each.unit) for each in (summary, other)]
         if len(differing) != 1 or all(controls) or summary.features != other.features:
             continue
@@ -51,9 +66,9 @@ def _rows(every: list[tuple[RunResult, Summary, EpisodeRanks]]) -> Iterator[dict
             continue
         ends = agreeing.reported(summary.level)
         yield {
-            "differs": f"{differing[0]}s",
-            **keys[0],
-            **{f"other_{key}": value for key, value in keys[1].items()},
+            "differs": differing[0],
+            **_names(*pair[0]),
+            **{f"other_{key}": value for key, value in _names(*pair[1]).items()},
             "environment": result.environment,
             "control": any(controls),
             "value": float(ends.value),

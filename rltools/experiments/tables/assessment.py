@@ -15,7 +15,7 @@ PRINTED = Printed(
     "How metrics judge the attributions, with 95 % confidence intervals.",
     rows=(Column("Metric", "metric", "name"), *RUN),
     values=(Column("Value", "value", "correlation", "low", "high", bold="separates"),),
-    across=("method", "target"),
+    across=("method", "target", "settings"),
     bold="certainly better than every control",
     reduce=lambda frame: by_environment(frame).sort_values("metric", kind="stable"),
 )

@@ -18,6 +18,7 @@ def attributions(results: Results) -> pd.DataFrame:
 
     Columns after those of the run:
         method, target: of the attribution, as in the experiment's file.
+        settings: in what it differs from others of the same method and target; "" for the only one.
         control: whether the method is a control, which knows nothing about the agent.
         quantity: "share" of what moves the target value, from 0 to 1; "change" for the target decision: the part of
             steps at which the choice changes, or how far a continuous action moves, as a part of its range.
@@ -41,6 +42,7 @@ def _table(summary: Summary) -> pd.DataFrame:
         {
             "method": summary.method,
             "target": summary.target,
+            "settings": summary.apart,
             "control": control,
             "quantity": "change" if summary.target == DECISION else "share",
             "feature": [each.feature for each in ranked],
@@ -70,7 +72,7 @@ PRINTED = Printed(
     "changes with the feature. With 95 % confidence intervals over episodes and references.",
     rows=(*RUN, Column("Feature", "feature")),
     values=(Column("Share", "value", "percent", "low", "high", bold="certain", italic="leads"),),
-    across=("method_name", "target"),
+    across=("method_name", "target", "settings"),
     bold="certainly the first feature of the agent by the method",
     italic="cannot be told apart from the first",
     reduce=_in_order,

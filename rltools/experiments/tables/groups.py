@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from rltools.experiments.results import Results
-from rltools.experiments.tables._printed import Column, Printed
-from rltools.experiments.tables._rows import SWEEP
+from rltools.experiments.tables._printed import SWEEP, Column, Printed
 from rltools.experiments.tables.attributions import attributions
 from rltools.experiments.tables.losses import losses
 from rltools.experiments.tables.returns import returns
@@ -24,6 +23,7 @@ PRINTED = Printed(
         Column("Trainings", "trainings", "count"),
         Column("Quantity", "quantity"),
         Column("Method", "method", "name"),
+        Column("Settings", "settings"),
         Column("Feature", "feature"),
     ),
     values=(
@@ -33,7 +33,7 @@ PRINTED = Printed(
     ),
     reduce=lambda frame: frame[~frame["control"]],
 )
-WHAT = ("quantity", "method", "target", "control", "feature", "unit")
+WHAT = ("quantity", "method", "target", "settings", "control", "feature", "unit")
 
 
 def groups(results: Results) -> pd.DataFrame:
@@ -46,7 +46,7 @@ def groups(results: Results) -> pd.DataFrame:
         group, environment, and `sweep.KEY` for each key that the experiment sweeps.
         quantity: "return", "loss" of return without the feature (both in units of the reward), "share" of what moves
             the target value (from 0 to 1) or "change" of the decision, as in the table `attributions`.
-        method, target, control: of the attribution; "" and False for returns and losses.
+        method, target, settings, control: of the attribution; "" and False for returns and losses.
         feature, unit: its name and its unit; "" for returns.
         value, low, high: the interquartile mean over trainings and its 95 % interval by the bootstrap, as of rliable;
             without an interval for fewer than five trainings.
@@ -73,7 +73,7 @@ def members(results: Results) -> pd.DataFrame:
     tables = [returns(grouped).assign(quantity="return"), attributions(grouped)]
     if len(lost):
         tables.insert(1, lost.assign(quantity="loss", value=lost["loss"], feature=lost["player"]))
-    texts = dict.fromkeys(("method", "target", "feature", "unit"), "")
+    texts = dict.fromkeys(("method", "target", "settings", "feature", "unit"), "")
     frame = pd.concat(tables, ignore_index=True).fillna(texts)
     frame["control"] = frame["control"].eq(True)
     keys = [*_where(frame), *WHAT, "agent"]

@@ -17,7 +17,7 @@ PRINTED = Printed(
     "score per unit of the feature, with 95 % confidence intervals.",
     rows=(*RUN, Column("Feature", "feature")),
     values=(Column("Mean magnitude", "mean_absolute", "number", "mean_absolute_low", "mean_absolute_high"),),
-    across=("method", "target"),
+    across=("method", "target", "settings"),
     reduce=lambda frame: by_environment(frame[frame["action"] == ""]),
 )
 
@@ -27,6 +27,7 @@ def statistics(results: Results) -> pd.DataFrame:
 
     Columns after those of the run:
         method: of the attribution.
+        settings: in what it differs from others of the same method and target; "" for the only one.
         control: whether the method is a control.
         feature, unit: its name and its unit.
         target: the explained scalar.
@@ -37,12 +38,12 @@ def statistics(results: Results) -> pd.DataFrame:
             standardized_share: the statistics of `rltools.summarize`, each with its interval, `_low` and `_high`.
     """
     tables = (
-        (result, summary.table.assign(method=summary.method, control=is_control(summary.unit)))
+        (result, summary.table.assign(method=summary.method, settings=summary.apart, control=is_control(summary.unit)))
         for result in results
         for summary in result.summaries
     )
     frame = joined(tables)
     if frame.empty:
         return frame
-    labels = [*frame.columns[: frame.columns.get_loc("feature")], "method", "control"]
+    labels = [*frame.columns[: frame.columns.get_loc("feature")], "method", "settings", "control"]
     return frame[[*labels, *(name for name in frame.columns if name not in labels)]]

@@ -216,10 +216,20 @@ def _part(name: str) -> str:
 def same_seeds(recording: Recording, numbers: Sequence[int], other: Recording) -> list[int]:
     """The numbers of the episodes in another recording that have the same seeds as these episodes.
 
+    Episodes of one data set, as two policies see them, have the same numbers.
+
     Raises:
         UnknownNameError: there is no such episode.
-        RecordingError: the other recording has another environment, or no episode with one of the seeds.
+        RecordingError: the other recording has another environment or data set, or no episode with one of the seeds.
     """
+    sources = [each.header.data for each in (recording, other)]
+    if sources[0] != sources[1]:
+        raise RecordingError(
+            f"{recording.directory} holds {sources[0] or 'episodes that were recorded'}, and {other.directory} "
+            f"{sources[1] or 'episodes that were recorded'}; only episodes of one data set can stand side by side"
+        )
+    if sources[0]:
+        return [other.outcome(number).number for number in numbers]
     ids = [each.header.environment_id for each in (recording, other)]
     if ids[0] != ids[1]:
         raise RecordingError(

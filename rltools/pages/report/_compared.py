@@ -7,12 +7,12 @@ number.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rltools._util.text import percent
 from rltools.ablation import Ablation
+from rltools.recording.folders import folder_name
 from rltools.summary import (
     DECISION,
     Ranked,
@@ -119,7 +119,11 @@ def compared_shares(
 ) -> list[Compared]:
     """The shares of the features in all runs, for each method and target that all of them have, without controls."""
     of_runs = [
-        {(each.method, each.target): each for each in summaries[run] if not is_control(each.unit) and each.n}
+        {
+            (each.method, each.target, each.apart): each
+            for each in summaries[run]
+            if not is_control(each.unit) and each.n
+        }
         for run in labels
     ]
     keys = [key for key in (of_runs[0] if of_runs else {}) if all(key in each for each in of_runs)]
@@ -141,7 +145,8 @@ def share_title(summary: Summary) -> str:
     """What the numbers of an attribution are, as a title."""
     if summary.target == DECISION:
         return "How far the action moves" if is_continuous(summary) else "How often the decision changes"
-    return f"Share of what moves {target_name(summary.target)}, by {method_name(summary)}"
+    apart = f" ({summary.apart})" if summary.apart else ""
+    return f"Share of what moves {target_name(summary.target)}, by {method_name(summary)}{apart}"
 
 
 def short_number(value: float) -> str:
@@ -213,7 +218,7 @@ def compare(
     )
     marked = tuple(lines) if len(by_run) <= MOST_MARKED else ()
     environment = words[-1]
-    name = "-".join(word for part in words for word in re.findall(r"\w+", part))
+    name = folder_name("-".join(filter(None, words)))
     title = f"{title}, {environment}" if environment else title
     return Compared(name, title, tuple(by_run), tuple(names), marked, rows, x(0.0), (end(low), end(high)), by_run, end)
 

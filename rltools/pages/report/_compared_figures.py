@@ -13,6 +13,7 @@ import numpy as np
 from rltools._util.files import atomic_write
 from rltools.pages.report._compared import Compared
 from rltools.plots.drawing.colors import share_colors, theme_color
+from rltools.plots.drawing.labels import feature_labels, plain
 from rltools.plots.drawing.legends import legend_beside
 from rltools.plots.drawing.style import canvas, heading, keep_spines, printed
 from rltools.plots.drawing.theme import themed
@@ -24,6 +25,8 @@ FIGURES = "figures"
 """The folder of the pictures within that of an experiment."""
 MARKERS = (("o", True), ("o", False), ("D", True), ("D", False))
 """The mark of each run or group, and whether it is filled; as on the page."""
+LONGEST_TITLE = 160
+"""Characters of a title; the middle of a longer one is left out."""
 DARK_CELL = 0.55
 """The share of the largest number from which text in a cell is light."""
 
@@ -71,7 +74,7 @@ def _marks(compared: Compared) -> Axes:
             if number.parts == "trainings":
                 axes.plot(number.each, np.full(len(number.each), y), ".", color=theme_color("muted"), ms=3, zorder=3)
             axes.plot(number.share, y, marker, color=color, mfc=color if filled else paper, ms=5, zorder=4)
-    axes.set_yticks(range(len(compared.features)), compared.features, parse_math=False)
+    axes.set_yticks(range(len(compared.features)), _short(compared.features), parse_math=False)
     axes.set_ylim(len(compared.features) - 0.5, -0.5)
     axes.axvline(0, color=theme_color("muted"), linewidth=0.8, zorder=1)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: compared.end(value)))
@@ -81,8 +84,8 @@ def _marks(compared: Compared) -> Axes:
         Line2D([], [], linestyle="", marker=marker, color=color, mfc=color if filled else paper)
         for marker, filled in MARKERS[:count]
     ]
-    legend_beside(axes, handles, list(compared.runs), "")
-    heading(axes, inches, compared.title)
+    legend_beside(axes, handles, _short(compared.runs), "")
+    heading(axes, inches, plain(compared.title, LONGEST_TITLE))
     return axes
 
 
@@ -96,10 +99,16 @@ def _shades(compared: Compared) -> Axes:
     for row, (_, cells) in enumerate(compared.rows):
         for column, cell in enumerate(cells):
             ink = theme_color("paper" if 0.75 * cell.shade > DARK_CELL else "ink")
-            axes.text(column, row, cell.text, ha="center", va="center", fontsize="small", color=ink, parse_math=False)
-    axes.set_xticks(range(len(compared.features)), compared.features, rotation=30, ha="right", parse_math=False)
-    axes.set_yticks(range(len(compared.runs)), compared.runs, parse_math=False)
+            text = axes.text(column, row, plain(cell.text), color=ink, fontsize="small", parse_math=False)
+            text.set(ha="center", va="center")
+    axes.set_xticks(range(len(compared.features)), _short(compared.features), rotation=30, ha="right", parse_math=False)
+    axes.set_yticks(range(len(compared.runs)), _short(compared.runs), parse_math=False)
     axes.tick_params(length=0)
     keep_spines(axes)
-    heading(axes, inches, compared.title)
+    heading(axes, inches, plain(compared.title, LONGEST_TITLE))
     return axes
+
+
+def _short(names: Sequence[str]) -> list[str]:
+    """Names as they are drawn; those that become equal when they are shortened are told apart by their position."""
+    return feature_labels(names, [""] * len(names))

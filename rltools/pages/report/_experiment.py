@@ -44,6 +44,7 @@ from rltools.summary import (
     run_caveats,
     summarize_every,
 )
+from rltools.summary.one_reading import one_reading
 from rltools.targets.scores import target_meaning, target_name, target_noun
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ MOST_CONTROLLED = 6
 """How many runs get figures that compare their methods with the controls."""
 
 
+@one_reading()
 def write_comparison(
     folder: Path,
     title: str,
@@ -160,7 +162,13 @@ def _compared(
     title = {name: name if len(names) > 1 else "" for name in names}
     lost = (compared_losses(own[name], ablations, title[name]) for name in names)
     shares = (each for name in names for each in compared_shares(own[name], summaries, title[name]))
-    return list(filter(None, (*pictures, *lost, *shares)))
+    every = [picture for picture in (*pictures, *lost, *shares) if picture is not None]
+    by_name = {picture.name: picture for picture in every}
+    # Files have names of few characters, in which two environments may be the same.
+    return [
+        picture if by_name[picture.name] is picture else replace(picture, name=f"{picture.name}-{number}")
+        for number, picture in enumerate(every)
+    ]
 
 
 def _alike(
@@ -223,10 +231,15 @@ def _ranking(summary: Summary) -> str:
     return ranking(ranked_features(summary)[:3])
 
 
+def _heading(summary: Summary) -> str:
+    """The method, and what tells it from others of the same method and target."""
+    return f"{method_name(summary)} ({summary.apart})" if summary.apart else method_name(summary)
+
+
 def _rankings(summaries: Sequence[Summary]) -> list[tuple[str, str, str]]:
     """The method, the target and the first features of each attribution."""
     return [
-        (method_name(summary), capitalized(target_name(summary.target).removeprefix("the ")), _ranking(summary))
+        (_heading(summary), capitalized(target_name(summary.target).removeprefix("the ")), _ranking(summary))
         for summary in summaries
     ]
 

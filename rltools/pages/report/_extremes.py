@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rltools.errors import CorruptError
 from rltools.recording import Recording
-from rltools.summary import Summary, episode_steps
+from rltools.recording.batches import explained_episodes
+from rltools.summary import Summary
+from rltools.summary.episodes import steps_of
 
 
 @dataclass(frozen=True)
@@ -54,14 +55,15 @@ def extremes(recording: Recording, summary: Summary, replays: Mapping[int, str])
     """
     count = len(summary.features)
     best_links: list[dict[str, StepLink]] = [{} for _ in range(count)]
-    for outcome in summary.outcomes:
+    groups = recording.rows(summary.key)
+    for episode, attribution in explained_episodes(recording, summary.key):
+        outcome = episode.outcome
         if not outcome.steps:
             continue
         for label in range(len(summary.labels)):
-            try:
-                steps = episode_steps(recording, summary.key, outcome.number, label=label, scale=summary.std)
-            except CorruptError:
-                continue
+            steps = steps_of(
+                recording, summary.key, episode, attribution, label=label, scale=summary.std, groups=groups
+            )
             values = np.where(np.isfinite(steps.attributions), steps.attributions, 0.0)
             file = replays.get(outcome.number, "")
             for feature in range(min(count, values.shape[1])):

@@ -12,6 +12,11 @@ from rltools.summary import Ranked, Summary
 if TYPE_CHECKING:
     import pandas as pd
 
+WHAT = ("quantity", "method", "target", "settings")
+"""The columns that say what a picture compares."""
+SWEEP = "sweep."
+"""The beginning of the names of columns of swept keys."""
+
 
 @dataclass(frozen=True)
 class Groups:
@@ -19,7 +24,7 @@ class Groups:
 
     Attributes:
         pooled: a row for each group, environment and quantity, with columns group, environment, quantity, method,
-            target, control, feature, value, low, high, trainings, smallest and largest.
+            target, settings, control, feature, value, low, high, trainings, smallest and largest.
         members: the number of each training; the same columns up to feature, agent, and value.
     """
 
@@ -40,8 +45,10 @@ class GroupRow:
 
 def _labels(frame: pd.DataFrame) -> pd.Series[str]:
     """The name of each row's group; with its point of a sweep, if there is one."""
-    columns = ["group", *(name for name in frame.columns if str(name).startswith("sweep."))]
-    names: pd.Series[str] = frame[columns].astype(str).agg(", ".join, axis="columns")
+    names: pd.Series[str] = frame["group"].astype(str)
+    for column in frame.columns:
+        if str(column).startswith(SWEEP):
+            names = names + f", {str(column).rpartition('.')[2]}=" + frame[column].astype(str)
     return names
 
 
@@ -69,7 +76,7 @@ def compared_groups(groups: Groups, summaries: list[Summary]) -> list[Compared]:
         groups: the numbers.
         summaries: of each method and target that is compared, for its title.
     """
-    titles = {(summary.method, summary.target): share_title(summary) for summary in reversed(summaries)}
+    titles = {(summary.method, summary.target, summary.apart): share_title(summary) for summary in reversed(summaries)}
     keys = ["environment", "label"]
     pooled = groups.pooled.assign(label=_labels(groups.pooled))
     members = groups.members.assign(label=_labels(groups.members))
@@ -77,20 +84,20 @@ def compared_groups(groups: Groups, summaries: list[Summary]) -> list[Compared]:
     several = pooled["environment"].nunique() > 1
     each = {
         key: tuple(map(float, of_key["value"]))
-        for key, of_key in members.groupby([*keys, "quantity", "method", "target", "feature"], sort=False)
+        for key, of_key in members.groupby([*keys, *WHAT, "feature"], sort=False)
     }
     pictures: dict[tuple[str, ...], dict[str, dict[str, Ranked]]] = {}
     row: dict[Any, Any]
     for row in pooled.to_dict("records"):
-        place, label, *what, feature = (row[key] for key in (*keys, "quantity", "method", "target", "feature"))
+        place, label, *what, feature = (row[key] for key in (*keys, *WHAT, "feature"))
         trainings = each[place, label, *what, feature]
         ranked = Ranked(feature, 0, row["value"], row["low"], row["high"], each=trainings, parts="trainings")
         pictures.setdefault((place, *what), {}).setdefault(label, {})[feature] = ranked
     result = []
-    for (place, quantity, method, target), by_group in pictures.items():
+    for (place, quantity, method, target, settings), by_group in pictures.items():
         lost = quantity == "loss"
-        title = LOST if lost else titles[method, target]
-        words = ("groups", *(("losses",) if lost else (method, target)), place if several else "")
+        title = LOST if lost else titles[method, target, settings]
+        words = ("groups", *(("losses",) if lost else (method, target, settings)), place if several else "")
         write, end = (_loss, short_number) if lost else (_share, percent)
         result.append(compare(words, f"{title}, interquartile mean over trainings", by_group, write=write, end=end))
     return list(filter(None, result))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from rltools._util.text import interval, percent
 from rltools.ablation import Ablation
+from rltools.pages.report._compared import MOST_MARKED
 from rltools.recording import Recording
 from rltools.summary import (
     DECISION,
@@ -166,7 +167,7 @@ def _scores(summary: Summary) -> bool:
 def _heading(summary: Summary, several: bool) -> str:
     if summary.target == DECISION:
         return "How far the action moves" if is_continuous(summary) else "How often the decision changes"
-    name = method_name(summary)
+    name = f"{method_name(summary)} ({summary.apart})" if summary.apart else method_name(summary)
     return f"{name}, {target_name(summary.target).removeprefix('the ')}" if several else name
 
 
@@ -208,10 +209,12 @@ def _largest(of_runs: Mapping[Run, _Numbers]) -> float:
 
 
 def _usual(of_runs: Mapping[Run, _Numbers]) -> str:
-    """The feature that certainly leads in more than half of the runs, at least two."""
+    """The feature that certainly leads in more than half of many runs; of few runs each says what leads it."""
+    if len(of_runs) <= MOST_MARKED:
+        return ""
     certain = Counter(numbers.leads[0] for numbers in of_runs.values() if len(numbers.leads) == 1)
     name, count = certain.most_common(1)[0] if certain else ("", 0)
-    return name if count > max(1, len(of_runs) / 2) else ""
+    return name if 2 * count > len(of_runs) else ""
 
 
 def _cell(numbers: _Numbers | None, features: Sequence[str], top: float, usual: str) -> OverviewCell:

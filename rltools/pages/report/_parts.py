@@ -109,13 +109,14 @@ def drawn(plot: Callable[[], Axes], name: str, caption: str, folder: Path, repea
         raise AssertionError("a plot returned axes without a figure")
     folder.mkdir(parents=True, exist_ok=True)
     alt, image = alt_text(axes), BytesIO()
+    svg = figure_svg(figure)
+    figure.set_layout_engine("none")  # it stays where it is now; another layout would take as long as the drawing
     figure.savefig(image, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
     files = {f"{name}.png": image.getvalue()}
     width, height = (round(inches * PIXELS_PER_INCH) for inches in figure.get_size_inches())
     markup = render(_IMAGE, address=image_data_url(files[f"{name}.png"]), alt=alt, width=width, height=height)
     above = Heading("", ())  # of a bitmap it is in the picture
     try:
-        svg = figure_svg(figure)
         files |= {f"{name}.svg": svg_markup(svg, name, alt, "light").encode()}
         files |= {f"{name}-dark.svg": svg_markup(svg, name, alt, "dark").encode()}
         vector = svg_markup(svg, name, alt, links=step_links(figure), top=heading_points(figure))

@@ -31,12 +31,14 @@ from rltools.plots import Chapter, report_plots
 from rltools.plots.drawing.style import describe
 from rltools.recording import Recording
 from rltools.summary import DECISION, Caveat, Summary, is_continuous
+from rltools.summary.one_reading import one_reading
 from rltools.targets.scores import target_meaning, target_name, target_noun
 
 FILMSTRIP = "filmstrip"
 """The plot that stands on the cards of episodes."""
 
 
+@one_reading()
 def write_report(
     recording: Recording,
     *,
