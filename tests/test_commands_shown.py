@@ -85,11 +85,23 @@ def options() -> list[tuple[str, str]]:
     )
 
 
+OF_OTHERS = {
+    *("--array", "--cpus-per-task", "--job-name", "--output", "--requeue"),  # sbatch
+    *("--address", "--head", "--ray-client-server-port"),  # ray start
+    *("--nthreads", "--nworkers"),  # dask worker
+}
+"""Options of the commands of clusters, which pages show too."""
+
+
 @pytest.mark.parametrize(("option", "source"), options())
 def test_an_option_is_one_of_some_command(option: str, source: str) -> None:
     every = [command_line(), *command_line().commands.values()]
     parameters = [parameter for command in every for parameter in command.params]
-    options_known = {"--help", *(name for part in parameters for name in (*part.opts, *part.secondary_opts))}
+    options_known = {
+        "--help",
+        *OF_OTHERS,
+        *(name for part in parameters for name in (*part.opts, *part.secondary_opts)),
+    }
     assert option in options_known, f"{source} shows {option}, which no command takes"
 
 

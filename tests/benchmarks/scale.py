@@ -30,6 +30,11 @@ PER_RUN = 10
 RESTART = 60.0
 """Seconds until a worker that was killed is there again."""
 FREE, RUNNING, DONE = 0, 1, 2
+MOST_TRIES = 4
+REMEMBERED = 100
+"""The most cells of a listing that a worker tries; it lists again long before."""
+MOST = 0.95
+"""The part of all cells of which the time is said: the last ones wait for a single one of ten minutes."""
 
 
 @dataclass(frozen=True)
@@ -90,9 +95,10 @@ def recorded_durations() -> np.ndarray:
 
 @dataclass
 class Outcome:
-    """What a simulation says: how long all took, and what the protocol cost."""
+    """What a simulation says: how many seconds all cells took, and 95 % of them, and what the protocol cost."""
 
     makespan: float = 0.0
+    most: float = 0.0
     missed: int = 0
     lost: int = 0
     listings: int = 0
@@ -127,10 +133,12 @@ def simulate(
     draw = np.random.default_rng(seed)
     recorded = recorded_durations()
     durations = recorded[draw.integers(0, len(recorded), cells // PER_RUN)].ravel() * mean / recorded.mean()
-    position = np.arange(cells) % PER_RUN
-    starts = np.arange(0, cells, PER_RUN)
+    kills, when_killed = draw.random((cells, MOST_TRIES)) < failing, draw.random(cells)
+    position, ended = np.arange(cells) % PER_RUN, 0
     status, attempt = np.zeros(cells, np.int8), np.zeros(cells, np.int64)
-    touched = np.zeros(cells)  # when a running cell was touched last; far ahead while its worker lives
+    # How many of its run's cells a cell needs, and how many are done: it needs the first one, or all before it.
+    needed, n_done = np.where(position >= PER_RUN - 2, position, np.minimum(position, 1)), np.zeros(cells, np.int64)
+    touched = np.full(cells, np.inf)  # when a lost cell was touched last
     outcome, free_at, order, files = Outcome(), 0.0, itertools.count(), 0
     events = [(0.0, next(order), "look", worker, -1) for worker in range(workers)]
     states = [Worker([], attempt) for _ in range(workers)]
@@ -144,11 +152,7 @@ def simulate(
         return free_at + server.latency
 
     def ready(now: float) -> np.ndarray:
-        done = status == DONE
-        first = np.repeat(done[::PER_RUN], PER_RUN)
-        inner = np.repeat(np.add.reduceat(done, starts), PER_RUN)
-        may = np.select([position == 0, position >= PER_RUN - 2], [True, inner >= position], first)
-        return np.flatnonzero(may & ((status == FREE) | ((status == RUNNING) & (now > touched + STALE))))
+        return np.flatnonzero((n_done >= needed) & ((status == FREE) | (now > touched + STALE)))
 
     def push(when: float, kind: str, worker: int, cell: int = -1) -> None:
         heapq.heappush(events, (when, next(order), kind, worker, cell))
@@ -169,8 +173,9 @@ def simulate(
                 end = request(now, files * server.entry + (status == RUNNING).sum() * server.touch)
                 fresh = 0.0 if relist else min(LONGEST_FRESH, LISTING_SHARE * (end - now))
                 candidates = ready(now)
+                few = min(len(candidates), REMEMBERED)
                 # In order first, then in any: as the others do.
-                own.ready = [*candidates[:1], *draw.permutation(candidates[1:])]
+                own.ready = list(dict.fromkeys([*candidates[:1], *candidates[draw.integers(0, len(candidates), few)]]))
                 own.attempts, own.fresh_until, own.missed = attempt.copy(), end + fresh, 0
                 if own.ready:
                     push(request(end, server.create), "create", worker)
@@ -187,8 +192,8 @@ def simulate(
             files += 1
             own.missed, own.pause = 0, POLL
             status[taken], attempt[taken], touched[taken] = RUNNING, attempt[taken] + 1, np.inf
-            if draw.random() < failing:
-                push(now + draw.random() * durations[taken], "die", worker, taken)
+            if kills[taken, min(attempt[taken], MOST_TRIES) - 1]:
+                push(now + when_killed[taken] * durations[taken], "die", worker, taken)
             else:
                 push(now + durations[taken], "end", worker, taken)
         elif kind == "die":
@@ -201,6 +206,10 @@ def simulate(
         else:
             files += 1
             status[cell] = DONE
+            n_done[cell - cell % PER_RUN : cell - cell % PER_RUN + PER_RUN] += 1
+            ended += 1
+            if ended == round(MOST * cells):
+                outcome.most = now
             outcome.makespan = max(outcome.makespan, now)
             go_on(now, worker)
     return outcome
@@ -215,12 +224,10 @@ def main() -> None:
     )
     mean = float(recorded_durations().mean())
     rows = []
-    for server in SERVERS:
-        for workers, seconds, relist in itertools.product((100, 500, 1000), (mean, mean / 10), (False, True)):
-            if relist and (server.name, workers) != ("NFS", 500):
-                continue
+    for workers, seconds in itertools.product((500, 100, 1000), (mean, mean / 10)):
+        ideal = simulate(10_000, workers, seconds, 0.02, FREE_OF_COST)
+        for server, relist in [*((server, False) for server in SERVERS), (SERVERS[1], True)]:
             result = simulate(10_000, workers, seconds, 0.02, server, relist=relist)
-            ideal = simulate(10_000, workers, seconds, 0.02, FREE_OF_COST)
             rows.append(
                 {
                     "server": server.name,
@@ -228,7 +235,8 @@ def main() -> None:
                     "seconds per cell": round(seconds, 1),
                     "lists before every cell": relist,
                     "minutes": round(float(result.makespan) / 60, 1),
-                    "minutes if files cost nothing": round(float(ideal.makespan) / 60, 1),
+                    "to 95 %": round(float(result.most) / 60, 1),
+                    "to 95 % if files cost nothing": round(float(ideal.most) / 60, 1),
                     "listings per cell": round(result.listings / 10_000, 2),
                     "missed per cell": round(result.missed / 10_000, 2),
                     "server busy": round(float(result.serving / result.makespan), 3),
