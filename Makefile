@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint bench interchange interchange-tests agents clean
+.PHONY: demo test lint bench interchange interchange-tests cluster cluster-tests agents clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed-demo            ## the main job on the agent that comes with the package
@@ -29,6 +29,12 @@ interchange:                            ## exports whose libraries are large, in
 interchange-tests: $(VENV)/installed-interchange
 	$(BIN)/python -m pytest tests/integrations/test_rerun.py
 
+cluster:                                ## experiments on every executor, also Ray, in an environment of their own
+	$(MAKE) VENV=.venv-cluster cluster-tests
+
+cluster-tests: $(VENV)/installed-cluster
+	$(BIN)/python -m pytest tests/experiments/test_distributed.py tests/experiments/test_cluster_faults.py
+
 agents: $(VENV)/installed-train         ## train the reference agents again: some hours
 	for recipe in agents/*/train.py; do $(BIN)/python $$recipe || exit 1; done
 
@@ -40,6 +46,7 @@ $(VENV)/installed-test: EXTRAS := test
 $(VENV)/installed-lint: EXTRAS := test,lint
 $(VENV)/installed-bench: EXTRAS := test,bench
 $(VENV)/installed-interchange: EXTRAS := test,rerun
+$(VENV)/installed-cluster: EXTRAS := test,ray
 $(VENV)/installed-train: EXTRAS := train
 
 $(VENV)/installed-%: pyproject.toml constraints.txt | $(VENV)/bin/python
@@ -47,4 +54,4 @@ $(VENV)/installed-%: pyproject.toml constraints.txt | $(VENV)/bin/python
 	touch $@
 
 clean:
-	rm -rf $(VENV) .venv-interchange runs dist
+	rm -rf $(VENV) .venv-interchange .venv-cluster runs dist

@@ -283,6 +283,18 @@ def format_of_the_page():
 
 
 @check
+def executor_of_the_page():
+    from rltools.experiments.executors import executor_names
+
+    Path("poles.yaml").write_text(
+        "{description: Poles?, agents: [cartpole-ppo], methods: [gradient], episodes: 1, max_steps: 5, reports: false}"
+    )
+    results = rltools.run_experiment("poles.yaml", executor="threads", workers=2)
+    assert len(results.recordings) == 1
+    assert "threads" in executor_names()
+
+
+@check
 def broken_files():
     from rltools._util.discovery import PluginWarning, loadable
 
@@ -336,6 +348,7 @@ for path, begin in (
     ("ablation/replacements/median.py", "The median over"),
     ("metrics/sparseness.py", "How few features"),
     ("integrations/numpy_arrays.py", "NumPy: the arrays"),
+    ("experiments/executors/threads.py", "Threads of this process"),
 ):
     (text,) = (
         block
@@ -394,6 +407,7 @@ def failures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         "score_of_the_page",
         "metric_of_the_page",
         "format_of_the_page",
+        "executor_of_the_page",
         "broken_files",
     ],
 )

@@ -1,8 +1,9 @@
 """Experiments: the file that declares one, and the functions that run it.
 
 The room may import everything above it: it records, explains, summarizes and writes pages. `file.py` declares and
-validates an experiment file, `cells.py` divides it into cells, `claims.py` says who is at which, `_do_cell.py` does
-one and `_work.py` all of them, `_run.py` puts that together, and `executors/` holds where cells are done. `results.py`
+validates an experiment file, of which `_agents.py`, `_environments.py`, `_methods.py` and `_sweep.py` hold a part each;
+`_runs.py` lists its runs, `cells.py` divides them into cells, `claims.py` says who is at which, `_do_cell.py` does one
+and `_work.py` all of them, `_run.py` puts that together, and `executors/` holds where cells are done. `results.py`
 is what was measured, from which `tables/` and `figures/` are made. `analyze.py` does the same for a single agent
 without a file, and `publish.py` turns a trained model into an agent. Read `Experiment` in `file.py` first, then
 `cells.py`.

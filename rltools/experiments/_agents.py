@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import re
 from collections.abc import Sequence
-from itertools import takewhile
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -18,17 +18,22 @@ from rltools.cards.content import content_path, list_content
 from rltools.experiments._elements import MAX_ELEMENTS, NOT_EMPTY, Name, file_safe
 from rltools.experiments._environments import EnvironmentVariant, environment_from_id
 
+_WILD = re.compile(r"[*?\[]")
+MAX_WILD = 3
+"""The most parts of a path that stand for others, so that a file does not make anybody search a whole disk."""
+
 
 def is_pattern(source: str) -> bool:
     """Whether a source stands for whatever fits it: it has a `*`, `?` or `[`, and nothing has that very name."""
-    return bool(re.search(r"[*?\[]", source)) and not path_exists(source)
+    return bool(_WILD.search(source)) and not path_exists(source)
 
 
 def models_of(source: str) -> list[str]:
     """The sources that a pattern stands for, in natural order: ppo-2 before ppo-10; any other source is itself."""
     if not is_pattern(source):
         return [source]
-    return sorted(glob.glob(source, recursive=True), key=natural_order)  # noqa: PTH207  # a Path would rewrite it
+    paths = glob.iglob(source)  # noqa: PTH207  # a Path would rewrite it
+    return sorted(islice(paths, MAX_ELEMENTS + 1), key=natural_order)
 
 
 def natural_order(path: str) -> list[tuple[bool, int, str]]:
@@ -52,8 +57,13 @@ def existing_agent(agent: str) -> str:
 def _existing_models(source: str) -> str:
     if not is_pattern(source):
         return existing_agent(source)
+    if sum(bool(_WILD.search(part)) for part in Path(source).parts) > MAX_WILD:
+        raise ValueError(f"must have *, ? and [ in at most {MAX_WILD} parts of the path")
     if not 0 < (count := len(models_of(source))) <= MAX_ELEMENTS:
-        raise ValueError(f"fits {count:,} paths from {Path.cwd()}, and must fit 1 to {MAX_ELEMENTS}")
+        more = "more than " if count > MAX_ELEMENTS else ""
+        raise ValueError(
+            f"fits {more}{min(count, MAX_ELEMENTS)} paths in {Path.cwd()}; it must fit 1 to {MAX_ELEMENTS}"
+        )
     return source
 
 

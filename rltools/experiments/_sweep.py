@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
@@ -111,14 +112,14 @@ def plan_at(plan: E, sweep: Sweep, point: Point) -> E:
 def sweep_faults(plan: BaseModel, sweep: Sweep) -> list[str]:
     """All faults of a sweep: keys that lead nowhere or overlap, and values that an experiment cannot have."""
     faults = list(_key_faults(plan, sweep))
-    points = points_of(sweep)
-    if len(points) > MAX_POINTS:
-        faults.append(f"sweep: has {len(points):,} points, and may have up to {MAX_POINTS:,}; leave some values out")
+    count = math.prod(len(named) for named in sweep.values())
+    if count > MAX_POINTS:
+        faults.append(f"sweep: has {count:,} points, and may have up to {MAX_POINTS:,}; leave some values out")
     if faults:
         return faults
     # Each value alone first: a fault of one is a fault of every point that has it.
     single = [point for key, named in sweep.items() for point in points_of({key: named})]
-    for tried in (single, points):
+    for tried in (single, points_of(sweep)):
         faults = [fault for point in tried for fault in _point_faults(plan, sweep, point)]
         if faults:
             break

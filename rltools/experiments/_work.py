@@ -18,13 +18,20 @@ from rltools._util.files import uninterrupted
 from rltools.errors import ArgumentError, BusyError
 from rltools.experiments._do_cell import do_cell
 from rltools.experiments._owner import this_process
+from rltools.experiments._shared import is_alive
 from rltools.experiments.cells import Cell, Job, cells_of
 from rltools.experiments.claims import BEAT, CellState, Watch, held, owner_of, read_states, retry, take
 
 POLL = 0.5
 """Seconds between two looks at the folder while others work; each time it is longer, up to `MOST_POLL`."""
-MOST_POLL = 10.0
+MOST_POLL = 30.0
 """Hundreds of waiting processes that listed a folder of ten thousand files every second would keep others from it."""
+LISTING_SHARE = 20.0
+"""What was listed is fresh for so many times as long as listing took: hundreds of processes share one file server."""
+LONGEST_FRESH = 60.0
+"""The most seconds for which it is."""
+MOST_MISSED = 8
+"""The most cells in a row that others took since the listing, after which it is made again."""
 PATIENCE = 900.0
 """Seconds for which a cell waits for a process that writes to its folder."""
 MACHINE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE)
@@ -41,6 +48,7 @@ class Look:
         cells: those that this process may do, in the order in which it tries them.
         watch: tells which claims of others are stale.
         states: of all cells, as last read.
+        fresh_until: when they should be read again.
     """
 
     job: Job
@@ -48,10 +56,18 @@ class Look:
     cells: tuple[Cell, ...]
     watch: Watch
     states: dict[str, CellState] = field(default_factory=dict)
+    fresh_until: float = 0.0
 
     def refresh(self) -> None:
         """Read the folder again."""
+        begun = time.monotonic()
         self.states = read_states(self.job.board, [cell.id for cell in self.every])
+        ended = time.monotonic()
+        self.fresh_until = ended + min(LONGEST_FRESH, LISTING_SHARE * (ended - begun))
+
+    def is_old(self) -> bool:
+        """Whether the folder should be read again: what was read may be old, because no claim rests on it alone."""
+        return time.monotonic() > self.fresh_until
 
     def ready(self) -> list[Cell]:
         """The cells that may be tried now: not done, not failed, and with all that they need."""
@@ -146,14 +162,13 @@ def restart(job: Job) -> None:
     """Let everything be checked again that is done or failed, unless other processes are at work on the experiment.
 
     What is in the folder is not done again, so that this costs little, and nothing rests on what a claim says about
-    files that may have been removed since.
+    files that may have been removed since. What processes left that ended is begun at once.
     """
     look = look_at(job)
     look.refresh()
-    if not any(
-        state.status == "running" and not owner_of(job.board, state).is_dead() for state in look.states.values()
-    ):
-        retry(job.board, look.states, "done", "failed")
+    running = [state for state in look.states.values() if state.status == "running"]
+    if not any(is_alive(job.board, state, owner_of(job.board, state)) for state in running):
+        retry(job.board, look.states, "done", "failed", "running")
 
 
 def work(
@@ -188,9 +203,13 @@ def work(
     """
     look = look_at(job, cells)
     begun, longest, first, pause = time.monotonic(), 0.0, None, poll
+    ready: list[Cell] = []
+    missed = 0
     while True:
-        look.refresh()
-        if fail_fast and look.is_failing():
+        if not ready or missed >= MOST_MISSED or look.is_old():
+            look.refresh()
+            ready, missed = look.ready(), 0
+        if fail_fast and (first is not None or look.is_failing()):
             return first
         if look.is_over():
             page = look.every[-1]
@@ -198,25 +217,28 @@ def work(
                 return first
             # Of a part of the experiment: whoever ends last writes the page.
             look.cells = (*look.cells, page)
-        tried, ready = False, look.ready()
-        while ready:
+            ready = [page]
+        tried = False
+        while ready and missed < MOST_MISSED and not tried:
             cell = ready.pop(0)
-            if seconds is not None and time.monotonic() - begun + longest > seconds:
-                return first
+            state, stale = look.states[cell.id], look.is_stale(cell)
+            if state.status == "running" and not stale:
+                continue
             start = time.monotonic()
-            stale = look.is_stale(cell)
-            outcome = attempt(job, cell, look.states[cell.id], stale=stale, threads=threads, progress=progress)
+            if seconds is not None and start - begun + longest > seconds:
+                return first
+            outcome = attempt(job, cell, state, stale=stale, threads=threads, progress=progress)
             if outcome is False:
                 # Others are at work. Hundreds of processes that all tried the same order would fail at every cell.
+                missed += 1
                 random.shuffle(ready)
                 continue
-            tried, longest = True, max(longest, time.monotonic() - start)
+            tried, missed, longest = True, 0, max(longest, time.monotonic() - start)
             if isinstance(outcome, BaseException):
                 first = first or outcome
-            break  # what is ready now may have changed
         if tried:
             pause = poll
-        else:
+        elif not ready:
             sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - they should not all come at once
             pause = min(1.5 * pause, MOST_POLL)
 

@@ -206,8 +206,8 @@ class RunningEpisodes:
         steps = [self._new_steps(episode, endings[episode.slot][0]) for episode in leaving]
         final = [self.observations.row(episode.slot) if observed else None for episode in leaving]
         with uninterrupted():
-            for episode, *columns in zip(leaving, steps, final, strict=True):
-                self._unwritten.append((episode, self._writers.submit(write, episode, *columns)))
+            for episode, new_steps, last in zip(leaving, steps, final, strict=True):
+                self._unwritten.append((episode, self._writers.submit(write, episode, new_steps, last)))
             self.episodes = [episode for episode in self.episodes if episode.slot not in endings]
         for episode in leaving:
             self.observations.clear(episode.slot)

@@ -1,9 +1,10 @@
 """How far the claims of an experiment's cells scale: `python tests/benchmarks/scale.py [OUT.csv]`, some minutes.
 
-A simulation in virtual time of the protocol of `rltools/experiments/claims.py`: workers list the folder, create a claim
-exclusively, touch it every ten seconds, and write that a cell is done. All that goes through one file server, which
-serves one request after the other; its times are those of the table `SERVERS`, of which the first was measured here by
-`measured_server`. Durations of cells are drawn from a log-normal distribution with the spread of recorded ones.
+A simulation in virtual time of the protocol of `rltools/experiments/claims.py` and `_work.py`: workers list the folder,
+create a claim exclusively, touch it every ten seconds, and write that a cell is done. All that goes through one file
+server, which serves one request after the other; its times are those of the table `SERVERS`, and `measured_server`
+measures this machine's disk. Durations are those of `cells.csv`: four runs of experiments/faithfulness.yaml with its
+six attributions, an ablation, an assessment and a page each, from 0.2 s to ten minutes.
 """
 
 from __future__ import annotations
@@ -20,13 +21,12 @@ from pathlib import Path
 
 import numpy as np
 
-from rltools.experiments._work import POLL
+from rltools.experiments._work import LISTING_SHARE, LONGEST_FRESH, MOST_MISSED, MOST_POLL, POLL
 from rltools.experiments.claims import BEAT, STALE
 
-CELLS_PER_RUN = 8
-"""A recording, five attributions of it, an ablation of it, and a page of all that."""
-SPREAD = 0.8
-"""The standard deviation of the logarithm of a cell's duration, as recorded from experiments/faithfulness.yaml."""
+RECORDED = Path(__file__).with_name("cells.csv")
+PER_RUN = 10
+"""The first cell of a run records, the last but one judges all before, the last writes the page of all that."""
 RESTART = 60.0
 """Seconds until a worker that was killed is there again."""
 FREE, RUNNING, DONE = 0, 1, 2
@@ -38,126 +38,163 @@ class Server:
 
     Attributes:
         name: of the kind of server.
-        create: to create a file, or to touch one.
+        create: to create a file.
+        touch: to touch one, or to ask for its time.
         entry: to list one entry of a folder.
         latency: of the network, which does not keep others waiting.
     """
 
     name: str
     create: float
+    touch: float
     entry: float
     latency: float
 
 
+FREE_OF_COST = Server("none", 0.0, 0.0, 0.0, 0.0)
 SERVERS = (
-    Server("local disk", 0.0004, 0.000003, 0.0),
-    Server("NFS", 0.002, 0.00001, 0.001),
-    Server("slow NFS", 0.01, 0.00005, 0.005),
+    Server("local disk", 0.0004, 0.000005, 0.000001, 0.0),
+    Server("NFS", 0.002, 0.0002, 0.000003, 0.001),
+    Server("slow NFS", 0.01, 0.001, 0.00002, 0.005),
 )
 
 
 def measured_server(entries: int = 20_000) -> Server:
     """The times of this machine's disk."""
     with tempfile.TemporaryDirectory() as name:
-        folder, begun = Path(name), time.perf_counter()
-        for number in range(entries // 10):
+        folder, begun, claims = Path(name), time.perf_counter(), entries // 10
+        for number in range(claims):
             descriptor = os.open(folder / f"run.explain-{number}.0001.claim", os.O_WRONLY | os.O_CREAT | os.O_EXCL)
             os.write(descriptor, b"{}")
             os.fsync(descriptor)
             os.close(descriptor)
-        create = (time.perf_counter() - begun) / (entries // 10)
-        for number in range(entries // 10, entries):
+        create = (time.perf_counter() - begun) / claims
+        begun = time.perf_counter()
+        for number in range(claims):
+            os.utime(folder / f"run.explain-{number}.0001.claim")
+        touch = (time.perf_counter() - begun) / claims
+        for number in range(claims, entries):
             (folder / f"run.explain-{number}.0001.claim").touch()
         begun = time.perf_counter()
         with os.scandir(folder) as listing:
-            for entry in listing:
-                entry.stat()
-        return Server("this disk", create, (time.perf_counter() - begun) / entries, 0.0)
+            count = sum(1 for _ in listing)
+        return Server("this disk", create, touch, (time.perf_counter() - begun) / count, 0.0)
+
+
+def recorded_durations() -> np.ndarray:
+    """Seconds `[run, cell]`."""
+    with RECORDED.open(newline="") as file:
+        seconds = [float(row["seconds"]) for row in csv.DictReader(file)]
+    return np.reshape(seconds, (-1, PER_RUN))
 
 
 @dataclass
 class Outcome:
-    """What a simulation says: how busy workers were, and what the protocol cost."""
+    """What a simulation says: how long all took, and what the protocol cost."""
 
     makespan: float = 0.0
-    busy: float = 0.0
-    conflicts: int = 0
+    missed: int = 0
     lost: int = 0
-    requests: int = 0
+    listings: int = 0
     serving: float = 0.0
 
 
-def simulate(cells: int, workers: int, mean: float, failing: float, server: Server, seed: int = 0) -> Outcome:
+@dataclass
+class Worker:
+    """What a worker saw when it last listed the folder."""
+
+    ready: list[int]
+    attempts: np.ndarray
+    fresh_until: float = 0.0
+    missed: int = 0
+    pause: float = POLL
+
+
+def simulate(
+    cells: int, workers: int, mean: float, failing: float, server: Server, *, seed: int = 0, relist: bool = False
+) -> Outcome:
     """Simulate an experiment.
 
     Args:
         cells: how many.
         workers: how many work at the same time.
-        mean: the mean duration of a cell, in seconds.
+        mean: the mean duration of a cell, in seconds: recorded ones are scaled to it.
         failing: the probability that a worker is killed while it does a cell.
         server: of the files.
         seed: of the draws.
+        relist: list the folder before every cell, as a simpler protocol would.
     """
     draw = np.random.default_rng(seed)
-    durations = draw.lognormal(np.log(mean) - SPREAD**2 / 2, SPREAD, cells)
-    position = np.arange(cells) % CELLS_PER_RUN
+    recorded = recorded_durations()
+    durations = recorded[draw.integers(0, len(recorded), cells // PER_RUN)].ravel() * mean / recorded.mean()
+    position = np.arange(cells) % PER_RUN
+    starts = np.arange(0, cells, PER_RUN)
     status, attempt = np.zeros(cells, np.int8), np.zeros(cells, np.int64)
     touched = np.zeros(cells)  # when a running cell was touched last; far ahead while its worker lives
-    outcome, free_at, order = Outcome(), 0.0, itertools.count()
-    files = 0
+    outcome, free_at, order, files = Outcome(), 0.0, itertools.count(), 0
     events = [(0.0, next(order), "look", worker, -1) for worker in range(workers)]
-    beats = workers * server.create / BEAT  # the part of the server's time that touches take
+    states = [Worker([], attempt) for _ in range(workers)]
+    beats = workers * server.touch / BEAT  # the part of the server's time that touches take
 
     def request(now: float, seconds: float) -> float:
         nonlocal free_at
         begun = max(now + server.latency, free_at)
         free_at = begun + seconds / max(0.05, 1 - beats)
-        outcome.requests += 1
         outcome.serving += seconds
         return free_at + server.latency
 
     def ready(now: float) -> np.ndarray:
         done = status == DONE
-        first = np.repeat(done[::CELLS_PER_RUN], CELLS_PER_RUN)[:cells]
-        inner = np.add.reduceat(done, np.arange(0, cells, CELLS_PER_RUN))
-        last = np.repeat(inner >= CELLS_PER_RUN - 1, CELLS_PER_RUN)[:cells]
-        may = np.where(position == 0, True, np.where(position == CELLS_PER_RUN - 1, last, first))
-        stale = (status == RUNNING) & (now > touched + STALE)
-        return may & ((status == FREE) | stale)
+        first = np.repeat(done[::PER_RUN], PER_RUN)
+        inner = np.repeat(np.add.reduceat(done, starts), PER_RUN)
+        may = np.select([position == 0, position >= PER_RUN - 2], [True, inner >= position], first)
+        return np.flatnonzero(may & ((status == FREE) | ((status == RUNNING) & (now > touched + STALE))))
 
-    plans: dict[int, tuple[np.ndarray, np.ndarray, list[int]]] = {}  # what each worker saw, and what it still tries
+    def push(when: float, kind: str, worker: int, cell: int = -1) -> None:
+        heapq.heappush(events, (when, next(order), kind, worker, cell))
 
-    def push(time: float, kind: str, worker: int, cell: int = -1) -> None:
-        heapq.heappush(events, (time, next(order), kind, worker, cell))
+    def go_on(now: float, worker: int) -> None:
+        own = states[worker]
+        if own.ready and own.missed < MOST_MISSED and now < own.fresh_until:
+            push(request(now, server.create), "create", worker)
+        else:
+            push(now, "look", worker)
 
     while events:
         now, _, kind, worker, cell = heapq.heappop(events)
+        own = states[worker]
         if kind == "look":
             if not (status == DONE).all():
-                push(request(now, files * server.entry), "listed", worker)
-        elif kind == "listed":
-            candidates = np.flatnonzero(ready(now))
-            tries = [0, *(1 + draw.permutation(len(candidates) - 1))] if len(candidates) else []
-            plans[worker] = (candidates, attempt[candidates].copy(), tries)
-            push(request(now, server.create) if tries else now + POLL, "create" if tries else "look", worker)
+                outcome.listings += 1
+                end = request(now, files * server.entry + (status == RUNNING).sum() * server.touch)
+                fresh = 0.0 if relist else min(LONGEST_FRESH, LISTING_SHARE * (end - now))
+                candidates = ready(now)
+                # In order first, then in any: as the others do.
+                own.ready = [*candidates[:1], *draw.permutation(candidates[1:])]
+                own.attempts, own.fresh_until, own.missed = attempt.copy(), end + fresh, 0
+                if own.ready:
+                    push(request(end, server.create), "create", worker)
+                else:
+                    push(end + own.pause * draw.uniform(0.5, 1), "look", worker)
+                    own.pause = min(1.5 * own.pause, MOST_POLL)
         elif kind == "create":
-            candidates, seen, tries = plans[worker]
-            index = tries.pop(0)
-            taken = int(candidates[index])
-            if attempt[taken] != seen[index]:
-                outcome.conflicts += 1
-                push(request(now, server.create) if tries else now + POLL, "create" if tries else "look", worker)
+            taken = int(own.ready.pop(0))
+            if attempt[taken] != own.attempts[taken]:
+                outcome.missed += 1
+                own.missed += 1
+                go_on(now, worker)
                 continue
             files += 1
+            own.missed, own.pause = 0, POLL
             status[taken], attempt[taken], touched[taken] = RUNNING, attempt[taken] + 1, np.inf
             if draw.random() < failing:
                 push(now + draw.random() * durations[taken], "die", worker, taken)
             else:
-                outcome.busy += durations[taken]
                 push(now + durations[taken], "end", worker, taken)
         elif kind == "die":
             outcome.lost += 1
             touched[cell] = now
+            own.ready = []
             push(now + RESTART, "look", worker)
         elif kind == "end":
             push(request(now, server.create), "done", worker, cell)
@@ -165,28 +202,36 @@ def simulate(cells: int, workers: int, mean: float, failing: float, server: Serv
             files += 1
             status[cell] = DONE
             outcome.makespan = max(outcome.makespan, now)
-            push(now, "look", worker)
+            go_on(now, worker)
     return outcome
 
 
 def main() -> None:
     """Simulate what the documentation shows."""
-    server = measured_server()
-    print(f"this disk: {1e3 * server.create:.2f} ms to create a claim, {1e6 * server.entry:.1f} us to list an entry")
+    disk = measured_server()
+    print(
+        f"this disk: {1e3 * disk.create:.2f} ms to create a claim, {1e6 * disk.touch:.0f} us to touch one, "
+        f"{1e6 * disk.entry:.1f} us to list an entry"
+    )
+    mean = float(recorded_durations().mean())
     rows = []
     for server in SERVERS:
-        for workers, mean in itertools.product((10, 100, 500, 1000), (10, 60)):
-            result = simulate(10_000, workers, mean, 0.02, server)
+        for workers, seconds, relist in itertools.product((100, 500, 1000), (mean, mean / 10), (False, True)):
+            if relist and (server.name, workers) != ("NFS", 500):
+                continue
+            result = simulate(10_000, workers, seconds, 0.02, server, relist=relist)
+            ideal = simulate(10_000, workers, seconds, 0.02, FREE_OF_COST)
             rows.append(
                 {
                     "server": server.name,
                     "workers": workers,
-                    "seconds per cell": mean,
-                    "hours": round(result.makespan / 3600, 2),
-                    "workers busy": round(result.busy / (workers * result.makespan), 3),
-                    "conflicts per cell": round(result.conflicts / 10_000, 2),
-                    "requests per cell": round(result.requests / 10_000, 1),
-                    "server busy": round(result.serving / result.makespan, 3),
+                    "seconds per cell": round(seconds, 1),
+                    "lists before every cell": relist,
+                    "minutes": round(float(result.makespan) / 60, 1),
+                    "minutes if files cost nothing": round(float(ideal.makespan) / 60, 1),
+                    "listings per cell": round(result.listings / 10_000, 2),
+                    "missed per cell": round(result.missed / 10_000, 2),
+                    "server busy": round(float(result.serving / result.makespan), 3),
                     "killed": result.lost,
                 }
             )

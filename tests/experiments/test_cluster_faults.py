@@ -286,6 +286,15 @@ def test_missing_cells_are_those_whose_process_is_gone(job: Job) -> None:
     assert experiment_status(job)[0].host == str(this_process())
 
 
+def test_what_hosts_left_that_died_long_ago_is_begun_at_once(job: Job) -> None:
+    left = job.board / f"{FIRST}.0001.claim"
+    left.parent.mkdir()
+    left.write_text('{"host": "node7", "machine": "another", "pid": 1, "born": "1"}')
+    os.utime(left, (1, 1))
+    assert len(run_experiment("poles.yaml").recordings) == 1
+    assert {row.status for row in experiment_status(job)} == {"done"}
+
+
 def test_all_settings_that_are_none_are_listed() -> None:
     with pytest.raises(ArgumentError, match=r"'mem' is set twice.*'qos' is set twice.*'time' is no setting"):
         settings_of(["mem=1", "mem=2", "qos=a", "qos=b", "time"])

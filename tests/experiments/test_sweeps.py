@@ -50,7 +50,8 @@ FAULTS = {
     "agents: [{name: ppo}]": "agents[0]: must have either a model, or models",
     "agents: [{model: cartpole-ppo, models: [cartpole-ppo]}]": "agents[0]: must have either a model, or models",
     "agents: [{models: [cartpole-ppo]}]": "agents[0]: models are a group; give it a name",
-    "agents: [{name: ppo, models: ['runs/ppo-*/best_model.zip']}]": "agents[0].models[0]: fits 0 paths from",
+    "agents: [{name: ppo, models: ['runs/ppo-*/best_model.zip']}]": "agents[0].models[0]: fits 0 paths in",
+    "agents: [{name: all, models: ['/*/*/*/*/model.zip']}]": "must have *, ? and [ in at most 3 parts of the path",
     "agents: [{name: ppo, model: cartpole-pop}]": "did you mean cartpole-ppo?",
     "agents: [{name: a/b, model: cartpole-ppo}]": "agents[0].name: must be up to 80 letters",
     "agents: [{name: a, model: cartpole-ppo}, {name: a, model: pendulum-sac}]": "agents: two are called a;",
@@ -77,7 +78,7 @@ FAULTS = {
     "sweep: {zoo: [true]}": "sweep: zoo is of the whole experiment",
     "sweep: {agents.ppo.environment.id: [CartPole-v1]}": "sweep, agents.ppo.environment.id: agents has no element",
     "sweep: {ablate.seeds: [4], ablate: {few: {seeds: 2}}}": "sweep: ablate and ablate.seeds set the same",
-    f"sweep: {{references: {list(range(1, 102))}, episodes: {list(range(1, 11))}}}": "sweep: has 1,010 points",
+    f"sweep: {{references: {list(range(1, 102))}, episodes: {list(range(1, 201))}}}": "sweep: has 20,200 points",
 }
 
 

@@ -109,7 +109,7 @@ def test_draws_add_up_as_in_single_files(tmp_path: Path, numbers: int, monkeypat
     assert sums.without is not None
     for category, chosen in enumerate((None, *sums.taken)):
         pairs = zip(draws, actions, strict=True)
-        parts = [part if chosen is None else part[:, of == chosen] for part, of in pairs if part is not None]
+        parts = [part if chosen is None else part[:, taken == chosen] for part, taken in pairs if part is not None]
         expected = sum(part.sum(axis=1, dtype=np.float64) for part in parts)
         np.testing.assert_allclose(sums.without[:, category, 0], expected, rtol=1e-12)
 

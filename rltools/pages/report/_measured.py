@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rltools.stats import Interval
 
 MOST_NAMED = 3
-"""The largest losses of an agent that the page names; `losses.csv` has all."""
+"""The largest losses of an agent that the page names; the table `losses` has all."""
 Run = tuple[str, int]
 
 
