@@ -22,9 +22,8 @@ class Totals:
     >>> totals.add(np.array([1]), np.array([5]), np.array([1000.0]))
     >>> totals.actions
     [2, 5]
-    >>> totals.array(2, [-1, 2, 5], ())
-    array([[  11.,    1.,   10.],
-           [1100.,    0., 1100.]])
+    >>> totals.array(2, [-1, 2, 5], ()).tolist()
+    [[11.0, 1.0, 10.0], [1100.0, 0.0, 1100.0]]
     """
 
     def __init__(self) -> None:
