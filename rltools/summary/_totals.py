@@ -15,14 +15,15 @@ class Totals:
     Steps arrive in any number of parts. A pair of an episode and an action has a sum only if there are such steps,
     because thousands of actions may never be taken.
 
+    >>> import numpy as np
+    >>> from rltools.summary._totals import Totals
     >>> totals = Totals()
     >>> totals.add(np.array([0, 0, 1]), np.array([2, 5, 5]), np.array([1.0, 10.0, 100.0]))
     >>> totals.add(np.array([1]), np.array([5]), np.array([1000.0]))
     >>> totals.actions
     [2, 5]
-    >>> totals.array(2, [EVERY, 2, 5], ())
-    array([[  11.,    1.,   10.],
-           [1100.,    0., 1100.]])
+    >>> totals.array(2, [-1, 2, 5], ()).tolist()
+    [[11.0, 1.0, 10.0], [1100.0, 0.0, 1100.0]]
     """
 
     def __init__(self) -> None:
