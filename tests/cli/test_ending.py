@@ -19,6 +19,8 @@ import rltools.cli
 from rltools.cli import signals
 
 SLOW_DRAWING = """
+import os
+import pathlib
 import time
 import gymnasium
 from gymnasium.envs.classic_control.cartpole import CartPoleEnv
@@ -26,6 +28,8 @@ from gymnasium.envs.classic_control.cartpole import CartPoleEnv
 
 class Slow(CartPoleEnv):
     def step(self, action):
+        if self.seconds:
+            pathlib.Path(f"stepping-{os.getppid()}").touch()
         time.sleep(self.seconds)
         return super().step(action)
 
@@ -197,7 +201,7 @@ def test_an_interrupt_ends_the_other_processes(tmp_path: Path) -> None:
     command += ["--episodes", "4", "--workers", "2", "--out", "run"]
     pipes: dict[str, Any] = {"stderr": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, cwd=tmp_path, start_new_session=True, **pipes) as running:
-        wait_for(tmp_path / "run" / "episodes" / ".unfinished-000002.parquet", running)
+        wait_for(tmp_path / f"stepping-{running.pid}", running)
         os.killpg(running.pid, signal.SIGINT)  # as a terminal does
         _, err = running.communicate(timeout=60)
     assert running.returncode == 130, err
