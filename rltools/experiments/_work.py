@@ -28,7 +28,7 @@ MOST_POLL = 30.0
 """Hundreds of waiting processes that listed a folder of ten thousand files every second would keep others from it."""
 LISTING_SHARE = 20.0
 """What was listed is fresh for so many times as long as listing took: hundreds of processes share one file server."""
-LONGEST_FRESH = 60.0
+LONGEST_FRESH = 300.0
 """The most seconds for which it is."""
 MOST_MISSED = 8
 """The most cells in a row that others took since the listing, after which it is made again."""
@@ -239,7 +239,8 @@ def work(
         if tried:
             pause = poll
         elif not ready:
-            sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - they should not all come at once
+            # Not all at once, and seldom where listing takes long.
+            sleep(max(pause * random.uniform(0.5, 1), look.fresh_until - time.monotonic()))  # noqa: S311
             pause = min(1.5 * pause, MOST_POLL)
 
 

@@ -180,7 +180,7 @@ def simulate(
                 if own.ready:
                     push(request(end, server.create), "create", worker)
                 else:
-                    push(end + own.pause * draw.uniform(0.5, 1), "look", worker)
+                    push(max(end + own.pause * draw.uniform(0.5, 1), own.fresh_until), "look", worker)
                     own.pause = min(1.5 * own.pause, MOST_POLL)
         elif kind == "create":
             taken = int(own.ready.pop(0))
