@@ -66,5 +66,5 @@ def test_what_the_readme_lists_is_there() -> None:
     (targets,) = re.findall(r"- \*\*Targets\*\*: (.*?);", page, re.DOTALL)
     assert set(re.findall(r"`(\w+)`", targets)) <= set(SCORES)
     for path in re.findall(r"`((?:examples|experiments)/[^`]+)`|\((?:docs/)([^)]+)\)", page):
-        place = path[0] or f"docs/{path[1]}"
+        place = path[0] or f"docs/{path[1].partition('#')[0]}"
         assert (ROOT / place).exists(), f"the README names {place}, which is not there"
