@@ -64,7 +64,7 @@ def player(recording: Recording, main: Summary, summaries: Sequence[Summary], re
     if main.n == 0 or not rows:
         return None
     header = recording.header
-    decision = next((each for each in summaries if each.target == DECISION and each.key != main.key), None)
+    decision = _beside(recording, main, summaries)
     numbers = [outcome.number for outcome in main.outcomes if outcome.steps]
     width = len(rows) * 3 + len(header.action_names) + 4
     steps = {number: explained_steps(recording, main.key, number) for number in numbers}
@@ -109,6 +109,16 @@ def player(recording: Recording, main: Summary, summaries: Sequence[Summary], re
         "environment": header.environment_id,
     }
     return Player(index, tuple(episodes))
+
+
+def _beside(recording: Recording, main: Summary, summaries: Sequence[Summary]) -> Summary | None:
+    """The changes of the decision by the same elements as the main attribution; None if there are no such.
+
+    Of a choice that a card decodes, one attribution may be of its factors and the other of its values.
+    """
+    names = recording.features_of(main.key).names
+    changes = (each for each in summaries if each.target == DECISION and each.key != main.key)
+    return next((each for each in changes if recording.features_of(each.key).names == names), None)
 
 
 def explained_steps(recording: Recording, key: str, number: int) -> np.ndarray:

@@ -17,6 +17,7 @@ from gymnasium import spaces
 import rltools
 from rltools.pages.replay import replay
 from rltools.pages.report import export_report, write_report
+from rltools.pages.report._player import player
 from rltools.pages.report._rows import shown_rows, summed_rows
 
 
@@ -195,3 +196,15 @@ def test_tables_sort(browser: Any, page: Any) -> None:
     assert browser.run(column) == sorted(before, reverse=True)
     browser.run(f"{button}.click()")
     assert browser.run(column) == sorted(before)
+
+
+def test_decisions_of_other_elements_than_the_main_attribution_are_left_out(tmp_path: Path) -> None:
+    policy = rltools.load_policy("taxi-masked-ppo")
+    recording = rltools.record(policy, episodes=1, directory=tmp_path)
+    recording = rltools.explain(recording, policy, method="decision_change", groups="variables", references=2)
+    recording = rltools.explain(recording, policy, method="gradient")  # of 500 values instead of four factors
+    summaries = [rltools.summarize(recording, method=key) for key in recording.requested]
+    built = player(recording, summaries[1], summaries, {})
+    assert built is not None
+    assert not built.index["decides"]
+    assert built.episodes[0]["decisions"] is None
