@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from rltools.pages.report import Groups, write_comparison
+from rltools.pages.report._experiment import _slug
 from rltools.recording import Recording
 from rltools.testing import example_recording
 
@@ -110,3 +111,8 @@ def test_pictures_are_vectors_with_truetype_fonts_and_the_same_bytes(made: dict[
         assert b"/CreationDate" not in content
     links = re.findall(r'href="figures/([^"]+)"', made["page"])
     assert set(links) == set(files)
+
+
+def test_pictures_of_opposite_values_have_different_names() -> None:
+    assert _slug("dqn@gravity=-7", "action:all") == "dqn-gravity--7-action-all"
+    assert _slug("dqn@gravity=7", "action:all") == "dqn-gravity-7-action-all"
