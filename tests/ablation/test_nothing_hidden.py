@@ -54,7 +54,7 @@ def episodes(policy: Any, environment: Any, count: int, max_steps: int, num_envs
     visited = Visited(np.zeros((1, players.size), np.float32))
     setting = Setting(policy, environment, players, visited, 0, max_steps, num_envs)
     tasks = [Task("", (), number) for number in range(count)]
-    rows = run_tasks(setting, tasks, "loss", np.nan, lambda ended: None, None, 1)
+    rows = run_tasks(setting, tasks, "loss", np.nan, lambda ended: None, 1)
     assert not rows.fault.any()
     return list(zip(rows.total_reward.tolist(), rows.steps.tolist(), strict=True))
 

@@ -53,7 +53,6 @@ class Simulated(Measuring):
             folder=Path(),
             seal="",
             rollouts=joined([], len(world.players)),
-            executor=None,
             workers=1,
             progress=False,
         )
