@@ -307,6 +307,7 @@ OPTIONS = {
     "overwrite": "--overwrite",
     "references": "--references N",
     "seconds": "--seconds S",
+    "shard": "--shard I/N",
     "directory": "--out PATH",
     "leave_out": "--leave-out PART",
     "seed": "--seed N",

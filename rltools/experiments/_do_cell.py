@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rltools._util.progress import say
+from rltools._util.text import plural
 from rltools.ablation import ablate
 from rltools.envs import Environment, import_modules
 from rltools.errors import ConflictError, argument
@@ -71,6 +72,9 @@ def _record(job: Job, cell: Cell, run: Run, threads: int | None, progress: bool)
         progress=progress,
         bounds=plan.bounds,
     )
+    if len(recording) > plan.episodes:
+        held = plural(len(recording), "episode")
+        say(f"{recording.directory} held {held}, which are all used: no episode is removed", show=progress)
     return {"episodes": len(recording)}
 
 

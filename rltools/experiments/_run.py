@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from rltools._util.console import as_text
 from rltools._util.progress import say
+from rltools._util.workers import check_workers
 from rltools.envs import import_modules
-from rltools.errors import RecordingError
+from rltools.errors import ArgumentError, RecordingError, argument
 from rltools.experiments._distribute import run_in
 from rltools.experiments._do_cell import page_path
 from rltools.experiments._fitting_workers import fitting_workers
@@ -22,6 +23,7 @@ from rltools.experiments._status import check_done, open_experiment
 from rltools.experiments._work import restart, shard_of, work
 from rltools.experiments.cells import Job, Run, cells_by_run, cells_of
 from rltools.experiments.claims import read_states, result_of
+from rltools.experiments.executors import check_executor
 from rltools.experiments.file import Experiment, experiment_file, read_experiment
 from rltools.experiments.measured import Measured
 from rltools.experiments.results import Results, results_of
@@ -73,10 +75,11 @@ class ExperimentRun:
                 "statistics"; the docstring of `rltools.experiments.tables.NAME` describes the columns.
 
         Returns:
-            A row for each number with its interval; no rows and no columns if the experiment measured nothing of it.
+            A row for each number with its interval.
 
         Raises:
             UnknownNameError: there is no such table; the message lists all.
+            ArgumentError: the experiment has nothing for it.
 
         Example:
             >>> import rltools
@@ -89,7 +92,10 @@ class ExperimentRun:
             0  cartpole-ppo  gradient  pole angular velocity     1
             1  cartpole-ppo  gradient          cart velocity     2
         """
-        return find_table(name).make(self.results)
+        rows = find_table(name).make(self.results)
+        if not len(rows.columns):
+            raise ArgumentError(f"the experiment has no {name}: it measured or compared nothing of the kind")
+        return rows
 
     def __repr__(self) -> str:
         """Agents, seeds and the page."""
@@ -157,6 +163,7 @@ def run_experiment(
         >>> list(results.recordings)
         [('cartpole-ppo', 0)]
     """
+    _check_places(executor, workers, settings, shard)
     job = prepare(
         experiment,
         changes,
@@ -183,6 +190,31 @@ def run_experiment(
             run_in(job, place, workers, settings, threads=threads, follow=follow, fail_fast=fail_fast)
         check_done(job)
     return experiment_run(job)
+
+
+def _check_places(
+    executor: Executor | str | None,
+    workers: int | None,
+    settings: Mapping[str, str] | None,
+    shard: tuple[int, int] | None,
+) -> None:
+    """Check where cells are to be done, before anything is written.
+
+    Raises:
+        ArgumentError: fewer than one worker, or a combination of which one part would be ignored.
+        UnknownNameError: there is no such executor.
+    """
+    if workers is not None:
+        check_workers(workers)
+    if shard is not None and (executor is not None or (workers or 1) > 1):
+        raise ArgumentError(
+            f"{argument('shard')} does a part in this process, and no executor or workers take part in it; leave out "
+            f"{argument('shard')}, or {argument('executor')} and {argument('workers')}"
+        )
+    if settings and executor is None:
+        raise ArgumentError(f"{', '.join(settings)}: set for an executor, and {argument('executor')} names none")
+    if isinstance(executor, str):
+        check_executor(executor)
 
 
 def prepare(

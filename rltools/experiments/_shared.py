@@ -177,10 +177,12 @@ def check_folder(job: Job) -> None:
                 f"({earlier.plan.description!r:.100}); wait for it, or choose another folder with "
                 f"{argument('directory')}"
             )
-    if not job.overwrite and _name(earlier) != _name(job):
+    agents = ({run.agent for run in each.runs} for each in (earlier, job))
+    if not job.overwrite and (_name(earlier) != _name(job) or set.isdisjoint(*agents)):
         raise ConflictError(
-            f"{job.folder} holds the results of another experiment, {_name(earlier)!r:.100}; choose another folder "
-            f"with {argument('directory')}, or pass {argument('overwrite', True)} to put this one in its place"
+            f"{job.folder} holds the results of another experiment, {_name(earlier)} "
+            f"({earlier.plan.description!r:.100}); choose another folder with "
+            f"{argument('directory')}, or pass {argument('overwrite', True)} to put this one in its place"
         )
 
 

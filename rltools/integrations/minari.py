@@ -239,7 +239,8 @@ def _missing(library: Any, name: str, folder: Path) -> str:
         warnings.simplefilter("ignore")  # about other data sets
         local = [*library.list_local_datasets()]
     hint = did_you_mean(name, local) if local else "there are none"
-    return f"no data set {name} in {_folder('')}; {hint} `minari download {name}` fetches one that Minari hosts"
+    stop = "" if hint.endswith("?") else "."
+    return f"no data set {name} in {_folder('')}; {hint}{stop} `minari download {name}` fetches one that Minari hosts"
 
 
 def _environment_id(spec: Any) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import nullcontext
 from typing import Any
 
+from rltools.errors import RecordingError
 from rltools.integrations._formats import exporter, required
 from rltools.integrations._results import Results, results
 from rltools.recording import Recording
@@ -42,7 +43,14 @@ def write(recording: Recording, out: str, *, overwrite: bool = False, name: str 
     with results(recording) as content:
         run = mlflow.active_run()
         if run is None:
-            experiment = mlflow.get_experiment_by_name(out)
+            try:
+                experiment = mlflow.get_experiment_by_name(out)
+            except mlflow.exceptions.MlflowException as error:
+                raise RecordingError(
+                    f"MLflow cannot use {mlflow.get_tracking_uri()} ({str(error).splitlines()[0]:.150}); name a server "
+                    "with MLFLOW_TRACKING_URI=http://..., keep runs in a folder with MLFLOW_TRACKING_URI=./mlruns "
+                    "MLFLOW_ALLOW_FILE_STORE=true, or install sqlalchemy, which its own database needs"
+                ) from error
             identifier = mlflow.create_experiment(out) if experiment is None else experiment.experiment_id
             run = mlflow.start_run(experiment_id=identifier, run_name=name or recording.directory.absolute().name)
             scope: Any = run

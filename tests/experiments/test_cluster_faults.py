@@ -218,9 +218,13 @@ def test_two_experiments_in_one_folder(job: Job, tmp_path: Path) -> None:
     task = _task(job)
     (tmp_path / "others.yaml").write_text(EXPERIMENT.replace("Poles?", "Others?"))
     with pytest.raises(
-        ConflictError, match=r"runs/poles holds the results of another experiment, 'poles'; .*directory="
+        ConflictError, match=r"runs/poles holds the results of another experiment, poles \('Poles\?'\); .*directory="
     ):
         prepare("others.yaml", directory="runs/poles")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "poles.yaml").write_text(EXPERIMENT.replace("cartpole-ppo", "pendulum-sac"))
+    with pytest.raises(ConflictError, match="holds the results of another experiment, poles"):
+        prepare("elsewhere/poles.yaml", directory="runs/poles")
     # The same file may be changed, unless processes are at work.
     claim = claims.take(job.board, read_states(job.board, [FIRST])[FIRST])
     assert claim is not None

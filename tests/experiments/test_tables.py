@@ -13,7 +13,7 @@ import pytest
 
 from rltools import run_experiment
 from rltools.cli import main
-from rltools.errors import RecordingError, UnknownNameError
+from rltools.errors import ArgumentError, RecordingError, UnknownNameError
 from rltools.experiments import ExperimentRun, open_results
 from rltools.experiments.results import Results, RunResult
 from rltools.experiments.tables import Column, Printed, find_table, table_names, write_tables
@@ -153,7 +153,8 @@ def test_an_unknown_table_is_refused_with_the_nearest(ran: ExperimentRun, tmp_pa
         ran.table("los")
     with pytest.raises(RecordingError, match="not the folder of an experiment"):
         open_results(tmp_path)
-    assert ran.table("groups").empty
+    with pytest.raises(ArgumentError, match="the experiment has no groups: it measured or compared nothing"):
+        ran.table("groups")
 
 
 def rows_of(text: str) -> list[str]:
@@ -243,3 +244,13 @@ def test_the_command_prints_and_writes_tables(
         main()
     assert not ended.value.code
     assert capsys.readouterr().out.startswith(start)
+
+
+def test_points_of_a_swept_environment_are_pairs_of_points(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("poles.yaml").write_text(
+        "{description: Poles, agents: [cartpole-ppo], methods: [gradient], episodes: 1, max_steps: 5, reports: false,"
+        " controls: false, sweep: {environment.kwargs.sutton_barto_reward: [true, false]}}"
+    )
+    frame = run_experiment("poles.yaml").table("agreement")
+    assert list(frame["differs"]) == ["points"]

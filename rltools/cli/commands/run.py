@@ -9,6 +9,7 @@ import typer
 import typer.core
 
 from rltools._util.console import say, say_as_it_is
+from rltools._util.text import plural
 from rltools.cli.app import MEASURE, app
 from rltools.cli.options import (
     Import,
@@ -17,6 +18,9 @@ from rltools.cli.options import (
 )
 from rltools.cli.screen import bold, say_wrapped, wrapped
 from rltools.errors import ArgumentError
+
+MOST_FINDINGS = 12
+"""The most findings that are printed; those of many runs fill screens."""
 
 
 class WithKeys(typer.core.TyperCommand):
@@ -136,7 +140,9 @@ def run(
         fail_fast=fail_fast,
     )
     say_as_it_is(*(line for finding in experiment_run.findings[:1] for line in bold(wrapped(finding))))
-    say_wrapped(*experiment_run.findings[1:])
+    say_wrapped(*experiment_run.findings[1:MOST_FINDINGS])
+    if (more := len(experiment_run.findings) - MOST_FINDINGS) > 0:
+        say_wrapped(f"{plural(more, 'more finding')} on the page; rltools tables {experiment_run.page.parent} has all")
     if experiment_run.page.is_file():
         say(f"Open {experiment_run.page}")
     else:

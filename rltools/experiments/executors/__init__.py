@@ -30,6 +30,17 @@ def executor_names() -> tuple[str, ...]:
     return loadable(__name__)
 
 
+def check_executor(address: str) -> None:
+    """Check that there is an executor of an address.
+
+    Raises:
+        UnknownNameError: there is none; the message has the nearest ones.
+    """
+    name = address.partition("://")[0]
+    if name not in executor_names():
+        raise unknown("executor", name, executor_names())
+
+
 def open_executor(
     address: str, workers: int, settings: Mapping[str, str] | None = None
 ) -> AbstractContextManager[Pool]:
@@ -45,8 +56,7 @@ def open_executor(
         ArgumentError: a setting that it does not have, or the package that it needs is not installed.
     """
     name, _, rest = address.partition("://")
-    if name not in executor_names():
-        raise unknown("executor", name, executor_names())
+    check_executor(address)
     declared = load_member(f"{__name__}.{name}", name)
     if not callable(declared):
         raise ArgumentError(f"executors/{name}.py has no function {name}; see executors/processes.py")

@@ -37,7 +37,7 @@ def agreement(results: Results) -> pd.DataFrame:
 
 PARTS: dict[str, Callable[[RunResult, Summary], object]] = {
     "agents": lambda result, summary: (result.run.agent, result.run.group),
-    "environments": lambda result, summary: result.environment,
+    "environments": lambda result, summary: _place(result),
     "points": lambda result, summary: dict(result.run.point),
     "seeds": lambda result, summary: result.run.seed,
     "methods": lambda result, summary: summary.method,
@@ -45,6 +45,14 @@ PARTS: dict[str, Callable[[RunResult, Summary], object]] = {
     "settings": lambda result, summary: summary.apart,
 }
 """In what two attributions can differ."""
+
+
+def _place(result: RunResult) -> str:
+    """The environment, without what a sweep changes of it: that is a difference of points."""
+    if not any("environment" in key.split(".") for key in result.run.point):
+        return result.environment
+    variant = result.run.environment
+    return (variant and variant.name) or result.measured.environment
 
 
 def _names(result: RunResult, summary: Summary) -> dict[str, Any]:

@@ -57,6 +57,8 @@ TABLES = ("returns", "attributions", "losses", "certificates", "agreement", "ass
 """The tables of an experiment that the page links to."""
 MOST_COMPARED = 8
 """How many runs a figure compares, which is how many markers there are."""
+MOST_SHARED = 3
+"""The most pairs of runs with the same episodes that are named one by one."""
 MOST_CONTROLLED = 6
 """How many runs get figures that compare their methods with the controls."""
 
@@ -121,6 +123,8 @@ def write_comparison(
             plural=plural,
             compared=compared,
             many=many,
+            runs=len(runs),
+            most_controlled=MOST_CONTROLLED,
             overviews=overviews(folder, runs, labels, summaries, ablations, environments, memberships or {}),
             groups=group_rows(groups) if groups is not None else [],
             script=script_markup(),
@@ -208,7 +212,7 @@ def _caveats(
 ) -> list[Caveat]:
     """The caveats of all runs, each once."""
     by_label = {labels[run]: recording for run, recording in runs.items()}
-    shared = [Caveat("shared_episodes", text=text) for text in shared_episodes(by_label)]
+    shared = [Caveat("shared_episodes", text=text) for text in _first_few(shared_episodes(by_label))]
     of_runs = (
         caveat
         for run, of_run in summaries.items()
@@ -217,6 +221,13 @@ def _caveats(
         )
     )
     return list(dict.fromkeys((*shared, *of_runs)))
+
+
+def _first_few(texts: Sequence[str]) -> Sequence[str]:
+    """All texts if they are few; of many, which pairs of runs quickly are, the first and how many there are."""
+    if len(texts) <= MOST_SHARED:
+        return texts
+    return [f"{texts[0]}. The same holds for {plural(len(texts) - 1, 'other pair')} of runs"]
 
 
 def _labels(runs: Runs) -> dict[tuple[str, int], str]:
