@@ -313,4 +313,4 @@ def _controls(recording: Recording) -> list[tuple[str, str]]:
 
 def _slug(*parts: str) -> str:
     """Words for the name of a file; a minus stays, so that two values of a sweep do not share one."""
-    return "-".join(word for part in parts for word in re.findall(r"-?\w+", part))
+    return "-".join(word for part in parts for word in re.findall(r"(?:(?<==)-)?\w+", part))
