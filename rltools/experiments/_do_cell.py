@@ -53,7 +53,8 @@ def do_cell(job: Job, cell: Cell, *, threads: int | None = None, progress: bool 
 
 def agent_of(job: Job, run: Run) -> tuple[Policy, Environment | None]:
     """The agent of a run, and the environment that it acts in; None for its own."""
-    return load_agent(run.agent, run.environment, job.plan.bounds, job.plan.device)
+    plan = job.plan_of(run)  # a sweep may be over either key
+    return load_agent(run.agent, run.environment, plan.bounds, plan.device)
 
 
 def _record(job: Job, cell: Cell, run: Run, threads: int | None, progress: bool) -> dict[str, Any]:
@@ -143,7 +144,7 @@ def command(job: Job, recordings: Iterable[Recording]) -> str:
     """The command that repeats the experiment, with as many episodes as the largest recording has."""
     most = max(map(len, recordings))
     changes = list(job.changes)
-    if most > job.plan.episodes:
+    if most > max(job.plan_of(run).episodes for run in job.runs):
         changes = [*(change for change in changes if not change.startswith("episodes=")), f"episodes={most}"]
     return shlex.join([*job.command, *changes, *job.options])
 

@@ -12,7 +12,7 @@ import pytest
 from rltools import run_experiment
 from rltools.cards.content import list_content
 from rltools.errors import ConfigError
-from rltools.experiments import experiment_status, open_experiment, read_experiment
+from rltools.experiments import _do_cell, experiment_status, open_experiment, read_experiment
 from rltools.experiments._run import prepare
 from rltools.experiments.cells import cells_by_run, cells_of
 
@@ -266,3 +266,20 @@ def test_the_file_of_the_documentation_has_no_faults() -> None:
     )
     assert [name for name, _ in plan.agents[3].members] == ["sac-1", "sac-2"]
     assert len(plan.sweep) == 3
+
+
+def test_an_agent_is_loaded_by_the_values_of_its_point(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("bounds.yaml").write_text(
+        "{description: x, agents: [cartpole-ppo], methods: [gradient], sweep: {bounds: [same, any], device: [cpu]}}"
+    )
+    job = prepare("bounds.yaml")
+    monkeypatch.setattr(_do_cell, "load_agent", lambda agent, environment, bounds, device: (bounds, device))
+    assert [_do_cell.agent_of(job, run) for run in job.runs] == [("same", "cpu"), ("any", "cpu")]
+
+
+def test_a_page_names_more_episodes_only_if_no_point_has_them() -> None:
+    Path("more.yaml").write_text(
+        "{description: x, agents: [cartpole-ppo], methods: [gradient], max_steps: 3, controls: false, reports: false,"
+        " episodes: 1, sweep: {episodes: [1, 2]}}"
+    )
+    assert "more.yaml episodes=" not in run_experiment("more.yaml").page.read_text()

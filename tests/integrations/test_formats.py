@@ -52,7 +52,7 @@ def test_a_format_whose_library_is_missing(
 ) -> None:
     extra = exporters()[name].declared.extra  # type: ignore[attr-defined]
     if not extra:
-        pytest.skip("it needs nothing")
+        pytest.skip("what it needs comes with rltools")
     for library in {"minari": ("minari",), "mlflow": ("mlflow",)}.get(name, (name,)):
         monkeypatch.setitem(sys.modules, library, None)  # type: ignore[arg-type]
     before = sorted(stores.iterdir())
