@@ -14,6 +14,7 @@ from typing import Any
 from rltools._util.console import as_text
 from rltools._util.progress import duration, is_redrawable, say, state_lines
 from rltools._util.text import plural
+from rltools.experiments._status import last_line
 from rltools.experiments.cells import Cell, Job, cells_of
 from rltools.experiments.claims import CellState, log_of, owner_of, read_states, result_of
 
@@ -97,8 +98,7 @@ class Progress:
             elif state.status == "failed" and key not in self.failed:
                 self.failed.add(key)
                 if not is_first:
-                    lines = [line.strip() for line in log_of(self.job.board, state).splitlines() if line.strip()]
-                    say(f"failed: {name}: {lines[-1] if lines else 'without a word'}", show=True)
+                    say(f"failed: {name}: {last_line(log_of(self.job.board, state))}", show=True)
         self.states = dict(states)
 
     def running(self) -> list[CellState]:

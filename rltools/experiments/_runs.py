@@ -118,9 +118,10 @@ def runs_of(plan: Experiment, path: Path) -> Expanded:
         misfit: RltoolsError | None = None
         reasons: list[str] = []
         try:
-            policy, env = load_agent(first.source, first.variant, plan.bounds, plan.device)
+            for bounds, device in dict.fromkeys((each.plan.bounds, each.plan.device) for each in here):
+                policy, env = load_agent(first.source, first.variant, bounds, device)
+                environment_of(policy, env)
             names[first.source] = (policy.source.name, run_name(first.source, policy))
-            environment_of(policy, env)
             plans = {id(candidate.plan): candidate.plan for candidate in here}
             reasons = [fault for each in plans.values() for fault in possible_faults(each, policy)]
         except RltoolsError as error:

@@ -22,8 +22,6 @@ from rltools.recording import Recording, open_recording
 if TYPE_CHECKING:
     import pandas as pd
 
-RunKey = tuple[str, int]
-"""An agent's label and the seed of its recording."""
 DIGITS = 12
 """Digits of the hash in the name of a stored assessment."""
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from rltools import run_experiment
 from rltools.cards.content import list_content
@@ -283,3 +284,13 @@ def test_a_page_names_more_episodes_only_if_no_point_has_them() -> None:
         " episodes: 1, sweep: {episodes: [1, 2]}}"
     )
     assert "more.yaml episodes=" not in run_experiment("more.yaml").page.read_text()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is such a device")
+def test_what_only_one_point_cannot_do_is_refused_before_anything_is_recorded() -> None:
+    Path("devices.yaml").write_text(
+        "{description: x, agents: [cartpole-ppo], methods: [gradient], sweep: {device: [cpu, cuda]}}"
+    )
+    with pytest.raises(ConfigError, match="device='cuda' cannot be used here"):
+        prepare("devices.yaml")
+    assert not Path("runs").exists()
