@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import sys
 import threading
 from concurrent.futures import Executor, Future
@@ -14,7 +15,14 @@ import pytest
 
 from rltools._util.lock import folder_lock
 from rltools.cli.commands.run import settings_of
-from rltools.errors import ArgumentError, CellsError, ConflictError, RecordingError, UnknownNameError
+from rltools.errors import (
+    ArgumentError,
+    CellsError,
+    ConflictError,
+    RecordingError,
+    RltoolsError,
+    UnknownNameError,
+)
 from rltools.experiments import _shared, _work, claims, experiment_status, open_experiment, retry_cells, run_experiment
 from rltools.experiments._distribute import distribute, in_worker
 from rltools.experiments._owner import this_process
@@ -302,3 +310,24 @@ def test_what_hosts_left_that_died_long_ago_is_begun_at_once(job: Job) -> None:
 def test_all_settings_that_are_none_are_listed() -> None:
     with pytest.raises(ArgumentError, match=r"'mem' is set twice.*'qos' is set twice.*'time' is no setting"):
         settings_of(["mem=1", "mem=2", "qos=a", "qos=b", "time"])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"workers": 0}, "workers is 0; it must be at least 1"),
+        ({"executor": "slrum"}, "no executor 'slrum'; did you mean slurm"),
+        ({"shard": (1, 3), "workers": 2}, "shard= does a part in this process"),
+        ({"shard": (1, 3), "executor": "processes"}, "shard= does a part in this process"),
+        ({"settings": {"partition": "cpu"}}, "partition: set for an executor, and executor= names none"),
+    ],
+)
+def test_what_would_be_ignored_is_refused_before_anything_is_written(
+    options: dict[str, Any], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("poles.yaml").write_text(EXPERIMENT)
+    with pytest.raises(RltoolsError, match=re.escape(message)) as raised:
+        run_experiment("poles.yaml", **options)
+    _one_line(raised)
+    assert not Path("runs").exists()

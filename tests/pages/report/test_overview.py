@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from rltools.pages.report import Groups, write_comparison
-from rltools.pages.report._experiment import _slug
+from rltools.pages.report._experiment import _first_few, _slug
 from rltools.recording import Recording
 from rltools.testing import example_recording
 
@@ -116,3 +116,8 @@ def test_pictures_are_vectors_with_truetype_fonts_and_the_same_bytes(made: dict[
 def test_pictures_of_opposite_values_have_different_names() -> None:
     assert _slug("dqn@gravity=-7", "action:all") == "dqn-gravity--7-action-all"
     assert _slug("dqn@gravity=7", "action:all") == "dqn-gravity-7-action-all"
+
+
+def test_many_pairs_of_runs_with_the_same_episodes_are_counted() -> None:
+    assert _first_few(["a", "b", "c"]) == ["a", "b", "c"]
+    assert _first_few(["a", "b", "c", "d"]) == ["a. The same holds for 3 other pairs of runs"]
