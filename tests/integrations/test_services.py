@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 import rltools
+from rltools.errors import RecordingError
 from rltools.recording import Recording
 
 PAGE = '<!doctype html><html><body><p>The page of the run, and <a href="else.html">that</a>.</p></body></html>'
@@ -100,3 +101,9 @@ def test_the_active_run_of_mlflow_stays_open(recording: Recording, mlflow: Any) 
         rltools.export(recording, "mlflow")
         assert mlflow.active_run().info.run_id == run.info.run_id
     assert "attribution/mean_return" in mlflow.get_run(run.info.run_id).data.metrics
+
+
+def test_a_store_that_mlflow_does_not_have(recording: Recording, mlflow: Any) -> None:
+    mlflow.set_tracking_uri("gopher://nowhere")
+    with pytest.raises(RecordingError, match=r"MLflow cannot use gopher://nowhere .* MLFLOW_TRACKING_URI=\./mlruns"):
+        rltools.export(recording, "mlflow")
