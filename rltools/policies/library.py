@@ -44,6 +44,11 @@ class LoadOptions:
         notes: caveats that go into the policy's source.
         trust: the sha256 of each file that may run code, 64 hexadecimal digits each; every one must belong to a file
             in the source or beside it. Nothing is run just because reading it safely failed.
+        layout: see `load_policy`.
+        activation: see `load_policy`.
+        strides: see `load_policy`.
+        head: see `load_policy`.
+        check: see `load_policy`.
     """
 
     name: str | None = None
@@ -53,6 +58,11 @@ class LoadOptions:
     dtype: torch.dtype | None = None
     notes: tuple[str, ...] = ()
     trust: frozenset[str] = frozenset()
+    layout: str | None = None
+    activation: str | None = None
+    strides: tuple[int, ...] | None = None
+    head: str | None = None
+    check: Any = None
 
 
 class Library(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from rltools.policies.library import LoadOptions, policy_of
 if TYPE_CHECKING:
     import torch
 
+    from rltools.policies.loading import Names
     from rltools.cards import AgentCard
     from rltools.envs import Environment
 
@@ -41,6 +42,15 @@ def load_policy(
     trust: str | Iterable[str] | None = None,
     device: str | None = None,
     bounds: Bounds = "same",
+    name: str | None = None,
+    names: Names | None = None,
+    units: Names | None = None,
+    action_names: Sequence[str] | None = None,
+    layout: str | None = None,
+    activation: str | None = None,
+    strides: Sequence[int] | None = None,
+    head: str | None = None,
+    check: Any = None,
 ) -> Policy:
     """Load the policy in a source. No file is executed unless it is trusted by its sha256.
 
@@ -61,6 +71,21 @@ def load_policy(
         bounds: "any" accepts an environment whose observations or actions have other finite bounds than in training.
             Bounds that are infinite on one side, or those of a newer version of a renamed environment, become a caveat
             in recordings.
+        name: what pages and files call the policy; None leaves it to the card or the file.
+        names: of the elements of the observation: one for each, or a mapping from today's names (or positions) to
+            others; for a Dict or Tuple a mapping from the path of each array. None takes those of the environment.
+        units: likewise.
+        action_names: one per discrete action, or per dimension of a continuous one; None takes those of the
+            environment.
+        layout: for a file of weights, the library whose layout it has, for instance "cleanrl"; None finds it by its
+            keys.
+        activation: for a file of weights, the function between its layers, for instance "tanh", which no file says;
+            None takes that of the layout, if it has one.
+        strides: for a file of weights with convolutions, their strides; None takes those of the layout.
+        head: for a file of weights or a graph, what its outputs are: "logit", "q_value", "mean" or "action"; None takes
+            those of the layout.
+        check: observations and what the network makes of them, by which a rebuilt network is checked: the path of an
+            .npz with `observations` and `scores` or `actions`, or a mapping of such arrays; None for no such check.
 
     Raises:
         UnknownNameError: no agent has this name; the message lists similar ones.
@@ -90,10 +115,20 @@ def load_policy(
     if isinstance(source, Policy):
         return _unchanged(source, env, normalize, dtype, bounds)
     env_info = None if env is None else inspect_env(env, bounds=bounds)
-    options = LoadOptions(environment=env_info, normalize=normalize, dtype=dtype)
+    options = LoadOptions(
+        name=name,
+        environment=env_info,
+        normalize=normalize,
+        dtype=dtype,
+        layout=layout,
+        activation=activation,
+        strides=None if strides is None else tuple(strides),
+        head=head,
+        check=check,
+    )
     if is_hub(source):
         fetched = fetch(source)
-        source, options = fetched.path, dataclasses.replace(options, name=fetched.name, notes=(fetched.note,))
+        source, options = fetched.path, dataclasses.replace(options, name=name or fetched.name, notes=(fetched.note,))
     elif isinstance(source, (str, Path)):
         source = _local_path(source)
         if is_file(source / "agent.yaml"):
@@ -193,7 +228,7 @@ def _from_card(folder: Path, options: LoadOptions) -> tuple[Path, LoadOptions]:
     if card.model.normalize is not None and card.model.normalize_sha256 is not None and normalize is None:
         normalize = folder / card.model.normalize
         _check_sha256(normalize, card.model.normalize_sha256)
-    return model, dataclasses.replace(_in_its_environment(card, options), name=card.name, normalize=normalize)
+    return model, dataclasses.replace(_in_its_environment(card, options), name=options.name or card.name, normalize=normalize)
 
 
 def _in_its_environment(card: AgentCard, options: LoadOptions) -> LoadOptions:

@@ -1,0 +1,1 @@
+"""The formats of files: one file each, found by its place."""

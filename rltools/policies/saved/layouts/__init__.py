@@ -1,0 +1,1 @@
+"""The layouts of libraries: one file each, found by its place."""
