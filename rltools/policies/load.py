@@ -21,9 +21,9 @@ from rltools.policies.library import LoadOptions, policy_of
 if TYPE_CHECKING:
     import torch
 
-    from rltools.policies.loading import Names
     from rltools.cards import AgentCard
     from rltools.envs import Environment
+    from rltools.policies.loading import Names
 
 MAX_FILE = 256 * MIB
 """Most bytes of a model's file, or of its statistics."""
@@ -228,7 +228,9 @@ def _from_card(folder: Path, options: LoadOptions) -> tuple[Path, LoadOptions]:
     if card.model.normalize is not None and card.model.normalize_sha256 is not None and normalize is None:
         normalize = folder / card.model.normalize
         _check_sha256(normalize, card.model.normalize_sha256)
-    return model, dataclasses.replace(_in_its_environment(card, options), name=options.name or card.name, normalize=normalize)
+    return model, dataclasses.replace(
+        _in_its_environment(card, options), name=options.name or card.name, normalize=normalize
+    )
 
 
 def _in_its_environment(card: AgentCard, options: LoadOptions) -> LoadOptions:
