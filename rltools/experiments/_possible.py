@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from rltools.ablation import find_players
 from rltools.attributions import find_method
-from rltools.errors import ArgumentError, TargetError, UnknownNameError
+from rltools.errors import ArgumentError, GradientError, TargetError, UnknownNameError
 from rltools.experiments._methods import MethodChoice
 from rltools.experiments.file import Experiment
 from rltools.explanation.spec import decodes, with_groups
@@ -31,7 +31,7 @@ def _faults(plan: Experiment, policy: Policy) -> Iterator[str]:
         for target in plan.targets if choice.targets is None else choice.targets:
             try:
                 fitting_target(method.name, method.needs, target, policy)
-            except TargetError as error:
+            except (TargetError, GradientError) as error:
                 yield f"{'targets' if choice is shared else f'methods: targets of {choice.name}'}: {error}"
     for method in (method for method in methods if "decision" in method.needs):
         try:
