@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -165,18 +164,6 @@ def elsewhere_note(
         return (f"trained in {', '.join(missing)}, used without",) if missing else ()
     here = "an environment of unknown id" if spec is None else f"{spec.id} {spec.kwargs or ''}".strip()
     return (f"trained on {today} {trained or ''}".strip() + f", used on {here}",)
-
-
-def with_arguments(env_id: str, kwargs: dict[str, Any]) -> EnvSpec:
-    """The specification of an environment by id, with further arguments.
-
-    Raises:
-        SimulationError: no environment of this id is registered.
-    """
-    spec = environment_spec(env_id)
-    if spec is None:  # an id always has one, or an error
-        raise AssertionError(env_id)
-    return dataclasses.replace(spec, kwargs=spec.kwargs | kwargs)
 
 
 TRAINED_ON = f"give the environment it was trained on as {argument('env')}"

@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 
 from rltools.cards import EnvironmentCard, ObservationCard, read_agent_card, read_environment_card
-from rltools.envs import make_environment, registered_ids
+from rltools.envs import make_environment, registered_ids, with_arguments
 from rltools.envs.names import action_names
 from rltools.policies.actions import count_actions
-from rltools.policies.env_info import with_arguments
 from rltools.policies.load import load_policy
 from rltools.rollout import record
 from rltools.spaces.leaves import Leaf, leaves, pick
