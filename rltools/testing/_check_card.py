@@ -82,7 +82,7 @@ def _check_agent(folder: Path, episodes: int) -> None:
 def _check_environment(card: EnvironmentCard, env_id: str, kwargs: dict[str, Any], seed: int) -> None:
     env = make_environment(with_arguments(env_id, kwargs))
     try:
-        count, names = count_actions(env.action_space), action_names(env, card)
+        count, names = count_actions(env.action_space), action_names(env, card).names
         # A card may describe observations only.
         assert len(names) in (0, count), f"{env_id} has {count} actions, and its card names {len(names)}"
         parts = leaves(env.observation_space)
