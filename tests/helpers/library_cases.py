@@ -72,7 +72,9 @@ def write_case(
     expected = {key: entry for key, entry in expected.items() if entry is not None}
     (folder / "expected.json").write_text(json.dumps(expected, indent=2) + "\n", encoding="utf-8")
     arrays = {"observations": observations, "scores": scores, "actions": actions, "value": value}
-    np.savez(folder / "expected.npz", **{key: np.asarray(array) for key, array in arrays.items() if array is not None})
+    np.savez_compressed(
+        folder / "expected.npz", **{key: np.asarray(array) for key, array in arrays.items() if array is not None}
+    )
 
 
 def described(space: Any) -> dict[str, Any] | None:

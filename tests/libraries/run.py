@@ -1,7 +1,7 @@
 """Trains a tiny agent with each library, and compares its scores and actions with those of rltools.
 
 Each `tests/libraries/<library>.py` is a script with its dependencies in it (PEP 723). It gets an environment of its own
-in `.venv-libraries/<library>`, where rltools is not installed, trains, saves its agents as the library does, and writes
+in `.venv-libraries`, where rltools is not installed, trains, saves its agents as the library does, and writes
 what the library itself makes of some observations (`tests/helpers/library_cases.py`). Then the saved files are loaded
 here, where the libraries are not installed.
 
@@ -69,39 +69,50 @@ def main() -> int:
 def produce(name: str, cases: Path) -> None:
     """Train with a library and save into `cases`, which is emptied before."""
     script = HERE / f"{name}.py"
-    python = environment(name, dependencies(script.read_text(encoding="utf-8")))
     shutil.rmtree(cases, ignore_errors=True)
     cases.mkdir(parents=True)
+    for needed in dependencies(script.read_text(encoding="utf-8")):
+        run_script(script, environment(name, needed), cases)
+
+
+def run_script(script: Path, python: Path, cases: Path) -> None:
+    """Let the Python of an environment run a script, which writes into `cases`."""
     settings = {"PYTHONPATH": str(HELPERS), "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "WANDB_MODE": "offline"}
     with tempfile.TemporaryDirectory() as work:  # what the library writes beside its models is left there
         command = [python, "-P", script, cases]  # -P: see above
         subprocess.run([str(part) for part in command], cwd=work, env=os.environ | settings, check=True)
 
 
-def dependencies(script: str) -> list[str]:
-    """The dependencies in a script's metadata, see PEP 723.
+def dependencies(script: str) -> list[list[str]]:
+    """The dependencies in a script's metadata (PEP 723), and again with each of its `also` in the place of a pin.
 
-    >>> dependencies('# /// script' + chr(10) + '# dependencies = ["skrl==2.1.1"]' + chr(10) + '# ///')
-    ['skrl==2.1.1']
+    >>> lines = "# /// script", '# dependencies = ["a==2", "b"]', "# [tool.rltools]", '# also = ["a==1"]', "# ///"
+    >>> dependencies(chr(10).join(lines))
+    [['a==2', 'b'], ['a==1', 'b']]
     """
     match = re.search(r"(?m)^# /// script$\s(?P<content>(^#(| .*)$\s)+)^# ///$", script)
     if match is None:
         raise ValueError("a script needs its dependencies in a block `# /// script`")
     metadata = tomllib.loads(re.sub(r"(?m)^# ?", "", match["content"]))
-    return [str(each) for each in metadata["dependencies"]]
+    newest = [str(each) for each in metadata["dependencies"]]
+    others = [str(each) for each in metadata.get("tool", {}).get("rltools", {}).get("also", [])]
+    return [newest, *([pin if _package(pin) == _package(each) else each for each in newest] for pin in others)]
+
+
+def _package(pin: str) -> str:
+    return pin.partition("==")[0]
 
 
 def environment(name: str, needed: list[str]) -> Path:
-    """The Python of a library's environment, which is made if its dependencies changed."""
-    folder = ENVIRONMENTS / name
+    """The Python of an environment with these packages, which is made if there is none yet."""
+    key = hashlib.sha256("\n".join(needed).encode()).hexdigest()[:8]
+    folder = ENVIRONMENTS / f"{name}-{key}"
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    stamp, key = folder / "installed", hashlib.sha256("\n".join(needed).encode()).hexdigest()
-    if not stamp.is_file() or stamp.read_text(encoding="utf-8") != key:
+    if not (folder / "installed").is_file():
         venv.create(folder, with_pip=True, clear=True)
-        constraints = ["-c", str(ROOT / "constraints.txt")]
         pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*pip, *constraints, *needed], check=True)
-        stamp.write_text(key, encoding="utf-8")
+        subprocess.run([*pip, "-c", str(ROOT / "constraints.txt"), *needed], check=True)
+        (folder / "installed").write_text("\n".join(needed), encoding="utf-8")
     return python
 
 
