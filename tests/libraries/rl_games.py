@@ -2,7 +2,7 @@
 # requires-python = ">=3.11"
 # dependencies = ["rl-games==1.6.5", "gymnasium[classic-control]>=1.2,<2", "torch", "numpy"]
 # ///
-"""rl-games: A2C/PPO networks, shared and separate, with normalization, discrete and continuous, with an LSTM or a GRU."""
+"""rl-games: shared and separate networks, discrete and continuous, with normalization, with an LSTM or a GRU."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Environments(IVecEnv):
 
 def main(out: Path) -> None:
     """Write all cases into `out`."""
-    vecenv.register("GYMNASIUM", lambda name, actors, **kwargs: Environments(name, actors, **kwargs))
+    vecenv.register("GYMNASIUM", Environments)
     for env_id in ("Pendulum-v1", "CartPole-v1"):
         env_configurations.register(env_id, {"vecenv_type": "GYMNASIUM", "env_creator": lambda **_: None})
     memory = {"units": 6, "layers": 1, "before_mlp": True}
