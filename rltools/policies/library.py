@@ -95,7 +95,8 @@ def policy_of(source: Any, options: LoadOptions) -> Policy:
     claimant = _claimant(source)
     if options.trust and (claimant is None or not getattr(claimant[0], "RUNS_TRUSTED_FILES", False)):
         raise ArgumentError(
-            f"trust (--trust) is for models of Stable-Baselines3, and {source} is not one: {described(source)}"
+            f"trust (--trust) is for files that run code, models of Stable-Baselines3 and TorchScript programs, and "
+            f"{source} is neither: {described(source) if claimant is None else 'it is read without running anything'}"
         )
     if claimant is None:
         raise _unclaimed(source)
