@@ -323,8 +323,8 @@ def object_kind(source: Any) -> str:
         ),
         (
             hasattr(source, "predict") and not callable(source),
-            f"a {kind} of {library}; give rltools.FunctionPolicy(model.predict, env) if its method predict maps a batch "
-            f"of observations to actions, or model.predict_proba with returns='probabilities'",
+            f"a {kind} of {library}; give rltools.FunctionPolicy(model.predict, env) if predict maps a batch of "
+            f"observations to actions, or model.predict_proba with returns='probabilities'",
         ),
         (
             callable(source),
