@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
 from importlib.metadata import version
@@ -62,9 +61,7 @@ def main(out: Path) -> None:
         ),
         "iql": (
             "Pendulum-v1",
-            algorithms.IQLConfig(
-                action_scaler=MinMaxActionScaler(), value_encoder_factory=SMALL, **CONTINUOUS
-            ),
+            algorithms.IQLConfig(action_scaler=MinMaxActionScaler(), value_encoder_factory=SMALL, **CONTINUOUS),
             "d3",
         ),
     }

@@ -53,7 +53,7 @@ def main(out: Path) -> None:
     }
     for name, (env_id, build) in cases.items():
         torch.manual_seed(1)
-        np.random.seed(1)
+        np.random.seed(1)  # noqa: NPY002 - the library draws from it
         env = gymnasium.make(env_id)
         algorithm, options = build(env.observation_space, env.action_space)
         train(algorithm, env_id)
@@ -100,9 +100,7 @@ def q_learning(model: Any, observations: Any, actions: Any) -> Any:
 
 def dqn(observations: Any, actions: Any) -> Any:
     """Q-values of a vector, with layer normalization."""
-    net = Net(
-        state_shape=observations.shape, action_shape=actions.n, hidden_sizes=[8, 8], norm_layer=nn.LayerNorm
-    )
+    net = Net(state_shape=observations.shape, action_shape=actions.n, hidden_sizes=[8, 8], norm_layer=nn.LayerNorm)
     return q_learning(net, observations, actions)
 
 
@@ -138,8 +136,7 @@ def qrdqn(observations: Any, actions: Any) -> Any:
 def critics(observations: Any, actions: Any) -> list[ContinuousCritic]:
     """Two of them."""
     nets = [
-        Net(state_shape=observations.shape, action_shape=actions.shape, hidden_sizes=[8], concat=True)
-        for _ in range(2)
+        Net(state_shape=observations.shape, action_shape=actions.shape, hidden_sizes=[8], concat=True) for _ in range(2)
     ]
     return [ContinuousCritic(preprocess_net=net) for net in nets]
 
