@@ -53,7 +53,7 @@ STATE_DICT = Kind(
 )
 _TORCHSCRIPT = Kind(
     "a TorchScript program, which is code",
-    "load it yourself with torch.jit.load if you trust it, and give rltools.TorchPolicy around it",
+    "give its file with .pt at the end of its name, or better save the network as ONNX or with torch.export.save",
 )
 _PICKLE = Kind(
     "a pickle, which can run code when it is read; it was not read",
@@ -80,10 +80,8 @@ _IN_FOLDER = Kind(
     "zip the files themselves, not their folder",
 )
 
-_ONNX = Kind(
-    "an ONNX network, which has no gradients here",
-    "convert it to PyTorch (onnx2torch), and give rltools.TorchPolicy around it",
-)
+_ONNX = Kind("an ONNX network", "give its file, with .onnx at the end of its name")
+_EXPORTED = Kind("a torch.export program (.pt2)", "give its file, with .pt2 at the end of its name")
 _OF_SB3 = {"data", "policy.pth", "pytorch_variables.pth", "policy.optimizer.pth", "_stable_baselines3_version"}
 
 # First bytes of a file, its kind, and advice.
@@ -226,7 +224,7 @@ def _zip_kind(head: bytes, names: Collection[str]) -> Kind | None:
         (not names, Kind("an empty zip", "fetch or save it again")),
         (bool({"parameters", "parameter_list"} & set(names)), _SB2),
         (script, _TORCHSCRIPT),
-        (bool({"archive_format", "archive_version"} & plain), Kind("a torch.export program (.pt2)", _OWN_NETWORK)),
+        (bool({"archive_format", "archive_version"} & plain), _EXPORTED),
         (_first_member(head).endswith("/data.pkl"), torch_alone),
         ("model.weights.h5" in names, Kind("a Keras model", "give a PyTorch model")),
         (bool(inner), Kind(f"a zip of {_few(inner)}", "unpack it, and give one of them")),
@@ -324,9 +322,20 @@ def object_kind(source: Any) -> str:
             f"the content of a file ({kind}); give the path of the file",
         ),
         (
+            hasattr(source, "predict") and not callable(source),
+            f"a {kind} of {library}; give rltools.FunctionPolicy(model.predict, env) if predict maps a batch of "
+            f"observations to actions, or model.predict_proba with returns='probabilities'",
+        ),
+        (
             callable(source),
-            f"the function {name}; give the agent itself, or rltools.TorchPolicy(function, observation_space, "
-            f"action_space) if it maps a batch of observations to their scores",
+            f"the function {name}; give rltools.FunctionPolicy(function, env) if it maps a batch of observations to "
+            f"actions or scores, or, if it computes with tensors of PyTorch, rltools.TorchPolicy(function, "
+            f"observation_space, action_space)",
+        ),
+        (
+            hasattr(source, "dtype") and hasattr(source, "shape"),
+            f"an array ({kind}); if it is a table, give rltools.FunctionPolicy(lambda observations: "
+            f"table[observations], env), with returns='q_values' if it holds scores",
         ),
     )
     return next((sentence for fits, sentence in kinds if fits), "")
