@@ -22,7 +22,7 @@ from rltools.policies.function_policy._outputs import HEADS, Reader, Returns, ch
 from rltools.policies.function_policy._probe import probes, tried
 from rltools.policies.naming import Naming
 from rltools.spaces import space_features
-from rltools.spaces.leaves import leaves
+from rltools.spaces.leaves import leaves, map_leaves
 
 if TYPE_CHECKING:
     from rltools.envs import Environment
@@ -106,7 +106,7 @@ class FunctionPolicy:
         check_returns(returns, self.action_space)
         self.features = env_info.features or space_features(self.observation_space)
         self.branches = branches(self.action_space)
-        self.heads = (HEADS[returns] if self.branches else "action",)
+        self.heads: tuple[str, ...] = (HEADS[returns] if self.branches else "action",)
         self.action_names = naming.actions(env_info.action_names, self.action_space)
         self.environment = env_info.env
         self.rounds_by_batch = batched and batch is None
@@ -123,8 +123,6 @@ class FunctionPolicy:
         arrays = leaves(self.observation_space)
 
         def encode_single(observation: Any) -> np.ndarray:
-            from rltools.spaces.leaves import map_leaves
-
             batch = map_leaves(lambda _, value: np.asarray(value)[None], observation, arrays)
             return encode(batch, self.features, self.dtype, name)
 
