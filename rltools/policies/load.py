@@ -25,13 +25,14 @@ from rltools.policies.bounds import Bounds, check_bounds
 from rltools.policies.env_info import EnvInfo, check_match, elsewhere_note, inspect_env, place
 from rltools.policies.hub import fetch, is_hub
 from rltools.policies.library import LoadOptions, policy_of
+from rltools.policies.naming import Naming, check_loaded
 
 if TYPE_CHECKING:
     import torch
 
     from rltools.cards import AgentCard
     from rltools.envs import Environment
-    from rltools.policies.loading import Names
+    from rltools.spaces.renaming import Names
 
 MAX_FILE = 256 * MIB
 """Most bytes of a model's file, or of its statistics."""
@@ -120,7 +121,9 @@ def load_policy(
         raise ArgumentError(f"trust (--trust) is for files, and {type(source).__name__} is live already; leave it out")
     if device is not None and not isinstance(source, (str, Path)):
         raise ArgumentError(f"device={device!r} is for files; move the {type(source).__name__} there yourself")
+    naming = Naming(names, units, action_names)
     if isinstance(source, Policy):
+        check_loaded(naming, source.source.name)
         return _unchanged(source, env, normalize, dtype, bounds)
     env_info = None if env is None else inspect_env(env, bounds=bounds)
     options = LoadOptions(
@@ -133,6 +136,7 @@ def load_policy(
         strides=None if strides is None else tuple(strides),
         head=head,
         check=check,
+        naming=naming,
     )
     if is_hub(source):
         source, options = _from_hub(source, options)
@@ -142,6 +146,8 @@ def load_policy(
             source, options = _from_card(source, options)
     if trust is not None:
         options = dataclasses.replace(options, trust=_trusted_hashes(trust))
+    if options.environment is not None:
+        options = options.in_environment(options.environment)
     policy, options = _loaded(source, options, env_info)
     if options.environment is not None:
         check_match(policy.source.name, policy.observation_space, policy.action_space, options.environment)

@@ -55,7 +55,11 @@ def header_of(
         seed=seed,
         deterministic=deterministic,
         max_steps=max_steps,
-        notes=tuple(dict.fromkeys((*source.notes, *_other_environment(policy, spec), *notes, *_texts(policy), *_gradients(policy)))),
+        notes=tuple(
+            dict.fromkeys(
+                (*source.notes, *_other_environment(policy, spec), *notes, *_texts(policy), *_gradients(policy))
+            )
+        ),
         versions={name: version(name) for name in ("gymnasium", "numpy", "torch", "stable-baselines3")}
         | {"python": platform.python_version(), "rltools": version("rltools-attribution")},
         branches=policy.branches,

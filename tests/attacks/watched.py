@@ -93,10 +93,13 @@ from rltools.errors import RltoolsError  # noqa: E402
 from rltools.experiments import read_experiment  # noqa: E402
 from rltools.policies._model_card import environment_of_card  # noqa: E402
 from rltools.policies.load import load_policy  # noqa: E402
+from rltools.policies.saved.contents import formats  # noqa: E402
+from rltools.policies.saved.layout import layouts  # noqa: E402
 
 load_policy(sys.argv[1], "CartPole-v1", normalize=False)  # so that whatever is imported late is there
 inspection(sys.argv[1])
 listing(None)
+formats(), layouts()
 for name in method_names():
     find_method(name).settings(dict(find_method(name).defaults))  # evaluates their annotations
 sys.addaudithook(hook)

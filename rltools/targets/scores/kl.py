@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     title="the divergence from the recorded distribution",
     noun="divergence",
     head=LOGIT,
-    available=lambda policy: policy.heads[0] in (LOGIT, PROBABILITY),  # a step is recorded with the outputs of the deciding head
+    available=lambda policy: (
+        policy.heads[0] in (LOGIT, PROBABILITY)
+    ),  # a step is recorded with the outputs of the deciding head
     missing="kl compares with the recorded logits, and this policy is recorded with its {deciding}",
     of_state=True,
 )
