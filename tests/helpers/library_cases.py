@@ -82,18 +82,18 @@ def described(space: Any) -> dict[str, Any] | None:
     if space is None:
         return None
     if hasattr(space, "n"):
-        return {"Discrete": int(space.n)}
+        return {"discrete": int(space.n)}
     low, high = (float(b.flat[0]) if (b == b.flat[0]).all() else b.tolist() for b in (space.low, space.high))
-    return {"Box": {"low": low, "high": high, "shape": list(space.shape), "dtype": str(space.dtype)}}
+    return {"box": {"low": low, "high": high, "shape": list(space.shape), "dtype": str(space.dtype)}}
 
 
 def space_of(description: dict[str, Any]) -> Any:
     """The space that `described` described."""
     from gymnasium.spaces import Box, Discrete
 
-    if "Discrete" in description:
-        return Discrete(description["Discrete"])
-    box = description["Box"]
+    if "discrete" in description:
+        return Discrete(description["discrete"])
+    box = description["box"]
     low, high = (np.broadcast_to(np.asarray(box[key], box["dtype"]), box["shape"]) for key in ("low", "high"))
     return Box(low, high, dtype=np.dtype(box["dtype"]).type)
 
