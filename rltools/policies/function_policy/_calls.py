@@ -79,7 +79,9 @@ class Caller:
         except Exception as error:
             reason = " ".join(str(error).split())[:300] or "without a message"
             arrays = [(leaf, np.asarray(pick(observations, leaf))) for leaf in self.leaves]
-            taken = ", ".join(f"{leaf.name or 'observations'} {list(part.shape)} of {part.dtype}" for leaf, part in arrays)
+            taken = ", ".join(
+                f"{leaf.name or 'observations'} {list(part.shape)} of {part.dtype}" for leaf, part in arrays
+            )
             advice = "; if it takes one observation at a time, give batched=False" if self.batched else ""
             raise MismatchError(
                 f"the function of {self.name} failed for {taken}: {type(error).__name__}: {reason}{advice}"

@@ -217,7 +217,9 @@ def _check_arguments(function: object, batch: object, batched: object) -> None:
     if batch is not None and (not isinstance(batch, int) or isinstance(batch, bool) or batch < 1):
         raise ArgumentError(f"batch is {batch!r:.80}; it must be a number of rows, at least 1, or None")
     if batch is not None and not batched:
-        raise ArgumentError(f"batch is {batch}, and a function that is not batched takes one row; leave one of them out")
+        raise ArgumentError(
+            f"batch is {batch}, and a function that is not batched takes one row; leave one of them out"
+        )
 
 
 def _name_of(function: Any) -> str:
