@@ -60,8 +60,8 @@ def single_environment(env: Any) -> Environment:
         'CartPole-v1'
     """
     if not is_vector(env):
-        given: Environment = env
-        return given
+        single: Environment = env
+        return single
     layers = list(_layers(env))
     made = _of_innermost(layers[-1])
     wraps = [wrap for layer in reversed(layers[:-1]) for wrap in _wraps(layer)]

@@ -14,7 +14,7 @@ from rltools._util.limits import MAX_EPISODES, MAX_REFERENCES, MAX_SEED, MAX_WIN
 from rltools._util.progress import say, stage
 from rltools._util.workers import Workers
 from rltools.attributions import find_method, fitting_methods
-from rltools.envs import import_modules
+from rltools.envs import environment_options, import_modules
 from rltools.errors import ArgumentError, RltoolsWarning, TooCostlyError
 from rltools.experiments._ablate_in_time import ablate_in_time
 from rltools.experiments._analysis import Analysis
@@ -198,7 +198,6 @@ def analyze(
     for settings, plan in plans:
         recording = explain(recording, policy, every=plan.every, progress=progress, **computing, **settings)
     options = {
-        "env": env,
         "episodes": len(recording),  # the page covers all episodes in the folder
         "seed": seed,
         "method": method,
@@ -211,7 +210,12 @@ def analyze(
         "bounds": None if bounds == "same" else bounds,
         "out": directory,
     }
-    typed = [*_options(options), *([] if ablate else ["--no-ablate"]), *([] if frames else ["--no-frames"])]
+    typed = [
+        *environment_options(env),
+        *_options(options),
+        *([] if ablate else ["--no-ablate"]),
+        *([] if frames else ["--no-frames"]),
+    ]
     agent = str(source) if isinstance(source, (str, Path)) else "MODEL"
     command = shlex.join(
         [

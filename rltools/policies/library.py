@@ -11,7 +11,7 @@ def load(source: Any, options: LoadOptions) -> Policy: ... # its policy
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from rltools._util.discovery import PluginWarning, load_offered, modules_in, origin, others
 from rltools.errors import ArgumentError, PluginError, RltoolsError
 from rltools.policies.kinds import described, object_kind
+from rltools.policies.naming import Naming
 
 if TYPE_CHECKING:
     import torch
@@ -37,6 +38,7 @@ class LoadOptions:
     Attributes:
         name: what to call the policy; None leaves it to the library.
         environment: where the policy is to act; None if the library has to find out.
+        from_model_card: whether the environment is only what the model card of a hub says.
         normalize: statistics of observations: None looks for them, False means none on purpose, else a file or a
             live object of the library.
         normalized: whether the agent was trained on normalized observations; None if unknown.
@@ -44,6 +46,8 @@ class LoadOptions:
         notes: caveats that go into the policy's source.
         trust: the sha256 of each file that may run code, 64 hexadecimal digits each; every one must belong to a file
             in the source or beside it. Nothing is run just because reading it safely failed.
+        naming: the caller's names of features and actions, for an environment that the library finds itself, see
+            `in_environment`; one that is known has them already.
         layout: see `load_policy`.
         activation: see `load_policy`.
         strides: see `load_policy`.
@@ -53,6 +57,7 @@ class LoadOptions:
 
     name: str | None = None
     environment: EnvInfo | None = None
+    from_model_card: bool = False
     normalize: Any = None
     normalized: bool | None = None
     dtype: torch.dtype | None = None
@@ -63,6 +68,16 @@ class LoadOptions:
     strides: tuple[int, ...] | None = None
     head: str | None = None
     check: Any = None
+    naming: Naming = field(default_factory=Naming)
+
+    def in_environment(self, environment: EnvInfo) -> LoadOptions:
+        """The same options in an environment, whose features and actions get the caller's names.
+
+        Raises:
+            ArgumentError: another number of names than there are features or actions.
+            UnknownNameError: a mapping from a name that there is not.
+        """
+        return replace(self, environment=self.naming.env_info(environment), naming=Naming())
 
 
 class Library(Protocol):
@@ -95,7 +110,8 @@ def policy_of(source: Any, options: LoadOptions) -> Policy:
     claimant = _claimant(source)
     if options.trust and (claimant is None or not getattr(claimant[0], "RUNS_TRUSTED_FILES", False)):
         raise ArgumentError(
-            f"trust (--trust) is for models of Stable-Baselines3, and {source} is not one: {described(source)}"
+            f"trust (--trust) is for files that run code, models of Stable-Baselines3 and TorchScript programs, and "
+            f"{source} is neither: {described(source) if claimant is None else 'it is read without running anything'}"
         )
     if claimant is None:
         raise _unclaimed(source)

@@ -10,20 +10,29 @@ from typing import TYPE_CHECKING, Any
 
 from rltools._util.foreign_files import MIB, foreign_sha256, is_file, path_exists
 from rltools.cards.content import content_path, find_content
-from rltools.envs import vector_statistics, wrapped_spec
-from rltools.errors import ArgumentError, ChecksumError, ModelError, UnsafeFileError
+from rltools.envs import vector_statistics, with_arguments, wrapped_spec
+from rltools.errors import (
+    ArgumentError,
+    ChecksumError,
+    MismatchError,
+    ModelError,
+    SimulationError,
+    UnsafeFileError,
+    argument,
+)
 from rltools.policies.base import Policy
 from rltools.policies.bounds import Bounds, check_bounds
-from rltools.policies.env_info import check_match, check_normalizes, elsewhere_note, inspect_env, place, with_arguments
+from rltools.policies.env_info import EnvInfo, check_match, check_normalizes, elsewhere_note, inspect_env, place
 from rltools.policies.hub import fetch, is_hub
 from rltools.policies.library import LoadOptions, policy_of
+from rltools.policies.naming import Naming, check_loaded
 
 if TYPE_CHECKING:
     import torch
 
     from rltools.cards import AgentCard
     from rltools.envs import Environment
-    from rltools.policies.loading import Names
+    from rltools.spaces.renaming import Names
 
 MAX_FILE = 256 * MIB
 """Most bytes of a model's file, or of its statistics."""
@@ -62,7 +71,7 @@ def load_policy(
             checkpoint.
         env: where it is to act: an id, a specification, an environment or a function that makes one, or a vector of
             environments of Gymnasium or Stable-Baselines3, which stands for one of them. None is the environment it
-            was trained on, if known.
+            was trained on, if known; for a model of a hub, the one that its model card names.
         normalize: statistics of observations: None looks for them beside the model and around a vector of environments,
             False means none on purpose, else the path of a vecnormalize.pkl or a live VecNormalize.
         dtype: torch.float32 or torch.float64, of encoded observations and scores; None is float32.
@@ -113,7 +122,9 @@ def load_policy(
         raise ArgumentError(f"trust (--trust) is for files, and {type(source).__name__} is live already; leave it out")
     if device is not None and not isinstance(source, (str, Path)):
         raise ArgumentError(f"device={device!r} is for files; move the {type(source).__name__} there yourself")
+    naming = Naming(names, units, action_names)
     if isinstance(source, Policy):
+        check_loaded(naming, source.source.name)
         return _unchanged(source, env, normalize, dtype, bounds)
     env_info = None if env is None else inspect_env(env, bounds=bounds)
     if normalize is None and getattr(source, "get_vec_normalize_env", lambda: None)() is None:
@@ -128,17 +139,17 @@ def load_policy(
         strides=None if strides is None else tuple(strides),
         head=head,
         check=check,
+        naming=naming,
     )
     if is_hub(source):
-        fetched = fetch(source)
-        source, options = fetched.path, dataclasses.replace(options, name=name or fetched.name, notes=(fetched.note,))
+        source, options = _from_hub(source, options)
     elif isinstance(source, (str, Path)):
         source = _local_path(source)
         if is_file(source / "agent.yaml"):
             source, options = _from_card(source, options)
     if trust is not None:
         options = dataclasses.replace(options, trust=_trusted_hashes(trust))
-    policy = policy_of(source, options)
+    policy, options = _loaded(source, options, env_info)
     if options.environment is not None:
         check_match(policy.source.name, policy.observation_space, policy.action_space, options.environment)
     place(policy, env_info, bounds)
@@ -184,6 +195,54 @@ def _unchanged(
     has_no_environment = policy.source.environment is None and not hasattr(policy, "environment")
     place(policy, env_info if has_no_environment else None, bounds)
     return policy
+
+
+def _loaded(source: Any, options: LoadOptions, env_info: EnvInfo | None) -> tuple[Policy, LoadOptions]:
+    """The policy in a source, and how it was loaded: in no environment if that of a model card has other spaces."""
+    in_environment = options if options.environment is None else options.in_environment(options.environment)
+    try:
+        return policy_of(source, in_environment), in_environment
+    except MismatchError:
+        named = options.environment if env_info is None and options.from_model_card else None
+        if named is None or not _says_its_spaces(source):
+            raise
+    note = f"{named.name}, which the model card names, has other observations or actions than the model: not used"
+    options = dataclasses.replace(options, environment=None, notes=(*options.notes, note))
+    return policy_of(source, options), options
+
+
+def _says_its_spaces(source: Any) -> bool:
+    """Whether it is a model of Stable-Baselines3, whose zip says what it observes."""
+    return isinstance(source, Path) and source.suffix == ".zip"
+
+
+def _from_hub(source: str, options: LoadOptions) -> tuple[Path, LoadOptions]:
+    """A model of a hub, and how its model card says to load it.
+
+    Raises:
+        ArgumentError: no environment is known, and the model needs one.
+    """
+    fetched = fetch(source)
+    environment, notes = options.environment, [fetched.note]
+    if environment is None:
+        notes += fetched.notes
+        if fetched.environment is not None:
+            try:
+                environment = inspect_env(fetched.environment)
+            except SimulationError as error:
+                notes.append(f"{fetched.environment} cannot be made here: {' '.join(str(error).split())[:300]}")
+        elif not _says_its_spaces(fetched.path):
+            why = "; ".join(fetched.notes) or "its model card names no environment"
+            raise ArgumentError(f"{source}: {why}. Give the environment it was trained on as {argument('env')}")
+    elif fetched.environment is not None:
+        notes += elsewhere_note(fetched.environment, {}, environment)
+    return fetched.path, dataclasses.replace(
+        options,
+        name=options.name or fetched.name,
+        notes=tuple(notes),
+        environment=environment,
+        from_model_card=options.environment is None,
+    )
 
 
 def _local_path(source: str | Path) -> Path:
