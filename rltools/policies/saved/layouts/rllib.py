@@ -159,7 +159,9 @@ class _Encoder(nn.Module):
             )
         activation = activation_for(CARD, wanted)
         layers = sequential(tensors, activation, last=activation, eps=NORM_EPSILON) if tensors else None
-        self.memory = recurrent_module(find_layers(contents.under(f"{prefix}.{recurrent}"))[0][0]) if recurrent else None
+        self.memory = (
+            recurrent_module(find_layers(contents.under(f"{prefix}.{recurrent}"))[0][0]) if recurrent else None
+        )
         self.tokenizer = layers if recurrent else None
         self.layers = None if recurrent else layers
         _check_inputs(contents, layers or self.memory, wanted)
@@ -321,7 +323,10 @@ def _notes(contents: Contents, heads: Sequence[str]) -> tuple[str, ...]:
 
 def _check_inputs(contents: Contents, first: nn.Module | None, wanted: Wanted) -> None:
     layer = next((part for part in first.modules() if hasattr(part, "in_features")), first) if first else None
-    taken, size = getattr(layer, "in_features", getattr(layer, "input_size", 0)), observation_size(wanted.observation_space)
+    taken, size = (
+        getattr(layer, "in_features", getattr(layer, "input_size", 0)),
+        observation_size(wanted.observation_space),
+    )
     if taken != size:
         raise MismatchError(
             f"the module in {contents.path} takes {taken} features and the environment has {size}; give the "
