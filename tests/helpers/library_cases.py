@@ -23,7 +23,7 @@ def write_case(
     library: str,
     version: str,
     file: str,
-    layout: str,
+    layout: str | None,
     head: str,
     observations: Any,
     scores: Any,
@@ -42,7 +42,7 @@ def write_case(
         library: its name on the package index.
         version: of the library.
         file: the saved file's name, or "." if the folder itself is what the library saved.
-        layout: the file in `rltools/policies/saved/layouts` that rebuilds it.
+        layout: the file in `rltools/policies/saved/layouts` that rebuilds it; None if a policy library reads it.
         head: what the scores are: "logit", "q_value", "mean" or "action".
         observations: as the environment gives them, `[batch, ...]`; of a recurrent network `[step, batch, ...]`, from
             the state at the start of an episode.
