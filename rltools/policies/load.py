@@ -146,8 +146,6 @@ def load_policy(
             source, options = _from_card(source, options)
     if trust is not None:
         options = dataclasses.replace(options, trust=_trusted_hashes(trust))
-    if options.environment is not None:
-        options = options.in_environment(options.environment)
     policy, options = _loaded(source, options, env_info)
     if options.environment is not None:
         check_match(policy.source.name, policy.observation_space, policy.action_space, options.environment)
@@ -197,8 +195,9 @@ def _unchanged(
 
 def _loaded(source: Any, options: LoadOptions, env_info: EnvInfo | None) -> tuple[Policy, LoadOptions]:
     """The policy in a source, and how it was loaded: in no environment if that of a model card has other spaces."""
+    in_environment = options if options.environment is None else options.in_environment(options.environment)
     try:
-        return policy_of(source, options), options
+        return policy_of(source, in_environment), in_environment
     except MismatchError:
         named = options.environment if env_info is None and options.from_model_card else None
         if named is None or not _says_its_spaces(source):

@@ -7,26 +7,19 @@ others. Agents for Atari divide images by 255. Networks of the same names that d
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 
-import torch
 from torch import Tensor, nn
 
-from rltools.errors import MismatchError, ModelError, argument
+from rltools.errors import ModelError, argument
 from rltools.policies.actions import count_actions
 from rltools.policies.base import Discounting
-from rltools.policies.saved.chains import CONVOLUTION, LINEAR, Chain, LayerWeights, find_layers
-from rltools.policies.saved.continuous import (
-    ConstantStd,
-    Received,
-    SquashedLogStd,
-    lowest_value,
-    mean_heads,
-    squashed,
-)
+from rltools.policies.saved.chains import CONVOLUTION, Chain, find_layers
+from rltools.policies.saved.continuous import ConstantStd, mean_heads
 from rltools.policies.saved.layout import LayoutCard
+from rltools.policies.saved.layouts._cleanrl_squashed import squashed_actor
 from rltools.policies.saved.memory import recurrent_state
-from rltools.policies.saved.networks import layer_module, recurrent_module, sequential
+from rltools.policies.saved.networks import recurrent_module, sequential
+from rltools.policies.saved.parts import linear, part
 from rltools.policies.saved.rebuilt import Contents, Rebuilt, Wanted
 from rltools.policies.saved.spaces import check_ends, deciding_head, image_input
 from rltools.policies.torch_policy import Head
@@ -42,7 +35,6 @@ CARD = LayoutCard(
     versions="its scripts of 2025 and 2026",
 )
 STRIDES = (4, 2, 1)
-LOG_STD_MIN, LOG_STD_MAX = -5, 2
 _ROOTS = ("", "model_weights", "0", "actor")
 _ATARI = {"network.0", "network.2", "network.4", "network.7"}
 _MLP = {"0", "2", "4"}
@@ -181,7 +173,7 @@ class _Expected(nn.Module):
 
 def _atari_ppo(contents: Contents, tensors: dict[str, Tensor], wanted: Wanted) -> Rebuilt:
     before, network = _images(tensors, "network", wanted, last="relu")
-    actor, critic = (_linear(tensors, name) for name in ("actor", "critic"))
+    actor, critic = (linear(tensors, name) for name in ("actor", "critic"))
     _check(tensors, "network", wanted, outputs=actor.in_features)
     heads = {
         deciding_head(wanted, "logit"): Calls(*before, network, actor),
@@ -193,9 +185,9 @@ def _atari_ppo(contents: Contents, tensors: dict[str, Tensor], wanted: Wanted) -
 
 def _recurrent_ppo(contents: Contents, tensors: dict[str, Tensor], wanted: Wanted) -> Rebuilt:
     before, network = _images(tensors, "network", wanted, last="relu")
-    (layer,) = find_layers(_only(tensors, "lstm"))[0]
+    (layer,) = find_layers(part(tensors, "lstm"))[0]
     lstm = recurrent_module(layer)
-    actor, critic = (_linear(tensors, name) for name in ("actor", "critic"))
+    actor, critic = (linear(tensors, name) for name in ("actor", "critic"))
     _check(tensors, "network", wanted, outputs=lstm.input_size)
     module = nn.ModuleDict({"network": network, "lstm": lstm, "actor": actor, "critic": critic})
     memory = recurrent_state(lstm, encode=Calls(*before, network))
@@ -210,80 +202,34 @@ def _atari_sac(contents: Contents, tensors: dict[str, Tensor], wanted: Wanted) -
     return Rebuilt(network, head, notes=_notes(wanted, "relu"))
 
 
-def _squashed_actor(contents: Contents, tensors: dict[str, Tensor], wanted: Wanted) -> Rebuilt:
-    """The actor of SAC, TD3 or DDPG, and its critics if they are in the file."""
-    last = "fc_mean" if "fc_mean.weight" in tensors else "fc_mu"
-    activation, hidden = wanted.activation or "relu", _only(tensors, "fc1") | _only(tensors, "fc2")
-    deciding_head(wanted, "mean")
-    _check(hidden | _only(tensors, last), "", wanted)
-    _check_bounds(tensors, wanted)
-    latent, mean = sequential(hidden, activation, last=activation), _linear(tensors, last)
-    module, received = nn.ModuleDict({"latent": latent, "mean": mean}), squashed(wanted.action_space)
-    heads: dict[str, Head] = {"mean": Calls(latent, mean), "action": Calls(latent, mean, *received.parts)}
-    std = None
-    if "fc_logstd.weight" in tensors:
-        std = SquashedLogStd(latent, _linear(tensors, "fc_logstd"), LOG_STD_MIN, LOG_STD_MAX)
-        module["std"] = std
-    found = [weights for root in ("1", "2", "qf1", "qf2") if "fc3.weight" in (weights := contents.under(root))]
-    if found:
-        critics = nn.ModuleList(sequential(weights, activation) for weights in found)
-        module["critics"], heads["q_value"] = critics, partial(lowest_value, critics)
-    choose = Received(received, std is not None)
-    return Rebuilt(module, heads, std=std, choose=choose, notes=_notes(wanted, "relu"))
-
-
-def _check_bounds(tensors: Mapping[str, Tensor], wanted: Wanted) -> None:
-    """Compare the bounds of actions in the file with those of the environment.
-
-    Raises:
-        MismatchError: they differ.
-    """
-    scale, bias = (tensors[name].detach().reshape(-1) for name in ("action_scale", "action_bias"))
-    low, high = (torch.as_tensor(getattr(wanted.action_space, name)).reshape(-1).to(scale) for name in ("low", "high"))
-    if not (torch.allclose(bias - scale, low) and torch.allclose(bias + scale, high)):
-        raise MismatchError(
-            f"the file was trained with actions from {(bias - scale).tolist()} to {(bias + scale).tolist()} and the "
-            f"environment takes them from {low.tolist()} to {high.tolist()}; give the one it was trained in, with its "
-            f"wrappers, as {argument('env')}"
-        )
-
-
 def _images(
     tensors: Mapping[str, Tensor], name: str, wanted: Wanted, last: str | None
 ) -> tuple[tuple[Callable[[Tensor], Tensor], ...], nn.Sequential]:
     """What comes before a network that may see images, and the network."""
-    first = find_layers(_only(tensors, name))[0][0]
+    first = find_layers(_part(tensors, name))[0][0]
     if first.kind != CONVOLUTION:
         return (), _network(tensors, name, wanted, "relu", last)
     before, shape = image_input(wanted.observation_space, first.inputs)
     activation, strides = wanted.activation or "relu", wanted.strides or STRIDES
     end = last and activation
-    return before, sequential(_only(tensors, name), activation, last=end, strides=strides, input_shape=shape)
+    return before, sequential(_part(tensors, name), activation, last=end, strides=strides, input_shape=shape)
 
 
 def _network(
     tensors: Mapping[str, Tensor], name: str, wanted: Wanted, activation: str, last: str | None = None
 ) -> nn.Sequential:
     activation = wanted.activation or activation
-    return sequential(_only(tensors, name), activation, last=last and activation)
+    return sequential(_part(tensors, name), activation, last=last and activation)
 
 
-def _only(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
-    """The tensors of a part, with their whole keys; all of them for ""."""
-    return {key: value for key, value in tensors.items() if not name or key.startswith(f"{name}.")}
-
-
-def _linear(tensors: Mapping[str, Tensor], name: str) -> nn.Linear:
-    layers: list[LayerWeights] = find_layers(_only(tensors, name))[0]
-    if [layer.kind for layer in layers] != [LINEAR]:
-        raise ModelError(f"{name} is no linear layer, as it is in CleanRL; give another {argument('layout')}")
-    module: nn.Linear = layer_module(layers[0])  # type: ignore[assignment]  # by its kind
-    return module
+def _part(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
+    """The tensors of a part; all of them for ""."""
+    return part(tensors, name) if name else dict(tensors)
 
 
 def _check(tensors: Mapping[str, Tensor], name: str, wanted: Wanted, outputs: int | None = None) -> None:
     """Compare both ends of a part with the environment."""
-    check_ends(Chain(name, tuple(find_layers(_only(tensors, name))[0])), wanted, outputs=outputs)
+    check_ends(Chain(name, tuple(find_layers(_part(tensors, name))[0])), wanted, outputs=outputs)
 
 
 def _number(contents: Contents, key: str) -> float | None:
@@ -303,6 +249,6 @@ _FORMS: dict[frozenset[str], Callable[[Contents, dict[str, Tensor], Wanted], Reb
     frozenset({"network", "actor", "critic"}): _atari_ppo,
     frozenset({"network", "lstm", "actor", "critic"}): _recurrent_ppo,
     frozenset({"conv", "fc1", "fc_logits"}): _atari_sac,
-    frozenset({"fc1", "fc2", "fc_mean", "fc_logstd", "action_scale", "action_bias"}): _squashed_actor,
-    frozenset({"fc1", "fc2", "fc_mu", "action_scale", "action_bias"}): _squashed_actor,
+    frozenset({"fc1", "fc2", "fc_mean", "fc_logstd", "action_scale", "action_bias"}): squashed_actor,
+    frozenset({"fc1", "fc2", "fc_mu", "action_scale", "action_bias"}): squashed_actor,
 }

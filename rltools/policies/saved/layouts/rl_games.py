@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
 from rltools.errors import MismatchError, ModelError, argument
 from rltools.policies._normalization import Normalization
 from rltools.policies.actions import branches, count_actions
-from rltools.policies.base import RecurrentState
-from rltools.policies.saved.chains import NORMS, LayerWeights, find_layers
 from rltools.policies.saved.continuous import ConstantStd, Received, clipped, rescaled
 from rltools.policies.saved.layout import LayoutCard, activation_for
-from rltools.policies.saved.memory import Recurrent, recurrent_state
-from rltools.policies.saved.networks import layer_module, recurrent_module, sequential
+from rltools.policies.saved.layouts._rl_games_tower import Tower, remembered
+from rltools.policies.saved.parts import linear, part, under
 from rltools.policies.saved.rebuilt import Contents, Rebuilt, Wanted
 from rltools.policies.saved.scalers import ValueScale, own_normalization
 from rltools.policies.saved.spaces import deciding_head, observation_size
 from rltools.policies.torch_policy import Head
-from rltools.policies.vjp._chain import Chain as Calls
+from rltools.policies.vjp._chain import Chain
 
 CARD = LayoutCard(
     title="rl-games",
@@ -33,7 +30,12 @@ CARD = LayoutCard(
 )
 EPSILON, LIMIT = 1e-5, 5.0
 """What its RunningMeanStd adds to the variance, and where it clips."""
-Join = Callable[[str, Tensor, Tensor], Tensor]
+# Keys of networks that are not rebuilt, and what is special about these.
+_REFUSED = {
+    "a2c_network.actor_cnn.": "sees images through convolutions, whose strides and paddings are in no file",
+    "a2c_network.actor_mlp.linears.": "has dense connections (D2RL)",
+    "running_mean_std.running_mean_std.": "observes several arrays",
+}
 
 
 def recognizes(contents: Contents) -> bool:
@@ -49,153 +51,51 @@ def rebuild(contents: Contents, wanted: Wanted) -> Rebuilt:
         MismatchError: it is not for the environment.
     """
     model = _model(contents)
-    tensors = _under(model, "a2c_network")
-    _refuse(contents, tensors, model)
-    discrete, notes = bool(branches(wanted.action_space)), []
-    name = "logits" if discrete else "mu"
-    last = _last(contents, tensors, name, wanted)
+    _refuse(contents, model)
+    tensors = under(model, "a2c_network")
+    last = _last(contents, tensors, wanted)
     separate = any(key.startswith(("critic_mlp.", "c_rnn.")) for key in tensors)
-    networks = nn.ModuleDict({"actor": _Tower(tensors, "a" if separate else "", wanted)})
-    actor: _Tower = networks["actor"]  # type: ignore[assignment]
-    actor.check(last, wanted)
-    networks["last"] = last
-    decides = Calls(*actor.parts, last)
+    size, activation = observation_size(wanted.observation_space), activation_for(CARD, wanted)
+
+    def tower(side: str, taken: int) -> Tower:
+        return Tower(tensors, side, is_separate=separate, size=size, taken=taken, activation=activation)
+
+    actor = critic = tower("actor", last.in_features)
+    networks, std, choose = nn.ModuleDict({"actor": actor, "last": last}), None, None
+    decides, notes = Chain(*actor.parts, last), []
     heads: dict[str, Head] = {}
-    choose = std = None
-    if discrete:
+    if branches(wanted.action_space):
         heads[deciding_head(wanted, "logit")] = decides
     else:
         deciding_head(wanted, "mean")
         received = rescaled(wanted.action_space) if _is_bounded(wanted) else clipped(wanted.action_space)
-        heads |= {"mean": decides, "action": Calls(decides, *received.parts)}
+        heads |= {"mean": decides, "action": Chain(decides, *received.parts)}
         choose = Received(received, "sigma" in tensors)
-        notes.append(
-            "no function follows its mean (mu_activation None), and actions in [-1, 1] are scaled to the bounds"
-        )
+        notes.append("no function follows its mean (mu_activation None); actions in [-1, 1] are scaled to the bounds")
         if "sigma" in tensors:
             networks["std"] = std = ConstantStd(tensors["sigma"].exp())
             notes.append("its sigma is the logarithm of the std, as continuous_a2c_logstd has it")
-    critic = actor
-    if separate:
-        networks["critic"] = critic = _Tower(tensors, "c", wanted)
-    if "value.weight" in tensors and "assymetric_vf_nets" not in {key.partition(".")[0] for key in contents.tensors}:
-        networks["value"] = _linear({"weight": tensors["value.weight"], "bias": tensors["value.bias"]}, "value")
-        scale = _statistics(contents, model, "value_mean_std", "reward_mean_std")
-        parts: list[nn.Module] = [networks["value"]]
-        if scale is not None:
+    has_value = "value.weight" in tensors and not contents.under("assymetric_vf_nets")
+    if has_value:
+        networks["value"] = value = linear(tensors, "value")
+        if separate:
+            networks["critic"] = critic = tower("critic", value.in_features)
+        parts: list[nn.Module] = [*critic.parts, value]
+        if (scale := _statistics(contents, model, "value_mean_std", "reward_mean_std")) is not None:
             networks["value_scale"] = ValueScale(*scale, LIMIT)
             parts.append(networks["value_scale"])
-        heads["value"] = Calls(*critic.parts, *parts)
+        heads["value"] = Chain(*parts)
     else:
-        notes.append("its critic is a network of its own (central value), and is left out")
+        notes.append("its critic observes more than it does (a central value), or estimates in bins, and is left out")
     return Rebuilt(
         networks,
         heads,
         normalization=_normalization(contents, model, wanted),
-        memory=_memory(actor, critic if separate and "value" in heads else None),
+        memory=remembered(actor, critic if separate and has_value else None),
         std=std,
         choose=choose,
         notes=tuple(notes),
     )
-
-
-class _Tower(nn.Module):
-    """The layers between observations and the last layer: a multi-layer perceptron, with a memory before or after it.
-
-    Attributes:
-        parts: those that heads call after the memory; without a memory all.
-        rnn: the memory; None without one.
-    """
-
-    def __init__(self, tensors: Mapping[str, Tensor], side: str, wanted: Wanted) -> None:
-        super().__init__()
-        prefix, size = f"{side}_" if side else "", observation_size(wanted.observation_space)
-        layers = find_layers(_under(tensors, "critic_mlp" if side == "c" else "actor_mlp"))[0]
-        activation = activation_for(CARD, wanted)
-        last = None if layers and layers[-1].kind in NORMS else activation
-        self.mlp: nn.Module = sequential(_tensors(layers), activation, last=last) if layers else nn.Identity()
-        weights, norm = _under(tensors, f"{prefix}rnn.rnn"), _under(tensors, f"{prefix}layer_norm")
-        self.rnn: Recurrent | None = recurrent_module(find_layers(weights)[0][0]) if weights else None
-        self.norm: nn.Module = (
-            layer_module(find_layers({f"n.{k}": v for k, v in norm.items()})[0][0]) if norm else nn.Identity()
-        )
-        inputs, outputs = (layers[0].inputs, layers[-1].outputs) if layers else (size, size)
-        self.size, self.outputs, self.inputs, self.joins = size, outputs, inputs, False
-        self.is_after = self.joins_input = False
-        if self.rnn is None:
-            return
-        hidden, taken = self.rnn.hidden_size, self.rnn.input_size
-        self.is_after = taken in (outputs, outputs + size) and inputs == size
-        before = taken == size and inputs in (hidden, hidden + size)
-        if self.is_after and before:
-            raise ModelError(
-                "its memory may stand before or after its layers, which have equal sizes; build the network"
-            )
-        if not self.is_after and not before:
-            raise MismatchError(
-                f"its memory takes {taken} numbers and its layers {inputs}, and an observation has {size}; give the "
-                f"environment it was trained in as {argument('env')}"
-            )
-        self.joins_input = self.is_after and taken == outputs + size
-        self.inputs = size if self.is_after else taken
-        self.joins = not self.is_after and inputs == hidden + size
-        self.outputs = hidden if self.is_after else outputs
-
-    @property
-    def parts(self) -> tuple[nn.Module, ...]:
-        return () if self.is_after else (self.mlp,)
-
-    def encode(self, x: Tensor) -> Tensor:
-        """What the memory takes."""
-        if not self.is_after:
-            return x
-        encoded: Tensor = self.mlp(x)
-        return torch.cat([encoded, x], dim=1) if self.joins_input else encoded
-
-    def join(self, output: Tensor, x: Tensor) -> Tensor:
-        """What follows the memory, from its output and the observation."""
-        normalized: Tensor = self.norm(output)
-        return torch.cat([normalized, x], dim=1) if self.joins else normalized
-
-    def check(self, last: nn.Linear, wanted: Wanted) -> None:
-        """Compare the sizes of its two ends.
-
-        Raises:
-            MismatchError: they do not fit.
-        """
-        if self.is_after and last.in_features == self.outputs + self.size:
-            self.joins, self.outputs = True, last.in_features
-        count = count_actions(wanted.action_space)
-        if (self.inputs, self.outputs, last.out_features) != (self.size, last.in_features, count):
-            raise MismatchError(
-                f"its actor takes {self.inputs} numbers and returns {last.out_features}, and the environment has "
-                f"{self.size} features and {count} actions; give the one it was trained in as {argument('env')}"
-            )
-
-
-def _memory(actor: _Tower, critic: _Tower | None) -> RecurrentState | None:
-    """The recurrent state of the actor, followed by that of a separate critic."""
-    if actor.rnn is None:
-        return None
-    beside = critic if critic is not None and critic.rnn is not None else None
-    if beside is not None:
-        beside.joins = actor.joins
-    state = recurrent_state(
-        actor.rnn,
-        None if beside is None else beside.rnn,
-        encode=actor.encode,
-        encode_critic=None if beside is None else beside.encode,
-    )
-
-    def recall(name: str, x: Tensor, before: Tensor) -> Tensor:
-        tower = beside if beside is not None and name == "value" else actor
-        return tower.join(state.recall(name, x, before), x)
-
-    def advance(x: Tensor, before: Tensor) -> tuple[Tensor, Tensor]:
-        output, after = state.advance(x, before)
-        return actor.join(output, x), after
-
-    return RecurrentState(state.size, recall, advance)
 
 
 def _model(contents: Contents) -> dict[str, Tensor]:
@@ -204,68 +104,43 @@ def _model(contents: Contents) -> dict[str, Tensor]:
     return {key.replace("_orig_mod.", ""): value for key, value in tensors.items()}
 
 
-def _under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    start = f"{prefix}."
-    return {key.removeprefix(start): value for key, value in tensors.items() if key.startswith(start)}
-
-
-def _tensors(layers: list[LayerWeights]) -> dict[str, Tensor]:
-    return {f"{layer.key}.{name}": value for layer in layers for name, value in layer.tensors.items()}
-
-
-def _refuse(contents: Contents, tensors: Mapping[str, Tensor], model: Mapping[str, Tensor]) -> None:
-    for key in (*tensors, *model):
-        kind = (
-            "sees images through convolutions, whose strides and paddings are in no file"
-            if key.startswith("actor_cnn.")
-            else "has dense connections (D2RL)"
-            if key.startswith("actor_mlp.linears.")
-            else "observes several arrays"
-            if key.startswith("running_mean_std.running_mean_std.")
-            else ""
-        )
-        if kind:
+def _refuse(contents: Contents, model: Mapping[str, Tensor]) -> None:
+    for start, problem in _REFUSED.items():
+        if key := next((key for key in model if key.startswith(start)), None):
             raise ModelError(
-                f"{contents.path}: its network {kind}; build it, load the weights into it and give "
+                f"{contents.path}: its network {problem} ({key}); build it, load the weights into it and give "
                 f"rltools.TorchPolicy(network, env)"
             )
 
 
-def _last(contents: Contents, tensors: Mapping[str, Tensor], name: str, wanted: Wanted) -> nn.Linear:
+def _last(contents: Contents, tensors: Mapping[str, Tensor], wanted: Wanted) -> nn.Linear:
     """The layer that returns the scores; of several choices all of theirs in a row.
 
     Raises:
         MismatchError: the network has other actions.
     """
-    layers = (
-        find_layers(_under(tensors, name))[0]
-        or find_layers({f"{name}.{k}": v for k, v in _under(tensors, name).items()})[0]
-    )
-    if not layers:
+    name = "logits" if branches(wanted.action_space) else "mu"
+    count, last = count_actions(wanted.action_space), linear(tensors, name) if part(tensors, name) else None
+    if last is None or last.out_features != count:
+        problem = f"no {name}" if last is None else f"{last.out_features} outputs"
         raise MismatchError(
-            f"{contents.path} has no {name}, which a network for {wanted.action_space} has; give the environment it "
-            f"was trained in as {argument('env')}"
+            f"{contents.path} has {problem}, and {wanted.action_space} takes {count} of {name}; give the environment "
+            f"it was trained in as {argument('env')}"
         )
-    weights = {part: torch.cat([layer.tensors[part] for layer in layers]) for part in ("weight", "bias")}
-    return _linear(weights, name)
-
-
-def _linear(weights: Mapping[str, Tensor], name: str) -> nn.Linear:
-    (layer,) = find_layers({f"{name}.{key}": value for key, value in weights.items()})[0]
-    module: nn.Linear = layer_module(layer)  # type: ignore[assignment]
-    return module
+    return last
 
 
 def _is_bounded(wanted: Wanted) -> bool:
-    return bool(np.isfinite(getattr(wanted.action_space, "low", np.inf)).all())
+    space = wanted.action_space
+    return all(bool(np.isfinite(getattr(space, bound)).all()) for bound in ("low", "high"))
 
 
 def _statistics(contents: Contents, model: Mapping[str, Tensor], name: str, older: str) -> tuple[Tensor, Tensor] | None:
-    """A mean and a std, with what the library adds to it."""
-    found = _under(model, name) or contents.under(older)
-    if not found:
+    """A mean and a std, with what the library adds to it; older versions keep them beside the model."""
+    kept_in = under(model, name) or contents.under(older)
+    if not kept_in:
         return None
-    return found["running_mean"].float(), (found["running_var"].float() + EPSILON).sqrt()
+    return kept_in["running_mean"].float(), (kept_in["running_var"].float() + EPSILON).sqrt()
 
 
 def _normalization(contents: Contents, model: Mapping[str, Tensor], wanted: Wanted) -> Normalization | None:

@@ -19,6 +19,7 @@ from rltools.policies.saved.continuous import ConstantStd, mean_heads
 from rltools.policies.saved.layout import LayoutCard, activation_for
 from rltools.policies.saved.memory import recurrent_state
 from rltools.policies.saved.networks import recurrent_module, sequential
+from rltools.policies.saved.parts import under
 from rltools.policies.saved.rebuilt import Contents, Rebuilt, Wanted
 from rltools.policies.saved.scalers import own_normalization
 from rltools.policies.saved.spaces import check_ends, deciding_head
@@ -131,19 +132,14 @@ def _apart(tensors: Mapping[str, Tensor]) -> _Network:
             f"its actor sees images ({images[0]}), and no file of RSL-RL says how far their kernels move; build the "
             f"network, load the weights into it and give rltools.TorchPolicy(network, env)"
         )
-    return _Network(_under(tensors, "mlp"), _under(tensors, "rnn"), _under(tensors, "obs_normalizer"))
+    return _Network(under(tensors, "mlp"), under(tensors, "rnn"), under(tensors, "obs_normalizer"))
 
 
 def _joint(contents: Contents, tensors: Mapping[str, Tensor], name: str, memory: str, beside: str) -> _Network:
-    statistics = _under(tensors, f"{name}_obs_normalizer") or contents.under(beside)
+    statistics = under(tensors, f"{name}_obs_normalizer") or contents.under(beside)
     if "count" in statistics and not bool(statistics["count"]):  # the critic of version 2 observes what the actor does
         statistics = contents.under("obs_norm_state_dict") or statistics
-    return _Network(_under(tensors, name), _under(tensors, memory), statistics)
-
-
-def _under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    start = f"{prefix}."
-    return {key.removeprefix(start): value for key, value in tensors.items() if key.startswith(start)}
+    return _Network(under(tensors, name), under(tensors, memory), statistics)
 
 
 def _std(tensors: Mapping[str, Tensor]) -> Tensor | None:

@@ -18,6 +18,7 @@ from rltools.policies.saved.chains import LINEAR, NORMS, Chain, LayerWeights, fi
 from rltools.policies.saved.continuous import ConstantStd, mean_heads
 from rltools.policies.saved.layout import LayoutCard, activation_for
 from rltools.policies.saved.networks import sequential
+from rltools.policies.saved.parts import tensors_of
 from rltools.policies.saved.rebuilt import Contents, Rebuilt, Wanted
 from rltools.policies.saved.scalers import ValueScale, own_normalization
 from rltools.policies.saved.spaces import check_ends, deciding_head
@@ -62,7 +63,7 @@ def rebuild(contents: Contents, wanted: Wanted) -> Rebuilt:
     chain = Chain(name, tuple(layers))
     check_ends(chain, wanted)
     activation = activation_for(CARD, wanted)
-    network = sequential(_tensors(layers), activation)
+    network = sequential(tensors_of(layers), activation)
     module, std, notes = nn.ModuleDict({name: network}), None, []
     discrete = bool(branches(wanted.action_space))
     head = deciding_head(wanted, "q_value" if name == "q_network" else None)
@@ -74,12 +75,11 @@ def rebuild(contents: Contents, wanted: Wanted) -> Rebuilt:
             module["std"] = std = ConstantStd(log_std.clamp(LOG_STD_MIN, LOG_STD_MAX).exp())
     value = _value_layers(contents, layers) if name == "policy" else []
     if value and is_chain(value) and value[0].inputs == chain.inputs and value[-1].outputs == 1:
-        module["value"] = sequential(_tensors(value), activation)
+        module["value"] = sequential(tensors_of(value), activation)
         heads["value"] = module["value"]
         scale = contents.under("value_preprocessor")
         if scale:
-            mean, std = scale["running_mean"], scale["running_variance"].float().sqrt()
-            module["value_scale"] = ValueScale(mean, std, LIMIT)
+            module["value_scale"] = ValueScale(scale["running_mean"], scale["running_variance"].float().sqrt(), LIMIT)
             heads["value"] = Calls(module["value"], module["value_scale"])
     elif value:
         notes.append("its value network does not observe what the policy does, and is left out")
@@ -112,10 +112,6 @@ def _in_row(contents: Contents, name: str, layers: list[LayerWeights]) -> list[L
             f"in the model's own code: build it, load the weights into it and give rltools.TorchPolicy(network, env)"
         )
     return layers
-
-
-def _tensors(layers: Sequence[LayerWeights]) -> dict[str, Tensor]:
-    return {f"{layer.key}.{name}": value for layer in layers for name, value in layer.tensors.items()}
 
 
 def _normalization(contents: Contents, wanted: Wanted) -> Normalization | None:
