@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 @app.command(rich_help_panel=LOOK_UP, epilog="Example: `rltools inspect model.zip`")
 def inspect(
-    path: Annotated[str, typer.Argument(help="A model's .zip, the folder of a recording, or an agent's name.")],
+    path: Annotated[
+        str,
+        typer.Argument(help="A model or weights of any library, the folder of a recording, or an agent's name."),
+    ],
 ) -> None:
     """Show what a model or a recording contains, without executing anything."""
     text, intact = inspection(path)
@@ -48,7 +51,7 @@ def inspection(name: str) -> tuple[str, bool]:
 
     if is_hub(name):
         fetched = fetch(name)
-        rows, intact = [("source", fetched.note), *_model(fetched.path)], True
+        rows, intact = [("source", fetched.note), *_inspect_path(fetched.path)[0]], True
     else:
         rows, intact = _inspect_path(content_path("agents", name) or Path(name))
     return "\n".join(terms(rows)), intact
@@ -60,19 +63,22 @@ def _inspect_path(path: Path) -> tuple[Rows, bool]:
     if is_file(path / "agent.yaml"):
         return _agent(path), True
     from rltools.policies.kinds import described
+    from rltools.policies.library import inspection_of
     from rltools.policies.sb3 import claims
     from rltools.policies.sb3.zoo.folder import model_in, other_models_note
 
     if not path_exists(path) and is_file(f"{path}.zip"):
         path = Path(f"{path}.zip")  # Stable-Baselines3 lets one omit the ending
+    if (rows := inspection_of(path)) is not None:
+        return rows, True
     model = model_in(path)
     if model is None and claims(path):
         return _model(path), True
     if model is None:
         instead = f", but {described(path)}" if path_exists(path) else "; it does not exist"
         raise ArgumentError(
-            f"{str(path)[:MAX_LENGTH]} is no model's .zip, no run folder of rl-zoo, no folder of a recording and no "
-            f"agent{instead}; see `rltools list agents`"
+            f"{str(path)[:MAX_LENGTH]} is no model or weights of a library that is known, no folder of a recording and "
+            f"no agent{instead}; see `rltools list agents`"
         )
     return [*_model(model), *(("note", note) for note in other_models_note(model))], True
 
