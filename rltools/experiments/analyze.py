@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-import shlex
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from rltools._util.limits import MAX_EPISODES, MAX_REFERENCES, MAX_SEED, MAX_WINDOW, check_count
 from rltools._util.progress import say, stage
 from rltools._util.workers import Workers
+from rltools.ablation import Groups
 from rltools.attributions import find_method
 from rltools.envs import import_modules
 from rltools.errors import ArgumentError, RltoolsWarning, TooCostlyError
 from rltools.experiments._ablate_in_time import ablate_in_time
 from rltools.experiments._analysis import Analysis
+from rltools.experiments._command import analyze_command, env_words, group_words
 from rltools.explanation import Plan, explain, plan_explaining
+from rltools.explanation.choice import by_factors, default_method, takes_groups
+from rltools.explanation.references import VISITED
 from rltools.pages.replay import replay_episodes
 from rltools.pages.report import write_report
-from rltools.policies.bounds import Bounds
 from rltools.policies.load import load_policy
+from rltools.policies.loading import Loading, loading_words
+from rltools.policies.own_environment import environment_with
 from rltools.recording import Outcome, Recording, notable_episodes
 from rltools.recording.attribution import VARIABLES
 from rltools.recording.folders import RUNS, run_name
@@ -36,14 +40,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Analysis", "LeftOutWarning", "analyze", "notable", "specs"]
 
-EXACT_FEATURES = 12
-"""The most features for which Shapley values are computed exactly by default."""
 DECISION = "decision_change"
 """The best predictor of the return lost without a feature; its findings come before those of the main method."""
 SEEDS = 16
 """At 16 seeds losses are as well known as 40 seeds know them; the leaders are raced further."""
-COMPARED = 32
-"""The default number: with 8, another draw turned a leading share of 34 % into 44 %, and changed signs."""
 WINDOW = 8
 """The number of observations over which a recurrent policy is explained through its state."""
 SECONDS = 60.0
@@ -58,6 +58,7 @@ def analyze(
     source: Any,
     env: Environment | None = None,
     *,
+    env_kwargs: Mapping[str, Any] | None = None,
     episodes: int = 20,
     seed: int = 0,
     method: str | None = None,
@@ -67,17 +68,16 @@ def analyze(
     seconds: float = SECONDS,
     ablate: bool = True,
     seeds: int = SEEDS,
-    normalize: Any = None,
-    trust: str | Iterable[str] | None = None,
+    groups: Groups = VARIABLES,
+    max_steps: int | None = None,
     frames: bool = True,
     modules: Sequence[str] = (),
     directory: str | Path | None = None,
     overwrite: bool = False,
     threads: int | None = None,
     workers: Workers = 1,
-    device: str | None = None,
     progress: bool = False,
-    bounds: Bounds = "same",
+    **loading: Unpack[Loading],
 ) -> Analysis:
     """Record an agent, measure what it needs, explain its steps, and write a page about that.
 
@@ -93,6 +93,7 @@ def analyze(
     Args:
         source: see `load_policy`.
         env: see `record`; None is the agent's own.
+        env_kwargs: further arguments of the environment, if it is one's own by its id, or the agent's.
         episodes: number of episodes.
         seed: the seed of the first episode.
         method: the main method, if not the default one.
@@ -107,8 +108,8 @@ def analyze(
         ablate: measure what the return is without each feature, too.
         seeds: at how many seeds each feature is hidden; fewer if that would take longer than `seconds`, and none if
             there is no time for two.
-        normalize: see `load_policy`.
-        trust: see `load_policy`.
+        groups: what is hidden together, and taken together by methods that can; see `ablate`.
+        max_steps: see `record`.
         frames: whether replays and page show the environment; it is rendered in a child process if it has a spec.
         modules: modules to import because they register environments.
         directory: folder of the run; by default `runs/<agent>`, and for a model without a card
@@ -116,9 +117,8 @@ def analyze(
         overwrite: start anew, whatever the folder contains.
         threads: see `record` and `explain`.
         workers: how many processes record, ablate and explain, or an executor; see `record`.
-        device: see `load_policy`.
         progress: show progress bars, and before each method how long it will take.
-        bounds: see `load_policy`.
+        loading: see `load_policy`: `normalize`, `trust`, `bounds`, `device`, `name`, `names`, `layout` and the others.
 
     Returns:
         The recording, its summary, what was measured, and the page.
@@ -137,19 +137,16 @@ def analyze(
         >>> [verdict.kind for verdict in analysis.ablation.verdicts()][3]
         'needed'
     """
-    if not seconds > 0:
-        raise ArgumentError(f"seconds is {seconds}; it must be above 0")
-    check_count("episodes", episodes, most=MAX_EPISODES)
-    check_count("seed", seed, least=0, most=MAX_SEED)
-    check_count("seeds", seeds, most=MAX_EPISODES // 2)
-    if references is not None:
-        check_count("references", references, most=MAX_REFERENCES)
+    _check_numbers(seconds, episodes, seed, seeds, references)
     import_modules(modules)
-    trusted = [trust] if isinstance(trust, str) else None if trust is None else list(trust)
+    if (trust := loading.get("trust")) is not None:
+        loading["trust"] = [trust] if isinstance(trust, str) else list(trust)
     with stage("load the policy", show=progress):
-        policy = load_policy(source, env, normalize=normalize, trust=trusted, bounds=bounds, device=device)
+        typed_env, env = env, environment_with(source, env, env_kwargs, loading)
+        policy = load_policy(source, env, **loading)
+    bounds = loading.get("bounds", "same")
     lags = _lags(policy, window)
-    main_method = method or _main_method(policy)
+    main_method = method or default_method(policy)
     main_target = str(fitting_target(main_method, find_method(main_method).needs, target, policy))
     # Checked before recording, which can take hours.
     pairs = [(find_method(name).name, target_name) for name, target_name in specs(policy, main_method, main_target)]
@@ -162,6 +159,7 @@ def analyze(
         episodes=episodes,
         seed=seed,
         directory=folder,
+        max_steps=max_steps,
         overwrite=overwrite,
         threads=threads,
         workers=workers,
@@ -177,13 +175,13 @@ def analyze(
             seeds=seeds,
             seconds=seconds,
             recorded_in=perf_counter() - begun if fresh else 0.0,
+            groups=groups,
             workers=workers,
             bounds=bounds,
             progress=progress,
         )
     attributions = [
-        {"method": name, "target": target_name, "references": references or COMPARED}
-        | ({"groups": VARIABLES} if name == DECISION or _by_factors(policy, name) else {})
+        {"method": name, "target": target_name, "references": references or VISITED} | _grouped(policy, name, groups)
         for name, target_name in pairs
     ]
     if lags:
@@ -194,7 +192,6 @@ def analyze(
     for settings, plan in plans:
         recording = explain(recording, policy, every=plan.every, progress=progress, **computing, **settings)
     options = {
-        "env": env,
         "episodes": len(recording),  # the page covers all episodes in the folder
         "seed": seed,
         "method": method,
@@ -203,22 +200,12 @@ def analyze(
         "window": window,
         "seconds": None if seconds == SECONDS else seconds,
         "seeds": None if seeds == SEEDS or not ablate else seeds,
-        "normalize": normalize,
-        "bounds": None if bounds == "same" else bounds,
+        "max-steps": max_steps,
         "out": directory,
     }
-    typed = [*_options(options), *([] if ablate else ["--no-ablate"]), *([] if frames else ["--no-frames"])]
-    agent = str(source) if isinstance(source, (str, Path)) else "MODEL"
-    command = shlex.join(
-        [
-            "rltools",
-            "analyze",
-            agent,
-            *typed,
-            *(f"--trust={sha256}" for sha256 in trusted or ()),
-            *(f"--import={name}" for name in modules),
-        ]
-    )
+    flags = [*([] if ablate else ["--no-ablate"]), *([] if frames else ["--no-frames"])]
+    where = [*env_words(typed_env, env_kwargs), *loading_words(loading), *group_words(groups)]
+    command = analyze_command(source, options, [*where, *flags, *(f"--import={name}" for name in modules)])
     numbers = [outcome.number for outcome in notable(recording.readable_outcomes())]
     summary = summarize(recording, method=main_method, target=main_target)
     decisions = None
@@ -240,6 +227,16 @@ def analyze(
     return replace(analysis, page=write())
 
 
+def _check_numbers(seconds: float, episodes: int, seed: int, seeds: int, references: int | None) -> None:
+    if not seconds > 0:
+        raise ArgumentError(f"seconds is {seconds}; it must be above 0")
+    check_count("episodes", episodes, most=MAX_EPISODES)
+    check_count("seed", seed, least=0, most=MAX_SEED)
+    check_count("seeds", seeds, most=MAX_EPISODES // 2)
+    if references is not None:
+        check_count("references", references, most=MAX_REFERENCES)
+
+
 def _lags(policy: Policy, window: int | None) -> int:
     """Over how many observations a recurrent policy is explained; 0 for others.
 
@@ -253,27 +250,11 @@ def _lags(policy: Policy, window: int | None) -> int:
     return (WINDOW if window is None else window) if policy.state_size else 0
 
 
-def _main_method(policy: Policy) -> str:
-    """Exact Shapley values where that is possible, by factors of choices where a card has any."""
-    features = policy.features
-    few = len(features.decoded.variables()) <= EXACT_FEATURES and any(features.factors)
-    return "shapley" if few or features.size <= EXACT_FEATURES else "integrated_gradients"
-
-
-def _by_factors(policy: Policy, method: str) -> bool:
-    """Whether a method explains choices by their factors: it takes groups, and a card decodes a choice."""
-    return any(policy.features.factors) and "groups" in find_method(method).defaults
-
-
-def _options(options: dict[str, Any]) -> list[str]:
-    """The options that give the same page; a live object or a function is named by a placeholder."""
-    words = []
-    for name, value in options.items():
-        if value is False:
-            words += [f"--{name}", "none"]
-        elif value is not None:
-            words += [f"--{name}", str(value) if isinstance(value, (str, int, float, Path)) else name.upper()]
-    return words
+def _grouped(policy: Policy, method: str, groups: Groups) -> dict[str, Any]:
+    """The features that a method takes together: those that were named, or the factors of a choice."""
+    if groups == VARIABLES:
+        return {"groups": groups} if method == DECISION or by_factors(policy, method) else {}
+    return {"groups": groups} if takes_groups(method) and not isinstance(groups, str) else {}
 
 
 def specs(policy: Policy, main_method: str, target: str | None) -> list[tuple[str, str]]:

@@ -138,11 +138,11 @@ def test_the_defaults_in_the_help_are_those_of_the_functions(rltools):
 
 
 def test_every_option_that_explain_has_is_named_where_set_refuses_it():
-    from rltools.cli.options import _NO_PARAMETERS, EXPLAIN_OPTIONS
+    from rltools.cli.messages import EXPLAIN_OPTIONS, NO_PARAMETERS
     from rltools.explanation import explain
 
     own = {name for name, each in inspect.signature(explain).parameters.items() if each.kind is not each.VAR_KEYWORD}
-    assert own <= {*EXPLAIN_OPTIONS, *_NO_PARAMETERS}
+    assert own <= {*EXPLAIN_OPTIONS, *NO_PARAMETERS}
 
 
 def test_both_ways_to_call_it_are_the_same_command():

@@ -10,7 +10,7 @@ import typer
 from rltools._util.console import say
 from rltools._util.discovery import modules_in
 from rltools.cli.app import SHOW, app
-from rltools.cli.options import named_values, page_path
+from rltools.cli.values import named_values, page_path
 from rltools.errors import ArgumentError
 
 # By their places alone, so that `rltools --help` loads none of them.

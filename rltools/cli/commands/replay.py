@@ -19,9 +19,8 @@ from rltools.cli.options import (
     Run,
     Speed,
     VideoOut,
-    import_all,
-    page_path,
 )
+from rltools.cli.values import import_all, page_path
 from rltools.errors import ArgumentError
 
 
