@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rltools.ablation import Groups
+from rltools.envs import argument_options, environment_options
 from rltools.recording.attribution import VARIABLES
 
 if TYPE_CHECKING:
@@ -32,24 +32,9 @@ def analyze_command(source: Any, options: Mapping[str, Any], words: Sequence[str
     return shlex.join(["rltools", "analyze", agent, *typed, *words])
 
 
-def env_words(env: Environment | None, env_kwargs: Mapping[str, Any] | None) -> list[str]:
-    """The options of an environment; a live object or a function is named by a placeholder."""
-    words: list[str] = []
-    if env is not None:
-        words = ["--env", env if isinstance(env, str) else "ENV"]
-    if env_kwargs:
-        words += ["--env-kwargs", *(f"{name}={_value_word(value)}" for name, value in env_kwargs.items())]
-    return words
-
-
-def _value_word(value: Any) -> str:
-    """An argument of an environment as it is typed: a text as it is, unless it would be read as something else."""
-    if isinstance(value, str):
-        try:
-            json.loads(value)
-        except ValueError:
-            return value
-    return json.dumps(value)
+def env_words(env: Environment | None, env_kwargs: Mapping[str, Any] | None, *, own: bool) -> list[str]:
+    """The options of an environment, or only its arguments if it is the agent's own."""
+    return argument_options(env_kwargs or {}) if own else environment_options(env)
 
 
 def group_words(groups: Groups) -> list[str]:

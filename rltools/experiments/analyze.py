@@ -13,17 +13,18 @@ from rltools._util.limits import MAX_EPISODES, MAX_REFERENCES, MAX_SEED, MAX_WIN
 from rltools._util.progress import say, stage
 from rltools._util.workers import Workers
 from rltools.ablation import Groups
-from rltools.attributions import find_method
+from rltools.attributions import find_method, fitting_methods
 from rltools.envs import import_modules
 from rltools.errors import ArgumentError, RltoolsWarning, TooCostlyError
 from rltools.experiments._ablate_in_time import ablate_in_time
 from rltools.experiments._analysis import Analysis
 from rltools.experiments._command import analyze_command, env_words, group_words
 from rltools.explanation import Plan, explain, plan_explaining
-from rltools.explanation.choice import by_factors, default_method, takes_groups
+from rltools.explanation.choice import by_variables, default_method, takes_groups
 from rltools.explanation.references import VISITED
 from rltools.pages.replay import replay_episodes
 from rltools.pages.report import write_report
+from rltools.policies.base import is_differentiable
 from rltools.policies.load import load_policy
 from rltools.policies.loading import Loading, loading_words
 from rltools.policies.own_environment import environment_with
@@ -86,9 +87,11 @@ def analyze(
 
     The main method is exact Shapley values for up to 12 features, or where choices decode into up to 12 factors, which
     only methods that replace can tell apart; and integrated gradients beyond. The gradients of the chosen action's raw
-    score and of the default target are always computed, and so is how often the decision
-    changes when a feature takes its value in another visited state. For a recurrent policy, the gradient is also taken
-    through its state, over the last observations. The episodes of median, lowest and highest return get replays.
+    score and of the default target are always computed, and so is how often the decision changes when a feature takes
+    its value in another visited state. A policy without gradients, such as a `FunctionPolicy`, is explained by methods
+    that replace features alone: exact Shapley values of up to 12 variables, and sampled ones beyond; the page says so.
+    For a recurrent policy, the gradient is also taken through its state, over the last observations. The episodes of
+    median, lowest and highest return get replays.
 
     Args:
         source: see `load_policy`.
@@ -150,6 +153,8 @@ def analyze(
     main_target = str(fitting_target(main_method, find_method(main_method).needs, target, policy))
     # Checked before recording, which can take hours.
     pairs = [(find_method(name).name, target_name) for name, target_name in specs(policy, main_method, main_target)]
+    if not is_differentiable(policy):
+        say(_without_gradients(policy), show=progress)
     folder = Path(directory) if directory is not None else RUNS / run_name(source, policy)
     fresh = overwrite or not (folder / "recording.json").is_file()
     begun = perf_counter()
@@ -184,7 +189,7 @@ def analyze(
         {"method": name, "target": target_name, "references": references or VISITED} | _grouped(policy, name, groups)
         for name, target_name in pairs
     ]
-    if lags:
+    if lags and is_differentiable(policy):
         attributions.append({"method": "gradient", "target": str(default_target(policy)), "window": lags})
     computing: dict[str, Any] = {"threads": threads, "workers": workers}
     with stage("plan what to explain", show=progress):
@@ -204,7 +209,7 @@ def analyze(
         "out": directory,
     }
     flags = [*([] if ablate else ["--no-ablate"]), *([] if frames else ["--no-frames"])]
-    where = [*env_words(typed_env, env_kwargs), *loading_words(loading), *group_words(groups)]
+    where = [*env_words(env, env_kwargs, own=typed_env is None), *loading_words(loading), *group_words(groups)]
     command = analyze_command(source, options, [*where, *flags, *(f"--import={name}" for name in modules)])
     numbers = [outcome.number for outcome in notable(recording.readable_outcomes())]
     summary = summarize(recording, method=main_method, target=main_target)
@@ -237,6 +242,14 @@ def _check_numbers(seconds: float, episodes: int, seed: int, seeds: int, referen
         check_count("references", references, most=MAX_REFERENCES)
 
 
+def _without_gradients(policy: Policy) -> str:
+    fitting, lacking = fitting_methods(policy)
+    return (
+        f"{policy.source.name} has no gradients: {', '.join(fitting)} explain it; left out are "
+        f"{', '.join(name for name, missing in lacking.items() if missing == 'gradients')}"
+    )
+
+
 def _lags(policy: Policy, window: int | None) -> int:
     """Over how many observations a recurrent policy is explained; 0 for others.
 
@@ -253,15 +266,16 @@ def _lags(policy: Policy, window: int | None) -> int:
 def _grouped(policy: Policy, method: str, groups: Groups) -> dict[str, Any]:
     """The features that a method takes together: those that were named, or the factors of a choice."""
     if groups == VARIABLES:
-        return {"groups": groups} if method == DECISION or by_factors(policy, method) else {}
+        return {"groups": groups} if method == DECISION or by_variables(policy, method) else {}
     return {"groups": groups} if takes_groups(method) and not isinstance(groups, str) else {}
 
 
 def specs(policy: Policy, main_method: str, target: str | None) -> list[tuple[str, str]]:
-    """Pairs of method and target: the gradients, the main method, and how the decision changes."""
+    """Pairs of method and target: the gradients, if there are any, the main method, and how the decision changes."""
     default = str(default_target(policy))
     gradients = [f"{policy.heads[0]}:chosen"] if is_discrete(policy) else []
-    pairs = [("gradient", name) for name in (*gradients, default)] + [(main_method, str(target or default))]
+    gradients = [*gradients, default] if is_differentiable(policy) else []
+    pairs = [("gradient", name) for name in gradients] + [(main_method, str(target or default))]
     pairs += [] if unbounded_action(policy) else [(DECISION, "decision")]
     return list(dict.fromkeys(pairs))
 

@@ -307,9 +307,20 @@ def object_kind(source: Any) -> str:
             f"the content of a file ({kind}); give the path of the file",
         ),
         (
+            hasattr(source, "predict") and not callable(source),
+            f"a {kind} of {library}; give rltools.FunctionPolicy(model.predict, env) if its method predict maps a batch "
+            f"of observations to actions, or model.predict_proba with returns='probabilities'",
+        ),
+        (
             callable(source),
-            f"the function {name}; give the agent itself, or rltools.TorchPolicy(function, observation_space, "
-            f"action_space) if it maps a batch of observations to their scores",
+            f"the function {name}; give rltools.FunctionPolicy(function, env) if it maps a batch of observations to "
+            f"actions or scores, or, if it computes with tensors of PyTorch, rltools.TorchPolicy(function, "
+            f"observation_space, action_space)",
+        ),
+        (
+            hasattr(source, "dtype") and hasattr(source, "shape"),
+            f"an array ({kind}); if it is a table, give rltools.FunctionPolicy(lambda observations: "
+            f"table[observations], env), with returns='q_values' if it holds scores",
         ),
     )
     return next((sentence for fits, sentence in kinds if fits), "")

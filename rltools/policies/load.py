@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 from rltools._util.foreign_files import MIB, foreign_sha256, is_file, path_exists
 from rltools.cards.content import content_path, find_content
-from rltools.envs import wrapped_spec
+from rltools.envs import with_arguments, wrapped_spec
 from rltools.errors import ArgumentError, ChecksumError, ModelError, UnsafeFileError
 from rltools.policies.base import HasOrigin, Policy
 from rltools.policies.bounds import Bounds, check_bounds
-from rltools.policies.env_info import check_match, elsewhere_note, inspect_env, place, with_arguments
+from rltools.policies.env_info import check_match, elsewhere_note, inspect_env, place
 from rltools.policies.hub import fetch, is_hub
 from rltools.policies.library import LoadOptions, policy_of
 from rltools.policies.loading import Loading, loaded_from

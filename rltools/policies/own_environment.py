@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from gymnasium.envs.registration import EnvSpec
 
-from rltools.envs import Environment, spec_from_json
-from rltools.errors import ArgumentError, argument
-from rltools.policies.env_info import with_arguments
+from rltools.envs import Environment, spec_from_json, with_arguments
+from rltools.errors import ArgumentError
 from rltools.policies.load import load_policy
 
 if TYPE_CHECKING:
@@ -39,16 +37,7 @@ def environment_with(
     """
     if not kwargs:
         return env
-    if isinstance(env, str):
-        return with_arguments(env, dict(kwargs))
-    if env is None:
-        env = own_environment(source, loading)
-    if not isinstance(env, EnvSpec):
-        raise ArgumentError(
-            f"{argument('env_kwargs')} are for an environment that is made here, by its id; {type(env).__name__} is "
-            f"made already: make it with these arguments"
-        )
-    return dataclasses.replace(env, kwargs=env.kwargs | dict(kwargs))
+    return with_arguments(own_environment(source, loading) if env is None else env, kwargs)  # type: ignore[arg-type]
 
 
 def own_environment(source: Any, loading: Loading) -> EnvSpec:
