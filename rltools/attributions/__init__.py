@@ -90,7 +90,7 @@ def fitting_methods(policy: Policy) -> tuple[tuple[str, ...], dict[str, str]]:
     for name in method_names():
         with suppress(MethodError, PluginError):
             methods[name] = find_method(name)
-    lacking = {name: missing_need(found, policy) for name, found in methods.items() if not found.control}
+    lacking = {name: missing_need(method, policy) for name, method in methods.items() if not method.control}
     fitting = tuple(name for name, missing in lacking.items() if not missing)
     return fitting, {name: missing for name, missing in lacking.items() if missing}
 

@@ -89,9 +89,9 @@ def analyze(
     only methods that replace can tell apart; and integrated gradients beyond. The gradients of the chosen action's raw
     score and of the default target are always computed, and so is how often the decision changes when a feature takes
     its value in another visited state. A policy without gradients, such as a `FunctionPolicy`, is explained by methods
-    that replace features alone: exact Shapley values of up to 12 variables, and sampled ones beyond; the page says so.
-    For a recurrent policy, the gradient is also taken through its state, over the last observations. The episodes of
-    median, lowest and highest return get replays.
+    that replace features alone: exact Shapley values of up to 12 variables, and sampled ones beyond; the page and the
+    terminal say which methods are left out. For a recurrent policy, the gradient is also taken through its state, over
+    the last observations. The episodes of median, lowest and highest return get replays.
 
     Args:
         source: see `load_policy`.
@@ -153,8 +153,7 @@ def analyze(
     main_target = str(fitting_target(main_method, find_method(main_method).needs, target, policy))
     # Checked before recording, which can take hours.
     pairs = [(find_method(name).name, target_name) for name, target_name in specs(policy, main_method, main_target)]
-    if not is_differentiable(policy):
-        say(_without_gradients(policy), show=progress)
+    say(_without_gradients(policy), show=progress and not is_differentiable(policy))
     folder = Path(directory) if directory is not None else RUNS / run_name(source, policy)
     fresh = overwrite or not (folder / "recording.json").is_file()
     begun = perf_counter()

@@ -80,8 +80,8 @@ def fitting_target(method: str, needs: Collection[str], target: str | Target | N
     """
     if "gradient" in needs and not is_differentiable(policy):
         raise GradientError(
-            f"{method} differentiates, and {policy.source.name} has no gradients; take a method that replaces features: "
-            f"shapley, sampled_shapley, occlusion or decision_change"
+            f"{method} differentiates, and {policy.source.name} has no gradients; take one that replaces features, for "
+            f"instance shapley, sampled_shapley, occlusion or decision_change"
         )
     needs_decision = DECISION in needs
     parsed = parse_target(DECISION if target is None and needs_decision else target, policy)

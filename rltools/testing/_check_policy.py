@@ -35,9 +35,9 @@ def check_policy(
     """Check a policy against its contract.
 
     Names and heads; the encoding's shape, dtype and own memory; each head's shape, the independence of its rows, and,
-    unless the policy says that it has none, its gradients against finite differences; actions that are in the action space, follow from the scores and are
-    allowed by a mask; the recurrent state; the context that comes with an action; and that nothing is changed by any of
-    it.
+    unless the policy says that it has none, its gradients against finite differences; actions that are in the action
+    space, follow from the scores and are allowed by a mask; the recurrent state; the context that comes with an action;
+    and that nothing is changed by any of it.
 
     Args:
         policy: the policy.

@@ -170,8 +170,8 @@ def networks_of(runner: Any) -> tuple[Any, Any]:
     policy.reset()
     if MAJOR == 3:
         return policy.act_inference, policy.evaluate
-    of_actor, of_critic = runner.obs_normalizer.eval(), runner.privileged_obs_normalizer.eval()
-    return lambda seen: policy.act_inference(of_actor(seen)), lambda seen: policy.evaluate(of_critic(seen))
+    normalize = runner.obs_normalizer.eval()  # of the critic, too, unless the environment has observations for it alone
+    return lambda seen: policy.act_inference(normalize(seen)), lambda seen: policy.evaluate(normalize(seen))
 
 
 if __name__ == "__main__":

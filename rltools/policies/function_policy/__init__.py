@@ -4,6 +4,7 @@
 calls it, `_outputs.py` checks what it returned, and `_probe.py` tries it before anything is recorded.
 """
 
-from rltools.policies.function_policy._policy import FunctionPolicy, Returns
+from rltools.policies.function_policy._outputs import Returns
+from rltools.policies.function_policy._policy import FunctionPolicy
 
 __all__ = ["FunctionPolicy", "Returns"]

@@ -79,7 +79,9 @@ class Caller:
         except Exception as error:
             reason = " ".join(str(error).split())[:300] or "without a message"
             arrays = [(leaf, np.asarray(pick(observations, leaf))) for leaf in self.leaves]
-            taken = ", ".join(f"{leaf.name or 'observations'} {list(part.shape)} of {part.dtype}" for leaf, part in arrays)
+            taken = ", ".join(
+                f"{leaf.name or 'observations'} {list(part.shape)} of {part.dtype}" for leaf, part in arrays
+            )
             advice = "; if it takes one observation at a time, give batched=False" if self.batched else ""
             raise MismatchError(
                 f"the function of {self.name} failed for {taken}: {type(error).__name__}: {reason}{advice}"
@@ -89,7 +91,8 @@ class Caller:
 def _distinct(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The first of equal rows, in order, and for each row the position of its first one among them."""
     positions: dict[bytes, int] = {}
-    first, same = [], []
+    first: list[int] = []
+    same: list[int] = []
     for row, values in enumerate(np.ascontiguousarray(x).reshape(len(x), -1)):
         position = positions.setdefault(values.tobytes(), len(first))
         if position == len(first):

@@ -78,9 +78,9 @@ class Reader:
 
     def _array(self, output: Any, sizes: Sequence[int]) -> np.ndarray:
         """What a function returned as an array of numbers."""
-        if isinstance(output, list | tuple) and len(output) == len(sizes) > 1 and self.returns != "actions":
-            if all(np.ndim(part) == 2 for part in output):  # one array for each choice, as scikit-learn gives them
-                output = np.concatenate([np.asarray(part) for part in output], axis=1)
+        several = isinstance(output, list | tuple) and len(output) == len(sizes) > 1 and self.returns != "actions"
+        if several and all(np.ndim(part) == 2 for part in output):  # one array for each choice, as scikit-learn has it
+            output = np.concatenate([np.asarray(part) for part in output], axis=1)
         output = output.detach().cpu() if hasattr(output, "detach") else output
         try:
             values = np.asarray(output)
@@ -117,8 +117,9 @@ class Reader:
             if wrong.any():
                 row = int(np.flatnonzero(wrong)[0])
                 raise MismatchError(
-                    f"the function of {self.name} returned {np.round(part[row], 3).tolist()}, which are no probabilities "
-                    f"(their sum is {sums[row]:.3g}); give returns='logits' or returns='q_values' if they are scores"
+                    f"the function of {self.name} returned {np.round(part[row], 3).tolist()}, which are no "
+                    f"probabilities (their sum is {sums[row]:.3g}); if they are scores, give returns='logits' or "
+                    f"returns='q_values'"
                 )
 
     def _wrong_shape(self, values: np.ndarray, expected: tuple[int, ...], count: int) -> MismatchError:

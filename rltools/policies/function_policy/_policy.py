@@ -21,7 +21,7 @@ from rltools.policies.function_policy._observations import decoded
 from rltools.policies.function_policy._outputs import HEADS, Reader, Returns, check_returns
 from rltools.policies.function_policy._probe import probes, tried
 from rltools.spaces import space_features
-from rltools.spaces.leaves import leaves
+from rltools.spaces.leaves import leaves, map_leaves
 
 if TYPE_CHECKING:
     from rltools.envs import Environment
@@ -99,7 +99,7 @@ class FunctionPolicy:
         check_returns(returns, self.action_space)
         self.features = env_info.features or space_features(self.observation_space)
         self.branches = branches(self.action_space)
-        self.heads = (HEADS[returns] if self.branches else "action",)
+        self.heads: tuple[str, ...] = (HEADS[returns] if self.branches else "action",)
         self.action_names = tuple(action_names or env_info.action_names or default_names(self.action_space))
         if len(self.action_names) != (count := len(default_names(self.action_space))):
             raise ArgumentError(f"{len(self.action_names)} action names for {count} actions: {self.action_names}")
@@ -118,8 +118,6 @@ class FunctionPolicy:
         arrays = leaves(self.observation_space)
 
         def encode_single(observation: Any) -> np.ndarray:
-            from rltools.spaces.leaves import map_leaves
-
             batch = map_leaves(lambda _, value: np.asarray(value)[None], observation, arrays)
             return encode(batch, self.features, self.dtype, name)
 
@@ -217,7 +215,9 @@ def _check_arguments(function: object, batch: object, batched: object) -> None:
     if batch is not None and (not isinstance(batch, int) or isinstance(batch, bool) or batch < 1):
         raise ArgumentError(f"batch is {batch!r:.80}; it must be a number of rows, at least 1, or None")
     if batch is not None and not batched:
-        raise ArgumentError(f"batch is {batch}, and a function that is not batched takes one row; leave one of them out")
+        raise ArgumentError(
+            f"batch is {batch}, and a function that is not batched takes one row; leave one of them out"
+        )
 
 
 def _name_of(function: Any) -> str:

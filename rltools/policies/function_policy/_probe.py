@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 
 from rltools.envs import Environment, make_environment
-from rltools.errors import SimulationError
+from rltools.errors import MismatchError, SimulationError
 from rltools.policies.rows import MixedRowsError
 from rltools.spaces import Features
 
 VISITED, MIXED = 32, 32
 """How many observations a function is tried at: visited by random actions, and mixed from these."""
 AGAIN = 8
-"""At how many of them it is asked a second time."""
+"""At how many of them it is asked a second time, one by one."""
 Scores = Callable[[np.ndarray], np.ndarray]
 """Maps encoded observations `[row, *feature]` to scores `[row, k]`."""
 
@@ -62,12 +62,19 @@ def tried(name: str, scores_of: Scores, x: np.ndarray) -> tuple[str, tuple[str, 
         MismatchError: the function fails, or returns anything but scores of each observation.
         MixedRowsError: what it returns for an observation depends on others in the batch.
     """
-    scores = scores_of(x)
+    scores = scores_of(x[:VISITED])
+    try:
+        scores = np.concatenate([scores, scores_of(x[VISITED:])])
+    except MismatchError as error:
+        raise MismatchError(
+            f"{error}. It works at observations that are visited, and fails at such that have features of several, at "
+            f"which methods ask it; make it return something for every observation of the space"
+        ) from error
     few = np.linspace(0, len(x) - 1, AGAIN).round().astype(np.int64)
-    again = scores_of(x[few])
-    notes = (f"a function has no file: the sha256 is that of its scores at {len(x)} observations",)
+    again = np.concatenate([scores_of(x[[row]]) for row in few])  # alone, which rows that mix would show
+    notes: tuple[str, ...] = (f"a function has no file: the sha256 is that of its scores at {len(x)} observations",)
     if _differ(again, scores[few]):
-        if not _differ(scores_of(x[few]), again):
+        if not _differ(np.concatenate([scores_of(x[[row]]) for row in few]), again):
             raise MixedRowsError(
                 f"the function of {name} returns other scores for an observation among other observations, so that an "
                 f"attribution would depend on the rest of its batch; make it compute each row from that row alone, or "

@@ -44,9 +44,9 @@ class TorchPolicy(Network):
         observation_space: a Box, Discrete, MultiDiscrete or MultiBinary, or a Dict or Tuple of these and of Text.
         action_space: a Discrete, MultiDiscrete, MultiBinary or Box.
         heads: name -> function `x -> [batch, k]`, with the names "logit", "probability", "q_value", "advantage" of
-            dueling networks, "mean", "action" and "value"; the first one decides. By default the module itself, as "action" for Box and
-            as "logit" for others, where k is the number of values of all choices, one choice after another; a bit of a
-            MultiBinary has two, off and on. For the actions of a Box, "q_value" is a function of
+            dueling networks, "mean", "action" and "value"; the first one decides. By default the module itself, as
+            "action" for Box and as "logit" for others, where k is the number of values of all choices, one choice after
+            another; a bit of a MultiBinary has two, off and on. For the actions of a Box, "q_value" is a function of
             `(x, action [batch, dimension])`, with k = 1.
         name: what pages and files call it; the name of the module's class by default.
         action_names: one per discrete action, or per dimension of a continuous one, or per value of each choice;
