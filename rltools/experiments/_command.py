@@ -15,21 +15,19 @@ if TYPE_CHECKING:
     from rltools.envs import Environment
 
 
-def analyze_command(source: Any, options: Mapping[str, Any], words: Sequence[str]) -> str:
-    """The command `rltools analyze`.
+def analyze_command(source: Any, words: Sequence[str]) -> str:
+    """The command `rltools analyze` with these options; a live agent is named by a placeholder.
 
-    Args:
-        source: the agent; a live one is named by a placeholder.
-        options: values by the names of their options; None for those that were not given.
-        words: further options.
-
-    >>> from rltools.experiments._command import analyze_command
-    >>> analyze_command("cartpole-ppo", {"episodes": 3, "target": None}, ["--env-kwargs", "a=1"])
-    'rltools analyze cartpole-ppo --episodes 3 --env-kwargs a=1'
+    >>> from rltools.experiments._command import analyze_command, option_words
+    >>> analyze_command("cartpole-ppo", [*option_words({"episodes": 3, "target": None}), "--no-frames"])
+    'rltools analyze cartpole-ppo --episodes 3 --no-frames'
     """
-    agent = str(source) if isinstance(source, str | Path) else "MODEL"
-    typed = [word for name, value in options.items() if value is not None for word in (f"--{name}", str(value))]
-    return shlex.join(["rltools", "analyze", agent, *typed, *words])
+    return shlex.join(["rltools", "analyze", str(source) if isinstance(source, str | Path) else "MODEL", *words])
+
+
+def option_words(options: Mapping[str, Any]) -> list[str]:
+    """Options from values by their names; None is left out."""
+    return [word for name, value in options.items() if value is not None for word in (f"--{name}", str(value))]
 
 
 def env_words(env: Environment | None, env_kwargs: Mapping[str, Any] | None, *, own: bool) -> list[str]:

@@ -18,7 +18,7 @@ from rltools.envs import import_modules
 from rltools.errors import ArgumentError, RltoolsWarning, TooCostlyError
 from rltools.experiments._ablate_in_time import ablate_in_time
 from rltools.experiments._analysis import Analysis
-from rltools.experiments._command import analyze_command, env_words, group_words
+from rltools.experiments._command import analyze_command, env_words, group_words, option_words
 from rltools.explanation import Plan, explain, plan_explaining
 from rltools.explanation.choice import by_variables, default_method, takes_groups
 from rltools.explanation.references import VISITED
@@ -207,9 +207,9 @@ def analyze(
         "max-steps": max_steps,
         "out": directory,
     }
-    flags = [*([] if ablate else ["--no-ablate"]), *([] if frames else ["--no-frames"])]
-    where = [*env_words(env, env_kwargs, own=typed_env is None), *loading_words(loading), *group_words(groups)]
-    command = analyze_command(source, options, [*where, *flags, *(f"--import={name}" for name in modules)])
+    words = [*env_words(env, env_kwargs, own=typed_env is None), *option_words(options), *loading_words(loading)]
+    words += [*group_words(groups), *([] if ablate else ["--no-ablate"]), *([] if frames else ["--no-frames"])]
+    command = analyze_command(source, [*words, *(f"--import={name}" for name in modules)])
     numbers = [outcome.number for outcome in notable(recording.readable_outcomes())]
     summary = summarize(recording, method=main_method, target=main_target)
     decisions = None

@@ -102,6 +102,7 @@ def test_every_example_in_the_help_runs(rltools, project, monkeypatch):
     # So many episodes as later examples name, and no more work than that takes.
     fewer = {
         "analyze": ("--episodes", "4", "--method", "gradient", "--no-frames"),
+        "explain": ("--references", "2"),
         "replay": ("--no-frames",),
         "run": ("max_steps=3",),
     }
