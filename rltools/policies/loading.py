@@ -8,12 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from rltools.policies.bounds import Bounds
+from rltools.spaces.renaming import Names
 
 if TYPE_CHECKING:
     import torch
-
-Names = Sequence[str] | Mapping[str | int, Any]
-"""Names or units of an observation's elements; see `load_policy`."""
 
 
 class Loading(TypedDict, total=False):
