@@ -223,14 +223,14 @@ def takes_agent(command: Callable[..., None]) -> Callable[..., None]:
     return with_options
 
 
-def parse_names(option: str, text: str) -> list[str] | dict[str | int, Any]:
+def parse_names(option: str, text: str) -> list[str] | dict[str, Any]:
     """Names as `load_policy` takes them: `A,B,C`, `OLD=NEW,POSITION=NEW`, or either as JSON, for names with commas.
 
     Raises:
         ArgumentError: some parts have an `=` and others do not.
 
     >>> parse_names("--names", "speed,angle"), parse_names("--names", "obs[2]=angle,0=x")
-    (['speed', 'angle'], {'obs[2]': 'angle', 0: 'x'})
+    (['speed', 'angle'], {'obs[2]': 'angle', '0': 'x'})
     >>> parse_names("--names", '["x, y", "z"]')
     ['x, y', 'z']
     """
@@ -239,7 +239,7 @@ def parse_names(option: str, text: str) -> list[str] | dict[str | int, Any]:
             values: Any = json.loads(text)
         except (ValueError, RecursionError) as error:
             raise ArgumentError(f"{option} {text[:100]!r} is no JSON: {error}") from error
-        return _with_positions(values) if isinstance(values, dict) else [str(each) for each in values]
+        return values if isinstance(values, dict) else [str(each) for each in values]
     parts = _list_of(text)
     paired = [part for part in parts if "=" in part]
     if not paired:
@@ -249,11 +249,7 @@ def parse_names(option: str, text: str) -> list[str] | dict[str | int, Any]:
             f"{option} has {paired[0]!r} with an '=' and others without; write one for each, or OLD=NEW for some; "
             f'names with a comma or an \'=\' go into JSON: ["a, b", "c"]'
         )
-    return _with_positions({old: new for old, _, new in (part.rpartition("=") for part in parts)})
-
-
-def _with_positions(named: dict[str, Any]) -> dict[str | int, Any]:
-    return {int(key) if key.isascii() and key.isdigit() else key: value for key, value in named.items()}
+    return {old: new for old, _, new in (part.rpartition("=") for part in parts)}
 
 
 def _list_of(text: str) -> list[str]:

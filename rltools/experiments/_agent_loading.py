@@ -77,8 +77,4 @@ def with_absolute_paths(loading: dict[str, Any]) -> dict[str, Any]:
 
 def loading_from_json(text: str) -> Loading:
     """The arguments of `load_policy`, from the JSON of `AgentLoading.loading`."""
-    loading = json.loads(text)
-    for name in ("names", "units"):
-        if isinstance(loading.get(name), dict):
-            loading[name] = {int(key) if key.isdigit() else key: value for key, value in loading[name].items()}
-    return cast("Loading", loading)
+    return cast("Loading", json.loads(text))

@@ -62,7 +62,7 @@ def load_recorded_agent(recording: Recording, env: Environment | None = None, **
             f"{recording.directory} is a recording of {agent['source']}, which was loaded with a live object as "
             f"{argument(missing[0])}; load it with that again"
         )
-    options = cast("Loading", {**_options(agent.get("loading", {})), **loading})
+    options = cast("Loading", {**agent.get("loading", {}), **loading})
     reasons: list[str] = []
     for source in _sources(agent["source"], recording.directory):
         try:
@@ -84,7 +84,7 @@ def recorded_words(header: Header) -> list[str]:
     if not header.agent:
         return []
     trust = ["--trust", "SHA256"] if header.agent.get("trusted") else []
-    return [header.agent["source"], *loading_words(cast("Loading", _options(header.agent.get("loading", {})))), *trust]
+    return [header.agent["source"], *loading_words(cast("Loading", header.agent.get("loading", {}))), *trust]
 
 
 def _sources(typed: str, folder: Path) -> Iterator[str]:
@@ -92,18 +92,6 @@ def _sources(typed: str, folder: Path) -> Iterator[str]:
     yield typed
     if not is_hub(typed) and not Path(typed).is_absolute() and path_exists(folder / typed):
         yield str(folder / typed)
-
-
-def _options(recorded: dict[str, Any]) -> dict[str, Any]:
-    """The arguments that were recorded, as `load_policy` takes them."""
-    return {name: _with_positions(value) if name in ("names", "units") else value for name, value in recorded.items()}
-
-
-def _with_positions(names: Any) -> Any:
-    """A mapping of names whose keys are positions again, which are texts in JSON."""
-    if not isinstance(names, dict):
-        return names
-    return {int(key) if key.isascii() and key.isdigit() else key: value for key, value in names.items()}
 
 
 def _load(source: str, env: Environment | None, header: Header | None, options: Loading) -> Policy:
