@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from rltools._util.foreign_files import MIB, foreign_sha256, is_file, path_exists
 from rltools.cards.content import content_path, find_content
-from rltools.envs import with_arguments, wrapped_spec
+from rltools.envs import vector_statistics, with_arguments, wrapped_spec
 from rltools.errors import (
     ArgumentError,
     ChecksumError,
@@ -22,7 +22,7 @@ from rltools.errors import (
 )
 from rltools.policies.base import HasOrigin, Policy
 from rltools.policies.bounds import Bounds, check_bounds
-from rltools.policies.env_info import EnvInfo, check_match, elsewhere_note, inspect_env, place
+from rltools.policies.env_info import EnvInfo, check_match, check_normalizes, elsewhere_note, inspect_env, place
 from rltools.policies.hub import fetch, is_hub
 from rltools.policies.library import LoadOptions, policy_of
 from rltools.policies.loading import Loading, loaded_from
@@ -70,10 +70,11 @@ def load_policy(
             hub (`hf:org/name`, `hf:org/name/file.zip`, `hf:org/name@revision`), a live model, or a policy, which is
             returned as it is. From a run folder `<Env>_1` it loads `<Env>.zip`, else `best_model.zip`, else the latest
             checkpoint.
-        env: where it is to act: an id, a specification, an environment or a function that makes one. None is the
-            environment it was trained on, if known; for a model of a hub, the one that its model card names.
-        normalize: statistics of observations: None looks for them beside the model, False means none on purpose, else
-            the path of a vecnormalize.pkl or a live VecNormalize.
+        env: where it is to act: an id, a specification, an environment or a function that makes one, or a vector of
+            environments of Gymnasium or Stable-Baselines3, which stands for one of them. None is the environment it
+            was trained on, if known; for a model of a hub, the one that its model card names.
+        normalize: statistics of observations: None looks for them beside the model and around a vector of environments,
+            False means none on purpose, else the path of a vecnormalize.pkl or a live VecNormalize.
         dtype: torch.float32 or torch.float64, of encoded observations and scores; None is float32.
         trust: the sha256 of each file, model or statistics, that its own library may load, which runs the code in it.
             Other files are read without running anything, and none is trusted just because that failed.
@@ -142,6 +143,8 @@ def load_policy(
         check_loaded(naming, source.source.name)
         return _unchanged(source, env, normalize, dtype, bounds)
     env_info = None if env is None else inspect_env(env, bounds=bounds)
+    if normalize is None and getattr(source, "get_vec_normalize_env", lambda: None)() is None:
+        normalize = vector_statistics(env)
     origin = loaded_from(source, "" if env_info is None else env_info.name, loading)
     options = LoadOptions(
         name=name,
@@ -204,6 +207,7 @@ def _unchanged(
 ) -> Policy:
     if normalize is not None or dtype is not None:
         raise ArgumentError(f"{policy.source.name} is a policy already; give normalize and dtype when it is made")
+    check_normalizes(policy, env)
     env_info = None if env is None else inspect_env(env, names=False, bounds=bounds)
     if env_info is not None:
         check_match(policy.source.name, policy.observation_space, policy.action_space, env_info)

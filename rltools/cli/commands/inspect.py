@@ -34,7 +34,7 @@ def inspect(
         str,
         typer.Argument(
             metavar="WHAT",
-            help="A model's file, the folder of a recording, an agent's name, or the id of an environment.",
+            help="A model or weights of any library, the folder of a recording, an agent's name, or an environment's id.",
             autocompletion=complete_inspectable,
         ),
     ],
@@ -96,7 +96,7 @@ def inspection(name: str) -> tuple[str, bool]:
 
     if is_hub(name):
         fetched = fetch(name)
-        rows, intact = [("source", fetched.note), *_model(fetched.path)], True
+        rows, intact = [("source", fetched.note), *_inspect_path(fetched.path)[0]], True
     else:
         rows, intact = _inspect_path(content_path("agents", name) or Path(name))
     return "\n".join(terms(rows)), intact
@@ -108,18 +108,21 @@ def _inspect_path(path: Path) -> tuple[Rows, bool]:
     if is_file(path / "agent.yaml"):
         return _agent(path), True
     from rltools.policies.kinds import described
+    from rltools.policies.library import inspection_of
     from rltools.policies.sb3 import claims
     from rltools.policies.sb3.zoo.folder import model_in, other_models_note
 
     if not path_exists(path) and is_file(f"{path}.zip"):
         path = Path(f"{path}.zip")  # Stable-Baselines3 lets one omit the ending
+    if (rows := inspection_of(path)) is not None:
+        return rows, True
     model = model_in(path)
     if model is None and claims(path):
         return _model(path), True
     if model is None:
         instead = f", but {described(path)}" if path_exists(path) else "; it does not exist"
         raise ArgumentError(
-            f"{str(path)[:MAX_LENGTH]} is no model's .zip, no run folder of rl-zoo, no folder of a recording, no "
+            f"{str(path)[:MAX_LENGTH]} is no model or weights of a library that is known, no folder of a recording, no "
             f"agent and no environment{instead}; see `rltools list agents`"
         )
     return [*_model(model), *(("note", note) for note in other_models_note(model))], True
