@@ -4,6 +4,7 @@ An audit hook cannot be taken away again, so the watching is done in this proces
 """
 
 import contextlib
+import importlib
 import json
 import os
 import pickle
@@ -98,7 +99,12 @@ from rltools.experiments import read_experiment  # noqa: E402
 from rltools.policies._model_card import environment_of_card  # noqa: E402
 from rltools.policies.load import load_policy  # noqa: E402
 
-load_policy(sys.argv[1], "CartPole-v1", normalize=False)  # so that whatever is imported late is there
+# So that whatever is imported late is there.
+load_policy(sys.argv[1], "CartPole-v1", normalize=False)
+for module in ("msgpack",):
+    importlib.import_module(module)
+for case in ("rllib/ppo",):
+    load_policy(Path(__file__).parents[1] / "golden" / "libraries" / case, "CartPole-v1")
 inspection(sys.argv[1])
 listing(None)
 with tempfile.TemporaryDirectory() as folder:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from rltools.errors import ArgumentError, RltoolsError, argument
 from rltools.policies._normalization import Normalization
 from rltools.policies.base import Context, Source
 from rltools.policies.check import check_outputs
+from rltools.policies.env_info import inspect_env
 from rltools.policies.library import LoadOptions
 from rltools.policies.saved.contents import read_contents
 from rltools.policies.saved.layout import Layout, LayoutCard, chains_text, find_layout, layouts
@@ -33,7 +34,9 @@ def load_weights(path: Path, options: LoadOptions) -> TorchPolicy:
         ArgumentError: the environment, the layout, the activation, the strides or the head have to be given.
         MismatchError: the network is not for the environment.
     """
-    contents, env_info = read_contents(path), options.environment
+    contents = read_contents(path)
+    options = _in_its_environment(contents, options)
+    env_info = options.environment
     name = find_layout(contents, options.layout)
     layout = layouts()[name]
     if env_info is None:
@@ -53,7 +56,7 @@ def load_weights(path: Path, options: LoadOptions) -> TorchPolicy:
     )
 
     def rebuild(activation: str | None) -> TorchPolicy:
-        return _policy(contents, name, replace(wanted, activation=activation), options, features)
+        return _policy(contents, name, dataclasses.replace(wanted, activation=activation), options, features)
 
     used = wanted.activation or layout.CARD.activation
     if options.check is None:
@@ -62,7 +65,7 @@ def load_weights(path: Path, options: LoadOptions) -> TorchPolicy:
         return _with_an_activation(rebuild, options.check)
     policy = rebuild(options.activation)
     note = check_outputs(policy, options.check, lambda agrees: _advice(used, lambda name: agrees(rebuild(name))))
-    policy.source = replace(policy.source, notes=(*policy.source.notes, note))
+    policy.source = dataclasses.replace(policy.source, notes=(*policy.source.notes, note))
     return policy
 
 
@@ -74,7 +77,7 @@ def _policy(contents: Contents, name: str, wanted: Wanted, options: LoadOptions,
     rebuilt.module.eval().requires_grad_(False)
     if options.dtype is not None:
         rebuilt.module.to(options.dtype)
-    notes = [*options.notes, *env_info.notes, _how(layout.CARD, wanted), *rebuilt.notes]
+    notes = [*options.notes, *env_info.notes, _how(layout.CARD, wanted, rebuilt), *rebuilt.notes]
     if env_info.spec_json is None:
         notes.append("its environment has no specification that could be written down")
     policy = TorchPolicy(
@@ -156,11 +159,12 @@ def _statistics(options: LoadOptions, features: Features) -> Normalization | Non
     return None if options.normalize in (None, False) else statistics_of(options.normalize, features)
 
 
-def _how(card: LayoutCard, wanted: Wanted) -> str:
+def _how(card: LayoutCard, wanted: Wanted, rebuilt: Rebuilt) -> str:
     """The caveat that says how the network was rebuilt."""
-    activation = wanted.activation or card.activation
+    activation = wanted.activation or rebuilt.activation or card.activation
     layers = f", with {activation} between its layers" if activation else ""
-    origin = "as the caller says" if wanted.activation else "the library's default"
+    origin = "as its settings say" if rebuilt.activation else "the library's default"
+    origin = "as the caller says" if wanted.activation else origin
     return f"rebuilt from weights in the layout of {card.title}{layers}" + (f" ({origin})" if activation else "")
 
 
@@ -187,6 +191,23 @@ def _try_out(policy: TorchPolicy) -> None:
     with torch.no_grad():
         for head in policy.heads:
             policy.head(head, x, Context(state=state, action=None if policy.branches else action))
+
+
+def _in_its_environment(contents: Contents, options: LoadOptions) -> LoadOptions:
+    """The options with the environment that a library's settings name, if the caller gives none.
+
+    Raises:
+        ArgumentError: there is no such environment here.
+    """
+    if options.environment is not None or contents.environment is None:
+        return options
+    try:
+        return dataclasses.replace(options, environment=inspect_env(contents.environment))
+    except RltoolsError as error:
+        raise ArgumentError(
+            f"{contents.path} was trained in {contents.environment[:80]!a}, which cannot be made here ({error}); give "
+            f"the environment as {argument('env')}"
+        ) from error
 
 
 def _encodable(text: str) -> str:
