@@ -33,14 +33,14 @@ class Call:
 
 
 @pytest.fixture
-def saved(tmp_path: Path) -> Callable[..., Path]:
+def save(tmp_path: Path) -> Callable[..., Path]:
     """Writes something as torch.save does."""
 
-    def saved(content: Any, **options: Any) -> Path:
+    def save(content: Any, **options: Any) -> Path:
         torch.save(content, tmp_path / "agent.pt", **options)
         return tmp_path / "agent.pt"
 
-    return saved
+    return save
 
 
 def rewritten(path: Path, change: Callable[[dict[str, bytes]], Any], method: int = zipfile.ZIP_STORED) -> Path:
@@ -56,7 +56,7 @@ def rewritten(path: Path, change: Callable[[dict[str, bytes]], Any], method: int
 
 @pytest.mark.parametrize("is_new", [True, False])
 @pytest.mark.parametrize("place", ["value", "weight", "beside", "key", "class"])
-def test_a_command_is_not_run(saved: Any, payload: Any, refused: Any, place: str, is_new: bool) -> None:
+def test_a_command_is_not_run(save: Any, payload: Any, refused: Any, place: str, is_new: bool) -> None:
     weights: dict[Any, Any] = dict(NETWORK.state_dict())
     content: Any = {
         "value": lambda: {"model": weights, "iteration": payload},
@@ -65,7 +65,7 @@ def test_a_command_is_not_run(saved: Any, payload: Any, refused: Any, place: str
         "key": lambda: weights | {(payload,): 3},
         "class": lambda: payload,
     }[place]()
-    refused(saved(content, _use_new_zipfile_serialization=is_new), r"posix\.mkdir.*NOT run", **WANTED)
+    refused(save(content, _use_new_zipfile_serialization=is_new), r"posix\.mkdir.*NOT run", **WANTED)
 
 
 @pytest.mark.parametrize(
@@ -79,14 +79,14 @@ def test_a_command_is_not_run(saved: Any, payload: Any, refused: Any, place: str
         Call(__import__, "os"),
     ],
 )
-def test_other_commands(saved: Any, refused: Any, call: Call) -> None:
-    refused(saved(NETWORK.state_dict() | {"more": call}), "NOT run", **WANTED)
+def test_other_commands(save: Any, refused: Any, call: Call) -> None:
+    refused(save(NETWORK.state_dict() | {"more": call}), "NOT run", **WANTED)
 
 
 @pytest.mark.parametrize(
     "call",
     [
-        Call(getattr, torch, "load"),
+        Call(getattr, "x", "upper"),
         Call(map, print, ["x"]),
         Call(torch.nn.Linear, 10**6, 10**6),
         Call(torch.zeros, 10**12),
@@ -97,8 +97,8 @@ def test_other_commands(saved: Any, refused: Any, call: Call) -> None:
         Call(str.join, "x", ["y"] * 3),
     ],
 )
-def test_whatever_else_a_pickle_calls_is_a_record(saved: Any, harmless: Any, call: Call) -> None:
-    report = harmless(saved(NETWORK.state_dict() | {"more": call}), head="logit", **WANTED)
+def test_whatever_else_a_pickle_calls_is_a_record(save: Any, harmless: Any, call: Call) -> None:
+    report = harmless(save(NETWORK.state_dict() | {"more": call}), head="logit", **WANTED)
     assert report["error"] is None
 
 
@@ -151,21 +151,21 @@ def bomb() -> Any:
         (
             lambda: (
                 {"rnn.weight_ih_l0": torch.zeros(2048, 4), "rnn.weight_hh_l0": torch.zeros(2048, 512)}
-                | {f"rnn.weight_ih_l{i}": torch.zeros(1) for i in range(1, 2000)}
+                | {f"rnn.weight_ih_l{i}": torch.zeros(1) for i in range(1, 400)}
             ),
-            "no layers",
+            "no layers|too many steps",
             "ModelError",
         ),
     ],
 )
 @pytest.mark.parametrize("is_new", [True, False])
 def test_what_no_agent_holds_is_refused(
-    saved: Any, refused: Any, content: Any, match: str, error: str, is_new: bool
+    save: Any, refused: Any, content: Any, match: str, error: str, is_new: bool
 ) -> None:
     before = sys.getrecursionlimit()
     sys.setrecursionlimit(20_000)  # the pickler's own
     try:
-        path = saved(content(), _use_new_zipfile_serialization=is_new)
+        path = save(content(), _use_new_zipfile_serialization=is_new)
     finally:
         sys.setrecursionlimit(before)
     refused(path, match, error, head="logit", **WANTED)
@@ -178,7 +178,6 @@ def test_what_no_agent_holds_is_refused(
         (lambda members: members.update({"agent/data/0": bytes(40 * 2**20)}), zipfile.ZIP_DEFLATED, "unpack"),
         (lambda members: members.update({"agent/../../x": b""}), zipfile.ZIP_STORED, "never writes"),
         (lambda members: members.update({"other/data.pkl": b"N."}), zipfile.ZIP_STORED, "never writes"),
-        (lambda members: members.update({"agent/code/__torch__.py": b""}), zipfile.ZIP_STORED, "TorchScript"),
         (lambda members: members.update({"agent/byteorder": b"big"}), zipfile.ZIP_STORED, "little-endian"),
         (lambda members: members.update({"agent/data/0": b"\0" * 3}), zipfile.ZIP_STORED, "3 bytes for"),
         (lambda members: members.pop("agent/data/0") and None, zipfile.ZIP_STORED, "data/0|damaged"),
@@ -189,25 +188,25 @@ def test_what_no_agent_holds_is_refused(
         (lambda m: m.update({f"agent/data/{i}": b"" for i in range(5000)}), zipfile.ZIP_STORED, "members"),
     ],
 )  # fmt: skip
-def test_members_that_torch_does_not_write(saved: Any, refused: Any, change: Any, method: int, match: str) -> None:
-    path = rewritten(saved(NETWORK.state_dict()), change, method)
+def test_members_that_torch_does_not_write(save: Any, refused: Any, change: Any, method: int, match: str) -> None:
+    path = rewritten(save(NETWORK.state_dict()), change, method)
     refused(path, match, "ModelError|UnsafeFileError", **WANTED)
 
 
 @pytest.mark.parametrize("is_new", [True, False])
-def test_a_file_that_was_cut_short(saved: Any, refused: Any, is_new: bool) -> None:
-    path = saved(NETWORK.state_dict(), _use_new_zipfile_serialization=is_new)
+def test_a_file_that_was_cut_short(save: Any, refused: Any, is_new: bool) -> None:
+    path = save(NETWORK.state_dict(), _use_new_zipfile_serialization=is_new)
     whole = path.read_bytes()
     for size in (len(whole) - 1, len(whole) // 2, 200):
         path.write_bytes(whole[:size])
         refused(path, "damaged|cut short|seems|is not", "ModelError|ArgumentError", **WANTED)
 
 
-def test_every_flipped_bit_is_harmless(saved: Any, harmless: Any) -> None:
+def test_every_flipped_bit_is_harmless(save: Any, harmless: Any) -> None:
     for is_new in (True, False):
-        path = saved(NETWORK.state_dict(), _use_new_zipfile_serialization=is_new)
+        path = save(NETWORK.state_dict(), _use_new_zipfile_serialization=is_new)
         whole = path.read_bytes()
-        for position in range(0, len(whole), len(whole) // 25):
+        for position in range(0, len(whole), len(whole) // 10):
             path.write_bytes(whole[:position] + bytes([whole[position] ^ 0x55]) + whole[position + 1 :])
             harmless(path, head="logit", **WANTED)
 
@@ -230,6 +229,7 @@ def legacy(*parts: Any, after: bytes = b"") -> bytes:
         legacy({"a": 1}, [], after=bytes(100)),
         legacy({}, {"0": 1}),
     ],
+    ids=range(8),
 )
 def test_storages_of_old_files_that_are_not_there(tmp_path: Path, refused: Any, content: bytes) -> None:
     (tmp_path / "agent.pt").write_bytes(content)
@@ -249,15 +249,15 @@ def test_storages_of_old_files_that_are_not_there(tmp_path: Path, refused: Any, 
         (True, (2,), (1,)),
     ],
 )
-def test_tensors_of_impossible_shapes(saved: Any, refused: Any, arguments: Any) -> None:
+def test_tensors_of_impossible_shapes(save: Any, refused: Any, arguments: Any) -> None:
     class Pickler(pickle.Pickler):
         """Writes a tensor with an offset, a shape and strides of one's own."""
 
         def persistent_id(self, value: Any) -> Any:
-            return ("storage", torch.FloatStorage, "0", "cpu", 4) if value == "storage" else None
+            return ("storage", torch.FloatStorage, "0", "cpu", 4) if value == "its storage" else None
 
     file = io.BytesIO()
-    call = Call(torch._utils._rebuild_tensor_v2, "storage", *arguments, False, OrderedDict())
+    call = Call(torch._utils._rebuild_tensor_v2, "its storage", *arguments, False, OrderedDict())
     Pickler(file, 2).dump({"0.weight": call})
-    path = rewritten(saved({"a": torch.zeros(4)}), lambda members: members.update({"agent/data.pkl": file.getvalue()}))
+    path = rewritten(save({"a": torch.zeros(4)}), lambda members: members.update({"agent/data.pkl": file.getvalue()}))
     refused(path, "damaged|no layers", "ModelError", **WANTED)
