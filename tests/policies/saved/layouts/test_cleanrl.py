@@ -38,10 +38,10 @@ def test_discrete_agents_are_refused_where_actions_are_continuous() -> None:
 def test_missing_statistics_of_ppo_are_a_caveat_that_names_them() -> None:
     without = load_policy(CONTINUOUS, "Pendulum-v1")
     assert any("NormalizeObservation" in note and "normalize" in note for note in without.source.notes)
-    given = load_policy(CONTINUOUS, "Pendulum-v1", normalize=CONTINUOUS.parent / "obs_rms.npz")
+    normalized = load_policy(CONTINUOUS, "Pendulum-v1", normalize=CONTINUOUS.parent / "obs_rms.npz")
     on_purpose = load_policy(CONTINUOUS, "Pendulum-v1", normalize=False)
-    assert not any("NormalizeObservation" in note for policy in (given, on_purpose) for note in policy.source.notes)
-    assert given.in_network_units().features.units == ("deviations",) * 3
+    assert not any("NormalizeObservation" in note for policy in (normalized, on_purpose) for note in policy.source.notes)
+    assert normalized.in_network_units().features.units == ("deviations",) * 3
 
 
 def test_statistics_may_be_those_of_a_live_wrapper_or_a_mapping(tmp_path: Path) -> None:
