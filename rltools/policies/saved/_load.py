@@ -17,7 +17,7 @@ from rltools.policies.check import check_outputs
 from rltools.policies.env_info import inspect_env
 from rltools.policies.library import LoadOptions
 from rltools.policies.saved.contents import read_contents
-from rltools.policies.saved.layout import LayoutCard, chains_text, find_layout, layouts
+from rltools.policies.saved.layout import Layout, LayoutCard, chains_text, find_layout, layouts
 from rltools.policies.saved.networks import ACTIVATIONS
 from rltools.policies.saved.rebuilt import Contents, Rebuilt, Wanted
 from rltools.policies.saved.statistics import statistics_of
@@ -74,7 +74,7 @@ def _policy(contents: Contents, name: str, wanted: Wanted, options: LoadOptions,
     """The policy around the network in a file, in the layout of this name."""
     layout, env_info, path = layouts()[name], options.environment, contents.path
     assert env_info is not None
-    rebuilt = layout.rebuild(contents, wanted)
+    rebuilt = _rebuilt(contents, layout, wanted)
     rebuilt.module.eval().requires_grad_(False)
     if options.dtype is not None:
         rebuilt.module.to(options.dtype)
@@ -104,6 +104,15 @@ def _policy(contents: Contents, name: str, wanted: Wanted, options: LoadOptions,
     )
     _try_out(policy)
     return policy
+
+
+def _rebuilt(contents: Contents, layout: Layout, wanted: Wanted) -> Rebuilt:
+    """The network in a file; every error names the file."""
+    try:
+        return layout.rebuild(contents, wanted)
+    except RltoolsError as error:
+        message = error.args[0]
+        raise error if str(contents.path) in message else type(error)(f"{contents.path}: {message}") from error
 
 
 def _with_an_activation(rebuild: Callable[[str | None], TorchPolicy], check: Any) -> TorchPolicy:

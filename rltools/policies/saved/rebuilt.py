@@ -13,6 +13,9 @@ from torch import Tensor, nn
 from rltools.policies._normalization import Normalization
 from rltools.policies.base import Discounting, RecurrentState
 
+MOST_KEYS = 10_000
+"""Tensors and values in a file; a large network with its optimizer has a tenth."""
+
 
 @dataclass(frozen=True)
 class Contents:
