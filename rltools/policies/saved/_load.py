@@ -53,6 +53,7 @@ def load_weights(path: Path, options: LoadOptions) -> TorchPolicy:
         options.strides,
         options.head,
         statistics,
+        options.normalize is False,
     )
 
     def rebuild(activation: str | None) -> TorchPolicy:
@@ -61,9 +62,9 @@ def load_weights(path: Path, options: LoadOptions) -> TorchPolicy:
     used = wanted.activation or layout.CARD.activation
     if options.check is None:
         return rebuild(options.activation)
-    if used is None:
+    if used is None and not layout.CARD.by_network:
         return _with_an_activation(rebuild, options.check)
-    policy = rebuild(options.activation)
+    used, policy = used or "the library's own function", rebuild(options.activation)
     note = check_outputs(policy, options.check, lambda agrees: _advice(used, lambda name: agrees(rebuild(name))))
     policy.source = dataclasses.replace(policy.source, notes=(*policy.source.notes, note))
     return policy
@@ -163,7 +164,7 @@ def _how(card: LayoutCard, wanted: Wanted, rebuilt: Rebuilt) -> str:
     """The caveat that says how the network was rebuilt."""
     activation = wanted.activation or rebuilt.activation or card.activation
     layers = f", with {activation} between its layers" if activation else ""
-    origin = "as its settings say" if rebuilt.activation else "the library's default"
+    origin = "as its settings say" if rebuilt.activation and not card.by_network else "the library's default"
     origin = "as the caller says" if wanted.activation else origin
     return f"rebuilt from weights in the layout of {card.title}{layers}" + (f" ({origin})" if activation else "")
 
