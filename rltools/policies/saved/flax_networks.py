@@ -14,7 +14,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from rltools.errors import ModelError
+from rltools.errors import ModelError, argument
 from rltools.policies.saved.networks import activation_module
 
 LAYER_NORM_EPSILON, BATCH_NORM_EPSILON = 1e-6, 1e-3
@@ -85,7 +85,12 @@ class FlaxNetwork:
 
 
 def flax_network(
-    parameters: FlaxParameters, activation: str, *, heads: int = 1, image_shape: Sequence[int] | None = None
+    parameters: FlaxParameters,
+    activation: str,
+    *,
+    heads: int = 1,
+    image_shape: Sequence[int] | None = None,
+    strides: Sequence[int] | None = None,
 ) -> FlaxNetwork:
     """A network of Dense layers, with layer or batch normalization, residual blocks, or convolutions before it.
 
@@ -93,7 +98,8 @@ def flax_network(
         parameters: of the network; all of its layers are used.
         activation: see `activation_module`.
         heads: how many of the last Dense layers take the output of the others.
-        image_shape: `[channel, y, x]` of what goes into a NatureCNN.
+        image_shape: `[channel, y, x]` of what goes into convolutions.
+        strides: of convolutions; None for those of DQN's first network.
 
     Raises:
         ModelError: other layers, or layers that do not fit together.
@@ -110,18 +116,22 @@ def flax_network(
           (1): Tanh()
         ), [Linear(in_features=8, out_features=2, bias=True)])
     """
-    known = {"Dense", "LayerNorm", "BatchRenorm", "SimbaResidualBlock", "NatureCNN"}
+    known = {"Dense", "LayerNorm", "BatchRenorm", "SimbaResidualBlock", "NatureCNN", "Conv"}
     if unknown := sorted(parameters.kinds() - known):
         raise ModelError(
             f"{parameters.where} has {', '.join(unknown[:4])}, which is not a layer that can be rebuilt; give "
             f"rltools.TorchPolicy around a network of your own with these weights"
         )
-    dense = [_dense(each) for each in parameters.numbered("Dense")]
+    rows, modules, convolutions = parameters.numbered("Dense"), list[nn.Module](), parameters.numbered("Conv")
+    for each in parameters.numbered("NatureCNN"):
+        modules += _images(each.numbered("Conv"), each.numbered("Dense"), activation, image_shape, strides)
+    if convolutions:
+        modules, rows = _images(convolutions, rows[:1], activation, image_shape, strides), rows[1:]
+    dense = [_dense(each) for each in rows]
     if len(dense) < heads:
         raise ModelError(f"{parameters.where} has {len(dense)} Dense layers and {heads} outputs; save the model again")
     hidden, last = dense[: len(dense) - heads], dense[len(dense) - heads :]
     blocks = parameters.numbered("SimbaResidualBlock")
-    modules = [module for each in parameters.numbered("NatureCNN") for module in _nature(each, activation, image_shape)]
     if blocks:
         modules += _residual(parameters, hidden, [_Residual(each, activation) for each in blocks])
     else:
@@ -166,7 +176,7 @@ class _Residual(nn.Module):
 
     def __init__(self, parameters: FlaxParameters, activation: str) -> None:
         super().__init__()
-        norms = [_layer_norm(each) for each in parameters.numbered("LayerNorm")]
+        norms: list[nn.Module] = [_layer_norm(each) for each in parameters.numbered("LayerNorm")]
         norms += [_batch_norm(each) for each in parameters.numbered("BatchRenorm")]
         dense = [_dense(each) for each in parameters.numbered("Dense")]
         if (len(norms), len(dense)) != (1, 2) or dense[0].in_features != dense[1].out_features:
@@ -179,20 +189,27 @@ class _Residual(nn.Module):
         return y
 
 
-def _nature(parameters: FlaxParameters, activation: str, shape: Sequence[int] | None) -> list[nn.Module]:
-    """The convolutions of DQN, whose strides are known, and the Dense layer after them."""
-    convolutions, dense = parameters.numbered("Conv"), parameters.numbered("Dense")
-    if shape is None or len(convolutions) != len(NATURE_STRIDES) or len(dense) != 1:
+def _images(
+    convolutions: Sequence[FlaxParameters],
+    dense: Sequence[FlaxParameters],
+    activation: str,
+    shape: Sequence[int] | None,
+    strides: Sequence[int] | None,
+) -> list[nn.Module]:
+    """Convolutions without padding, and the Dense layer after them, with the activation after each."""
+    steps = NATURE_STRIDES if strides is None else tuple(strides)
+    if shape is None or not convolutions or len(convolutions) != len(steps) or len(dense) != 1:
+        where = convolutions[0].where if convolutions else "a network of images"
         raise ModelError(
-            f"{parameters.where} has {len(convolutions)} convolutions and {len(dense)} Dense layers for observations "
-            f"of shape {list(shape or ())}; a NatureCNN has 3 and 1, for images. Give the environment of its training"
+            f"{where} is one of {len(convolutions)} convolutions before {len(dense)} Dense layers, with strides "
+            f"{steps} for observations of shape {list(shape or ())}; give as many {argument('strides')} as there are "
+            f"convolutions, and the environment of its training"
         )
     modules: list[nn.Module] = []
-    for each, stride in zip(convolutions, NATURE_STRIDES, strict=True):
+    for each, stride in zip(convolutions, steps, strict=True):
         kernel = _tensor(each, "kernel", 4).permute(3, 2, 0, 1)
         layer = nn.Conv2d(kernel.shape[1], kernel.shape[0], (kernel.shape[2], kernel.shape[3]), stride)
-        _load(layer, each, weight=kernel, bias=_tensor(each, "bias", 1))
-        modules += [layer, activation_module(activation)]
+        modules += [_load(layer, each, weight=kernel, bias=_tensor(each, "bias", 1)), activation_module(activation)]
     try:
         with torch.no_grad():
             _, channels, height, width = nn.Sequential(*modules)(torch.zeros(1, *shape)).shape
@@ -200,16 +217,16 @@ def _nature(parameters: FlaxParameters, activation: str, shape: Sequence[int] | 
         rows = kernel.reshape(height, width, channels, -1).permute(2, 0, 1, 3)  # flattened with channels first
     except RuntimeError as error:
         raise ModelError(
-            f"{parameters.where} does not take images of shape {list(shape)}: {str(error).splitlines()[0][:200]}; give "
-            f"the environment of its training"
+            f"{convolutions[0].where} and what follows do not take images of shape {list(shape)}: "
+            f"{str(error).splitlines()[0][:200]}; give other {argument('strides')}, or the environment of its training"
         ) from error
-    flat = FlaxParameters(dense[0].where, dense[0].tensors | {"kernel": rows.reshape(kernel.shape)}, {})
+    flat = FlaxParameters(dense[0].where, {**dense[0].tensors, "kernel": rows.reshape(kernel.shape)}, {})
     return [*modules, nn.Flatten(), _dense(flat), activation_module(activation)]
 
 
 def _dense(parameters: FlaxParameters) -> nn.Linear:
     kernel = _tensor(parameters, "kernel", 2)
-    layer = nn.Linear(*kernel.shape, bias="bias" in parameters.tensors)
+    layer = nn.Linear(kernel.shape[0], kernel.shape[1], bias="bias" in parameters.tensors)
     bias = {"bias": _tensor(parameters, "bias", 1)} if "bias" in parameters.tensors else {}
     return _load(layer, parameters, weight=kernel.T, **bias)
 

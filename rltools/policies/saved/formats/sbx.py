@@ -148,7 +148,7 @@ def _values(policy: Record, settings: Mapping[str, Any]) -> Iterator[tuple[str, 
         if isinstance(settings.get(name), float):
             yield name, settings[name]
     for name in ("observation_space", "action_space"):
-        space = decode_space(state[name])
+        space: Any = decode_space(state[name])
         yield f"{name}.text", str(space)[:300]
         if name == "action_space" and hasattr(space, "low"):
             yield f"{name}.low", [float(value) for value in space.low.reshape(-1)]

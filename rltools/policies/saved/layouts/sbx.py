@@ -71,8 +71,9 @@ class _Network:
     """The parts of a policy, and its heads."""
 
     def __init__(self, contents: Contents, wanted: Wanted) -> None:
-        self.contents, self.space = contents, wanted.action_space
-        self.notes: tuple[str, ...] = ()
+        self.contents = contents
+        self.space: Any = wanted.action_space
+        self._strides, self.notes = wanted.strides, tuple[str, ...]()
         self.activation = self._activation(wanted)
         self.parts = nn.ModuleDict()
         self.std: Callable[[Any], Tensor] | None = None
@@ -129,7 +130,9 @@ class _Network:
         parameters = self._parameters(name)
         rest = {key: value for key, value in parameters.tensors.items() if key != "log_std"}
         parameters = FlaxParameters(parameters.where, rest, parameters.statistics)
-        network = flax_network(parameters, self.activation, heads=len(outputs), image_shape=self._shape)
+        network = flax_network(
+            parameters, self.activation, heads=len(outputs), image_shape=self._shape, strides=self._strides
+        )
         self._check_ends(network, outputs, name)
         self.parts[name] = nn.ModuleList([network.body, *network.heads])
         return [network.body, *network.heads]
