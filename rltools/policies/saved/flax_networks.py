@@ -117,9 +117,9 @@ def flax_network(
         ), [Linear(in_features=8, out_features=2, bias=True)])
     """
     known = {"Dense", "LayerNorm", "BatchRenorm", "SimbaResidualBlock", "NatureCNN", "Conv"}
-    if unknown := sorted(parameters.kinds() - known):
+    if unknown := sorted(parameters.kinds() - known) or [key for key in parameters.tensors if not _NAME.fullmatch(key)]:
         raise ModelError(
-            f"{parameters.where} has {', '.join(unknown[:4])}, which is not a layer that can be rebuilt; give "
+            f"{parameters.where} has {', '.join(unknown[:4])[:200]!a}, which is not a layer that can be rebuilt; give "
             f"rltools.TorchPolicy around a network of your own with these weights"
         )
     rows, modules, convolutions = parameters.numbered("Dense"), list[nn.Module](), parameters.numbered("Conv")

@@ -14,6 +14,7 @@ from rltools.errors import ArgumentError, MismatchError, ModelError, argument
 from rltools.policies.actions import branches, count_actions
 from rltools.policies.base import Discounting
 from rltools.policies.saved.flax_networks import FlaxNetwork, FlaxParameters, flax_network
+from rltools.policies.saved.formats.sbx import FORMAT
 from rltools.policies.saved.layout import LayoutCard
 from rltools.policies.saved.rebuilt import Contents, Rebuilt, Wanted
 from rltools.policies.saved.spaces import image_input, observation_size
@@ -37,7 +38,7 @@ _OWN_CLASSES = ("actor_class", "critic_class", "vector_critic_class", "features_
 
 def recognizes(contents: Contents) -> bool:
     """Whether SBX saved it."""
-    return str(contents.values.get("policy_class", "")).startswith("sbx.")
+    return contents.format == FORMAT
 
 
 def rebuild(contents: Contents, wanted: Wanted) -> Rebuilt:
