@@ -103,7 +103,7 @@ from rltools.policies.load import load_policy  # noqa: E402
 load_policy(sys.argv[1], "CartPole-v1", normalize=False)
 for module in ("msgpack",):
     importlib.import_module(module)
-for case in ("rllib/ppo",):
+for case in ("rllib/ppo", "flax/dqn/agent.cleanrl_model", "sbx/ppo/model.zip"):
     load_policy(Path(__file__).parents[1] / "golden" / "libraries" / case, "CartPole-v1")
 inspection(sys.argv[1])
 listing(None)
