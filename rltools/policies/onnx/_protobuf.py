@@ -119,6 +119,8 @@ def parse(content: memoryview, budget: Budget) -> Message:
         budget.take(fields=1)
         key, position = _varint(content, position, budget)
         number, kind = key >> 3, key & 7
+        if number == 0:
+            raise budget.damaged("a field has the number 0")
         value: Value
         if kind == _VARINT:
             value, position = _varint(content, position, budget)
