@@ -323,6 +323,7 @@ def _environment(policy: Policy, recording: Recording, env: Environment | None) 
         )
     if env is None:
         return spec_from_json(header.environment) if header.environment else _made_by_function(policy, recording)
+    env = environment_of(policy, env)
     spec = environment_spec(env)
     if spec is not None and header.environment and spec.id != recording.header.environment_id:
         raise MismatchError(

@@ -3,6 +3,7 @@
 An audit hook cannot be taken away again, so the watching is done in this process of its own.
 """
 
+import importlib
 import json
 import os
 import pickle
@@ -96,7 +97,13 @@ from rltools.policies.load import load_policy  # noqa: E402
 from rltools.policies.saved.contents import formats  # noqa: E402
 from rltools.policies.saved.layout import layouts  # noqa: E402
 
-load_policy(sys.argv[1], "CartPole-v1", normalize=False)  # so that whatever is imported late is there
+# So that whatever is imported late is there.
+load_policy(sys.argv[1], "CartPole-v1", normalize=False)
+formats(), layouts()
+for module in ("msgpack",):
+    importlib.import_module(module)
+for case in ("rllib/ppo",):
+    load_policy(Path(__file__).parents[1] / "golden" / "libraries" / case, "CartPole-v1")
 inspection(sys.argv[1])
 listing(None)
 formats(), layouts()

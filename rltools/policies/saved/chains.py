@@ -25,7 +25,7 @@ LINEAR, CONVOLUTION, LAYER_NORM, BATCH_NORM, LSTM, GRU = (
 NORMS = (LAYER_NORM, BATCH_NORM)
 RECURRENT = (LSTM, GRU)
 _GATES = {4: LSTM, 3: GRU}
-_OF_RECURRENT = re.compile(r"(weight|bias)_[ih]h_l\d+")
+_OF_RECURRENT = re.compile(r"(weight|bias)_(ih|hh|hr)_l\d+(_reverse)?")
 _PARAMETERS = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
 
 

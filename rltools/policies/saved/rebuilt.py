@@ -25,6 +25,7 @@ class Contents:
         values: every other plain value, likewise: numbers, texts, booleans, None, and lists of these.
         sha256: of everything that was read.
         left_out: the keys of what is neither, each with what it is; it was not read.
+        environment: the id of the environment of its training, if settings that were read name one.
     """
 
     path: Path
@@ -33,6 +34,7 @@ class Contents:
     values: Mapping[str, Any]
     sha256: str
     left_out: tuple[str, ...] = ()
+    environment: str | None = None
 
     def under(self, prefix: str) -> dict[str, Tensor]:
         """The tensors whose keys begin with `prefix` and a dot, by the rest of their keys."""
@@ -74,6 +76,7 @@ class Rebuilt:
         choose: from scores to actions, as of `TorchPolicy`.
         discounting: as far as the file says.
         notes: caveats.
+        activation: the function between layers, if settings that were read name it.
     """
 
     module: nn.Module
@@ -84,3 +87,4 @@ class Rebuilt:
     choose: Callable[..., Any] | None = None
     discounting: Discounting = field(default_factory=Discounting)
     notes: tuple[str, ...] = ()
+    activation: str | None = None

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 RUNS_TRUSTED_FILES = True
 """Files that `LoadOptions.trust` names are run by TorchScript itself."""
 _END = 1 << 16
+TAKES = ("head",)
 
 
 def claims(source: object) -> bool:

@@ -48,7 +48,17 @@ def read(path: Path) -> Contents:
         ModelError: damaged.
         UnsafeFileError: it names a command, or would exhaust the machine; nothing was run.
     """
-    content, where = read_file(path), str(path)
+    return read_content(read_file(path), path)
+
+
+def read_content(content: bytes, path: Path) -> Contents:
+    """The tensors and plain values in what torch.save wrote, alone in a file or as a part of it.
+
+    Raises:
+        ModelError: damaged.
+        UnsafeFileError: it names a command, or would exhaust the machine; nothing was run.
+    """
+    where = str(path)
     flat = _Flat(2 * len(content) + MIB)
     try:
         if content.startswith(b"PK"):
