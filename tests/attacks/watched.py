@@ -102,7 +102,7 @@ load_policy(sys.argv[1], "CartPole-v1", normalize=False)
 formats(), layouts()
 for module in ("msgpack",):
     importlib.import_module(module)
-for case in ("rllib/ppo",):
+for case in ("rllib/ppo", "onnx/sb3_ppo/model.onnx", "torch_export/sb3_ppo/policy.pt2"):
     load_policy(Path(__file__).parents[1] / "golden" / "libraries" / case, "CartPole-v1")
 inspection(sys.argv[1])
 listing(None)
