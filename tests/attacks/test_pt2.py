@@ -282,6 +282,12 @@ BEYOND = {
     "layers that are not there": recurrent("lstm", 4, [[24, 4], [24, 6], [24], [24]], [1, 3, 6], layers=-1),
     "a million layers": recurrent("lstm", 4, [[24, 4], [24, 6], [24], [24]], [1, 3, 6], layers=10**6),
     "another direction": recurrent("lstm", 4, [[24, 4], [24, 6], [24], [24]], [1, 3, 6], bidirectional=True),
+    "the least integer divided by -1": [
+        aten("full.default", "a", size=[3, 2], fill_value=-(2**63)),
+        aten("full.default", "b", size=[3, 2], fill_value=-1),
+        aten("div.Tensor_mode", "c", self=tensor("a"), other=tensor("b"), rounding_mode="trunc"),
+        aten("add.Tensor", "y", self=tensor("c"), other=tensor("obs")),
+    ],
     "statistics of another size": [
         aten("ones.default", "w", size=[1]),
         node(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 
 MAX_LAYERS = 64
@@ -58,3 +59,16 @@ def check_channels(x: Tensor, tensors: Sequence[Any]) -> None:
 def _check(tensor: Tensor, shape: tuple[int, ...], title: str) -> None:
     if tuple(tensor.shape) != shape or not tensor.is_floating_point():
         raise ValueError(f"{title} has the shape {list(tensor.shape)} of {tensor.dtype}, where {list(shape)} belongs")
+
+
+def check_division(a: Any, b: Any) -> None:
+    """Refuse to divide the least integer by -1, which ends the process on some processors.
+
+    Raises:
+        OverflowError: a division by -1 of the least integer.
+    """
+    integers = [value for value in (a, b) if isinstance(value, Tensor) and not value.is_floating_point()]
+    if len(integers) == 2 and bool((integers[1] == -1).any()):
+        least = torch.iinfo(integers[0].dtype).min if integers[0].dtype is not torch.bool else -2
+        if bool((integers[0] == least).any()):
+            raise OverflowError("the least integer, divided by -1")

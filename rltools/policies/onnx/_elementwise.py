@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from rltools.policies.graphs.graph import Node
+from rltools.policies.graphs.guards import check_division
 
 Operator = Callable[..., Any]
 """From a node, the tensor that new values are to be like, and its inputs to what it makes."""
@@ -31,6 +32,7 @@ def _plain(function: Callable[..., Tensor]) -> Operator:
 
 
 def _divide(a: Tensor, b: Tensor) -> Tensor:
+    check_division(a, b)
     # Integers are divided as in C.
     return a / b if a.is_floating_point() or b.is_floating_point() else torch.div(a, b, rounding_mode="trunc")
 

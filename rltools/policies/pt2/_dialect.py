@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from rltools.policies.graphs.chain import convolution, layer_norm, linear
 from rltools.policies.graphs.graph import Dialect, Graph, Node, Part, Ref
-from rltools.policies.graphs.guards import check_channels, check_recurrent
+from rltools.policies.graphs.guards import check_channels, check_division, check_recurrent
 from rltools.policies.vjp._layers import Divided, Reordered
 
 _ELEMENTWISE = """
@@ -159,6 +159,7 @@ def _guard_normalization(settings: Mapping[str, Any]) -> None:
 _GUARDS: dict[str, Callable[[Mapping[str, Any]], None]] = {
     "_native_batch_norm_legit_no_training.default": _guard_normalization,
     "batch_norm.default": _guard_normalization,
+    "div.Tensor_mode": lambda settings: check_division(settings["self"], settings["other"]),
     "gru.input": _guard_recurrent(3),
     "lstm.input": _guard_recurrent(4),
     "rnn_relu.input": _guard_recurrent(1),
