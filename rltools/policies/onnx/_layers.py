@@ -47,6 +47,8 @@ def _max_pool(node: Node, like: Tensor, x: Tensor) -> Tensor:
 def _average_pool(node: Node, like: Tensor, x: Tensor) -> Tensor:
     kernel, ndim = node.settings["kernel_shape"], x.ndim - 2
     stride = _windows(node, "strides", ndim)
+    if any(step != 1 for step in _windows(node, "dilations", ndim)):
+        raise NotImplementedError("averages over dilated windows")
     x, padding = _padded(node, x, kernel, stride, [1] * ndim, None)
     pool: Callable[..., Tensor] = (functional.avg_pool1d, functional.avg_pool2d, functional.avg_pool3d)[ndim - 1]
     counts_padding = bool(node.settings.get("count_include_pad"))
