@@ -43,6 +43,7 @@ from rltools.recording.attribution import VARIABLES
 from rltools.rollout import record
 from rltools.rollout.env_check import environment_of, examine
 from rltools.rollout.settings import STEP_LIMIT
+from rltools.spaces.groups import resolved_groups
 
 EPISODES = 20
 """Episodes that are recorded for their visited states, if there is no recording."""
@@ -147,6 +148,7 @@ def ablate(
     second = _second(policy, find_replacement(replace), second)
     if second is not None and find_replacement(second) and second == replace:
         raise ArgumentError(f"second is {second!r}, as replace is; name another replacement, or None")
+    groups = resolved_groups(groups, policy.features)
     find_players(policy.features, groups)  # before anything is recorded
     if recording is not None:
         _check_recording(recording)
