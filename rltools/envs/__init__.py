@@ -15,7 +15,7 @@ from rltools.envs._ids import (
     with_arguments,
 )
 from rltools.envs._make import check_kind, foreign_kind, is_old_space, make_environment, make_with_wrapped_rewards
-from rltools.envs._options import environment_options
+from rltools.envs._options import argument_options, environment_options
 from rltools.envs._spec import canonical_spec_json, spec_from_json, spec_to_json
 from rltools.envs._statistics import (
     chain,
@@ -34,6 +34,7 @@ from rltools.envs._wrapper_specs import statistics_of, wrapped_spec, wrapper_nam
 
 __all__ = [
     "Environment",
+    "argument_options",
     "canonical_spec_json",
     "chain",
     "changes_rewards",

@@ -71,7 +71,7 @@ class AttributionCallback(BaseCallback):
         method: a name from `rltools list methods`.
         target: what is explained, for instance "logit:chosen"; None is "centered:chosen" for discrete actions,
             "action:all" for others.
-        references: how many visited observations features are compared with, by methods that compare; None is 8.
+        references: how many visited observations features are compared with, by methods that compare; None is 32.
         seed: the seed of the first episode.
         max_steps: see `rltools.record`.
         directory: the folder for `step-000010000` and so on, for `rltools.integrations.open_checkpoints`; None keeps

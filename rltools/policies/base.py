@@ -33,7 +33,7 @@ class Policy(Protocol):
 
     Every call leaves the network's train/eval modes, its buffers and its parameters' `.grad` as they were. Abilities of
     some policies are declared below, and are looked up with `getattr`: `Recurrent`, `SupportsVjp`, `Normalizing`,
-    `Compilable`, `HasModule`, `HasEnvironment`, `HasDiscounting` and `HasLimits`.
+    `Compilable`, `HasModule`, `HasEnvironment`, `HasOrigin`, `HasDiscounting` and `HasLimits`.
 
     Attributes:
         features: names, units and shape of an encoded observation.
@@ -219,6 +219,21 @@ class HasEnvironment(Protocol):
 
     environment: object
     bounds: str
+
+
+class HasOrigin(Protocol):
+    """A policy that remembers how `load_policy` loaded it from a file or by a name, so that recordings can say so.
+
+    Attributes:
+        loaded_from: the text that was given as its `source`, and the other arguments; see `loading.loaded_from`.
+
+    Example:
+        >>> import rltools
+        >>> rltools.load_policy("cartpole-ppo", name="poles").loaded_from
+        {'source': 'cartpole-ppo', 'loading': {'name': 'poles'}}
+    """
+
+    loaded_from: dict[str, Any]
 
 
 class HasDiscounting(Protocol):

@@ -6,7 +6,7 @@ import dataclasses
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from rltools._util.foreign_files import MIB, foreign_sha256, is_file, path_exists
 from rltools.cards.content import content_path, find_content
@@ -20,11 +20,12 @@ from rltools.errors import (
     UnsafeFileError,
     argument,
 )
-from rltools.policies.base import Policy
+from rltools.policies.base import HasOrigin, Policy
 from rltools.policies.bounds import Bounds, check_bounds
 from rltools.policies.env_info import EnvInfo, check_match, check_normalizes, elsewhere_note, inspect_env, place
 from rltools.policies.hub import fetch, is_hub
 from rltools.policies.library import LoadOptions, policy_of
+from rltools.policies.loading import Loading, loaded_from
 from rltools.policies.naming import Naming, check_loaded
 
 if TYPE_CHECKING:
@@ -117,6 +118,21 @@ def load_policy(
             ...
         rltools.errors.UnknownNameError: nothing in agents/ is called 'cartpole-pop'; did you mean 'cartpole-ppo' or ...
     """
+    loading: Loading = {
+        "normalize": normalize,
+        "dtype": dtype,
+        "trust": trust,
+        "bounds": bounds,
+        "name": name,
+        "names": names,
+        "units": units,
+        "action_names": action_names,
+        "layout": layout,
+        "activation": activation,
+        "strides": strides,
+        "head": head,
+        "check": check,
+    }
     check_bounds(bounds)
     if trust is not None and not isinstance(source, (str, Path)):
         raise ArgumentError(f"trust (--trust) is for files, and {type(source).__name__} is live already; leave it out")
@@ -129,6 +145,7 @@ def load_policy(
     env_info = None if env is None else inspect_env(env, bounds=bounds)
     if normalize is None and getattr(source, "get_vec_normalize_env", lambda: None)() is None:
         normalize = vector_statistics(env)
+    origin = loaded_from(source, "" if env_info is None else env_info.name, loading)
     options = LoadOptions(
         name=name,
         environment=env_info,
@@ -153,6 +170,8 @@ def load_policy(
     if options.environment is not None:
         check_match(policy.source.name, policy.observation_space, policy.action_space, options.environment)
     place(policy, env_info, bounds)
+    if origin:
+        cast("HasOrigin", policy).loaded_from = origin
     return policy if device is None else _moved(policy, device)
 
 

@@ -21,7 +21,8 @@ def list_(
     kind: Annotated[
         str | None,
         typer.Argument(
-            help="agents, envs, experiments, formats, methods, metrics, plots or replacements; default: all."
+            help="agents, envs, experiments, formats, methods, metrics, plots or replacements; default: all.",
+            autocompletion=lambda incomplete: [kind for kind in KINDS if kind.startswith(incomplete)],
         ),
     ] = None,
 ) -> None:
