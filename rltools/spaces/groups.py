@@ -25,7 +25,7 @@ def resolved_groups(groups: Any, features: Features) -> Any:
     Raises:
         ArgumentError: "card", and the features have no groups.
     """
-    if groups != CARD or not isinstance(groups, str):
+    if not isinstance(groups, str) or groups != CARD:
         return groups
     find = _finder(features)
     present = {
