@@ -190,8 +190,8 @@ def foreign_kind(value: object) -> str:
         return _vector(value, "a vector of environments")
     if "pettingzoo" in roots:
         return (
-            f"a {type(value).__name__} of PettingZoo, in which several agents act; give a function that makes a "
-            f"gymnasium.Env of the one agent that this policy plays, with the others inside it"
+            f"a {type(value).__name__} of PettingZoo, in which several agents act; give the one agent that this policy "
+            f"plays: rltools.OneAgent(make, agent, others), where make is a function that makes it"
         )
     if "gym" in roots:
         return f"a {type(value).__name__} of {OLD_GYM}"

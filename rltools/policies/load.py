@@ -307,11 +307,21 @@ def _from_card(folder: Path, options: LoadOptions) -> tuple[Path, LoadOptions]:
     model = folder / card.model.file
     _check_sha256(model, card.model.sha256)
     normalize = options.normalize
-    if card.model.normalize is not None and card.model.normalize_sha256 is not None and normalize is None:
+    if card.model.normalize is not None and normalize is None:
         normalize = folder / card.model.normalize
         _check_sha256(normalize, card.model.normalize_sha256)
+    try:
+        options = _in_its_environment(card, options)
+    except SimulationError as error:
+        raise SimulationError(f"{folder / 'agent.yaml'}: {error}") from error
     return model, dataclasses.replace(
-        _in_its_environment(card, options), name=options.name or card.name, normalize=normalize
+        options,
+        name=options.name or card.name,
+        normalize=normalize,
+        layout=options.layout or card.model.layout,
+        activation=options.activation or card.model.activation,
+        strides=options.strides or card.model.strides,
+        head=options.head or card.model.head,
     )
 
 
@@ -322,12 +332,14 @@ def _in_its_environment(card: AgentCard, options: LoadOptions) -> LoadOptions:
         wrappers = [(wrapper.name, wrapper.kwargs) for wrapper in trained.wrappers]
         env_info = inspect_env(wrapped_spec(with_arguments(trained.id, trained.kwargs), wrappers))
         return dataclasses.replace(options, environment=env_info, normalized=normalized)
-    names = [wrapper.name for wrapper in trained.wrappers]
+    names = [wrapper.name.rpartition(":")[2] for wrapper in trained.wrappers]
     notes = options.notes + elsewhere_note(trained.id, trained.kwargs, options.environment, names)
     return dataclasses.replace(options, normalized=normalized, notes=notes)
 
 
-def _check_sha256(path: Path, expected: str) -> None:
+def _check_sha256(path: Path, expected: str | None) -> None:
+    if expected is None:
+        return
     try:
         actual = foreign_sha256(path, MAX_FILE, unreadable=ModelError, unfit=UnsafeFileError)
     except ModelError as error:

@@ -123,7 +123,7 @@ def test_weights_of_cleanrl_in_jax(tmp_path: Path) -> None:
     ("files", "kind"),
     [
         (["saved_model.pb"], "a TensorFlow SavedModel"),
-        (["config.json", "checkpoint_p0/best.pth"], "a Sample Factory training run"),
+        (["checkpoint_p0/best.pth"], "a Sample Factory training run without its config.json"),
         (["wandb-metadata.json"], "the files of a Weights & Biases run; give the path of the model's .zip"),
         (["MLmodel"], "an MLflow model"),
         (["data", "policy.pth"], "an unpacked model of Stable-Baselines3"),

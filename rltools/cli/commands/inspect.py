@@ -135,16 +135,19 @@ def _agent(folder: Path) -> Rows:
     card = read_agent_card(folder)
     saved = read_saved(folder / card.model.file)
     steps = saved.settings.get("num_timesteps")
-    trained = f"{plural(card.training.steps, 'step')}, seed {card.training.seed}"
-    if type(steps) is int and steps != card.training.steps:  # the best model of several evaluations
-        trained += f"; this model was saved at step {_shortened(f'{steps:,}')}"
-    return [
-        ("agent", f"{card.name}: {card.description}"),
+    trained = plural(steps, "step") if type(steps) is int else ""
+    if card.training is not None:
+        trained = f"{plural(card.training.steps, 'step')}, seed {card.training.seed}"
+        if type(steps) is int and steps != card.training.steps:  # the best model of several evaluations
+            trained += f"; this model was saved at step {_shortened(f'{steps:,}')}"
+    returns = card.returns
+    rows = [
+        ("agent", f"{card.name}: {card.description}" if card.description else card.name),
         ("environment", " ".join([card.environment.id, *(f"{k}={v}" for k, v in card.environment.kwargs.items())])),
-        ("return", f"{card.returns.mean} ± {card.returns.std} over {plural(card.returns.episodes, 'episode')}"),
-        ("trained", trained),
-        *_saved(saved),
     ]
+    if returns is not None:
+        rows.append(("return", f"{returns.mean} ± {returns.std} over {plural(returns.episodes, 'episode')}"))
+    return [*rows, *([("trained", trained)] if trained else []), *_saved(saved)]
 
 
 def _model(path: Path) -> Rows:

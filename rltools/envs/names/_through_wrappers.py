@@ -11,7 +11,7 @@ from gymnasium import Space, spaces
 
 from rltools.envs.names._card import card_names
 from rltools.envs.names._named import NamedLeaves, features_of, fit_to_space, unnamed_leaves, without_units
-from rltools.envs.names.sources import names_from_environment
+from rltools.envs.names.sources import attributes, names_from_environment
 from rltools.envs.names.sources.mujoco import other_model
 from rltools.envs.names.wrappers import wrapper_library
 from rltools.spaces import Features
@@ -48,16 +48,18 @@ def _through(
 ) -> NamedLeaves:
     """The names outside a wrapper from those inside, by its library's rule.
 
-    Without a rule, names are kept if the wrapper's space is the inner one, and dropped otherwise; an
-    `ObservationWrapper` loses the units. A rule is not applied to derived classes, which may do anything.
+    Without a rule, names are those that the wrapper itself has (`feature_names`). Without these they are kept if its
+    space is the inner one, and dropped if not; an `ObservationWrapper` loses the units. A rule is not applied to
+    derived classes, which may do anything.
     """
     rule = wrapper_library(type(wrapper).__module__).rules.get(type(wrapper).__name__)
     if rule is not None:
         return fit_to_space(rule(wrapper, inner), after)
+    own = attributes.observed(wrapper, unnamed_leaves(after))
     if before != after:
-        return fit_to_space({}, after)
+        return fit_to_space(own, after)
     changes = isinstance(wrapper, gymnasium.ObservationWrapper)
-    return fit_to_space(without_units(inner) if changes else inner, after)
+    return fit_to_space((without_units(inner) if changes else inner) | own, after)
 
 
 @dataclass(frozen=True)

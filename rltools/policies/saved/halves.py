@@ -19,7 +19,9 @@ def halved(linear: nn.Linear) -> tuple[nn.Linear, nn.Linear]:
     """
     halves = []
     for part in range(2):
-        half = nn.Linear(linear.in_features, linear.out_features // 2, linear.bias is not None, dtype=linear.weight.dtype)
+        half = nn.Linear(
+            linear.in_features, linear.out_features // 2, linear.bias is not None, dtype=linear.weight.dtype
+        )
         for name, parameter in half.named_parameters():
             parameter.data.copy_(getattr(linear, name).detach().chunk(2)[part])
         halves.append(half)
@@ -31,7 +33,7 @@ class PositiveStd(nn.Module):
 
     Args:
         before: from the input to what the linear layer takes.
-        linear: of the std.
+        linear: of the std, a linear layer.
         positive: from its outputs to a std.
         low: the lowest std.
         high: the highest one.
@@ -40,7 +42,7 @@ class PositiveStd(nn.Module):
     def __init__(
         self,
         before: Callable[[Tensor], Tensor],
-        linear: nn.Linear,
+        linear: nn.Module,
         *,
         positive: Callable[[Tensor], Tensor] = torch.exp,
         low: float = 0.0,

@@ -45,9 +45,9 @@ def test_the_command_is_one_that_loads_it(tmp_path: Path) -> None:
 def test_texts_of_a_file_stay_on_a_short_line(tmp_path: Path, text: str) -> None:
     path = tmp_path / "weights.pt"
     torch.save({"w.weight": torch.zeros(2, 2), "name": text} | ({text: 3} if text.isprintable() else {}), path)
-    shown = inspection(str(path))[0]
-    assert len(shown) < 2000
-    assert shown.replace("\n", "").isprintable()
+    printed = inspection(str(path))[0]
+    assert len(printed) < 2000
+    assert printed.replace("\n", "").isprintable()
 
 
 def test_arrays_that_are_no_network(tmp_path: Path) -> None:

@@ -81,5 +81,7 @@ def _members(content: bytes, where: str) -> dict[str, Any]:
     data = unpickle(content, "its pickle", where)
     kinds = {"torch": bytes, "config": str}
     if not isinstance(data, dict) or not all(isinstance(data.get(key), kind) for key, kind in kinds.items()):
-        raise ModelError(f"{where} has no weights and settings, as a .d3 of d3rlpy 2 has; save it again, or give its .pt")
+        raise ModelError(
+            f"{where} has no weights and settings, as a .d3 of d3rlpy 2 has; save it again, or give its .pt"
+        )
     return data

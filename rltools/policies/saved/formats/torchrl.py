@@ -26,8 +26,8 @@ from rltools.policies.sb3.archive._zip import read_file
 
 MANIFEST, FORMAT = "manifest.json", "torchrl.checkpoint"
 MAX_TENSOR = 192 * MIB
-_DTYPES = {f"torch.{name}": getattr(torch, name) for name in "float16 bfloat16 float32 float64 int32 int64".split()}
-_DTYPES |= {f"torch.{name}": getattr(torch, name) for name in "uint8 int8 int16 bool".split()}
+_DTYPES = {f"torch.{name}": getattr(torch, name) for name in ["float16", "bfloat16", "float32", "float64"]}
+_DTYPES |= {f"torch.{name}": getattr(torch, name) for name in ["uint8", "int8", "int16", "int32", "int64", "bool"]}
 _NAME = re.compile(r"tensor_\d{8}")
 
 
@@ -63,9 +63,7 @@ def read(path: Path) -> Contents:
             f"{path} has {', '.join(map(printable, folder.left_out)) or 'no components'}, and no state dict saved as a "
             f"directory; save the policy with Checkpoint(policy=policy).save(...)"
         )
-    return Contents(
-        path, "TorchRL checkpoint", folder.tensors, {}, folder.digest.hexdigest(), tuple(folder.left_out)
-    )
+    return Contents(path, "TorchRL checkpoint", folder.tensors, {}, folder.digest.hexdigest(), tuple(folder.left_out))
 
 
 @dataclass

@@ -32,8 +32,8 @@ from rltools.policies.vjp._layers import Divided, TanhLayer, Unscaled
 
 CARD = LayoutCard(
     title="d3rlpy",
-    files="`model.d3` of `save()`, or the `.pt` of `save_model()` with `params.json` beside it: `policy._encoder...` and "
-    "`q_funcs.0._encoder...`; what `save_policy()` writes is TorchScript",
+    files="`model.d3` of `save()`, or the `.pt` of `save_model()` with `params.json` beside it: `policy._encoder...` "
+    "and `q_funcs.0._encoder...`; what `save_policy()` writes is TorchScript",
     activation="relu",
     source="https://d3rlpy.readthedocs.io/en/stable/tutorials/after_training_policies.html",
     versions="d3rlpy 2.8.1",
@@ -82,7 +82,7 @@ def rebuild(contents: Contents, wanted: Wanted) -> Rebuilt:
         before, encoder = _encoder(contents, root, wanted)
         last = _last(contents, f"{root}.{name}")
         _check(contents, root, last, wanted)
-        module[root] = nn.ModuleDict({"encoder": encoder, "last": last})
+        module[root] = nn.Sequential(*encoder, last)
         scores = Calls(*before, encoder, last)
         if is_discrete:
             heads = {deciding_head(wanted, "logit"): scores}
@@ -96,10 +96,10 @@ def rebuild(contents: Contents, wanted: Wanted) -> Rebuilt:
             choose = Received(received, std is not None)
     if contents.under("value_func"):
         before, encoder = _encoder(contents, "value_func", wanted)
-        module["value_func"] = nn.ModuleDict({"encoder": encoder, "last": _last(contents, "value_func._fc")})
-        heads["value"] = Calls(*before, encoder, module["value_func"]["last"])
+        module["value_func"] = nn.Sequential(*encoder, _last(contents, "value_func._fc"))
+        heads["value"] = Calls(*before, module["value_func"])
     settings = dict(contents.values)
-    gamma = number_in(settings, "params.config.params.gamma", float("nan"))
+    gamma = settings.get("params.config.params.gamma")
     factory = _FACTORIES.get(root or "", "encoder_factory")
     own = settings.get(f"params.config.params.{factory}.params.activation")
     return Rebuilt(
@@ -108,7 +108,7 @@ def rebuild(contents: Contents, wanted: Wanted) -> Rebuilt:
         _normalization(contents, wanted),
         std=std,
         choose=choose,
-        discounting=Discounting(None if gamma != gamma else gamma),
+        discounting=Discounting(gamma if isinstance(gamma, float) else None),
         notes=_notes(contents),
         activation=own if isinstance(own, str) else None,
     )
@@ -139,13 +139,13 @@ def _q_values(contents: Contents, module: nn.ModuleDict, wanted: Wanted) -> Head
         others = {key.split(".")[0] for key in contents.under(root)} - {"_encoder", "_fc"}
         if others:
             raise ModelError(
-                f"{contents.path}: its Q-functions have {', '.join(sorted(others))[:200]}, for quantiles that are drawn "
-                f"anew at each call; give rltools.FunctionPolicy around its predict()"
+                f"{contents.path}: its Q-functions have {', '.join(sorted(others))[:200]}, for quantiles that are "
+                f"drawn anew at each call; give rltools.FunctionPolicy around its predict()"
             )
         _check(contents, root, last, wanted, quantiles=max(1, last.out_features // count))
         before, encoder = _encoder(contents, root, wanted)
         functions.append(nn.Sequential(*encoder, last))
-    if len(functions) == 1 and functions[0][-1].out_features == count:
+    if len(functions) == 1 and last.out_features == count:
         module["q_func"] = functions[0]
         return Calls(*before, module["q_func"])
     module["q_funcs"] = _MeanValue(functions, count)
@@ -250,7 +250,9 @@ def _normalization(contents: Contents, wanted: Wanted) -> Normalization | None:
     if kind == "min_max" and low_high is not None:
         low, high = low_high
         return own_normalization(wanted, (low + high) / 2, (high - low) / 2)
-    raise ModelError(f"{contents.path} scales observations by {kind!a:.40}; standard, min_max and pixel are known. {_LOADED}")
+    raise ModelError(
+        f"{contents.path} scales observations by {kind!a:.40}; standard, min_max and pixel are known. {_LOADED}"
+    )
 
 
 _LOADED = "Give rltools.TorchPolicy around the network of a loaded model"

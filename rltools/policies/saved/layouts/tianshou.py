@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from rltools.errors import ArgumentError, ModelError, argument
@@ -98,8 +99,8 @@ class _Dueling(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         latent = self.trunk(x)
-        advantages, value = self.advantages(latent).unflatten(1, (self.count, -1)), self.value(latent)[:, None]
-        return (advantages - advantages.mean(dim=1, keepdim=True) + value).flatten(1)
+        advantages, value = torch.unflatten(self.advantages(latent), 1, (self.count, -1)), self.value(latent)[:, None]
+        return torch.flatten(advantages - advantages.mean(dim=1, keepdim=True) + value, 1)
 
 
 class _Expected(nn.Module):
@@ -114,8 +115,8 @@ class _Expected(nn.Module):
 
     def forward(self, outputs: Tensor) -> Tensor:
         """`[batch, action * atom]` -> `[batch, action]`."""
-        atoms = outputs.unflatten(1, (self.count, -1))
-        return atoms.mean(dim=2) if self.support is None else (atoms.softmax(dim=2) * self.support).sum(dim=2)
+        atoms = torch.unflatten(outputs, 1, (self.count, -1))
+        return atoms.mean(dim=2) if self.support is None else torch.sum(atoms.softmax(dim=2) * self.support, 2)
 
 
 def _recurrent(contents: Contents, tensors: Mapping[str, Tensor], wanted: Wanted) -> Rebuilt:
@@ -138,8 +139,8 @@ def _actor(contents: Contents, tensors: Mapping[str, Tensor], wanted: Wanted) ->
     end = "mu" if any(key.startswith("mu.") for key in actor) else "last"
     if is_discrete and end == "mu":
         raise ArgumentError(
-            f"{contents.path} has an actor of continuous actions, and the environment takes {wanted.action_space}; give "
-            f"the one it was trained in as {argument('env')}"
+            f"{contents.path} has an actor of continuous actions, and the environment takes {wanted.action_space}; "
+            f"give the one it was trained in as {argument('env')}"
         )
     before, after = _layers(contents, _under(actor, "preprocess.model")), _layers(contents, _under(actor, end))
     chain = Chain("actor", (*before, *after))
@@ -174,18 +175,22 @@ def _continuous(
         layers = _layers(contents, sigma)
         if [layer.kind for layer in layers] != [LINEAR]:
             raise ModelError(f"{contents.path}: its actor.sigma has {len(layers)} layers, not one; {_BUILD}")
-        network = sequential(_tensors(layers), "identity")
-        std = PositiveStd(module["trunk"], network, positive=_exponential)
+        std = PositiveStd(module["trunk"], sequential(_tensors(layers), "identity"), positive=_exponential)
     has_twins = any(key.startswith("critic2.") for key in contents.tensors)
     # An actor whose std depends on the observation is SAC's, unless an on-policy critic stands beside it.
     is_squashed = end == "last" or has_twins or (bool(sigma) and not contents.under("critic"))
     if deciding_head(wanted, "mean") == "action":
         received, how = clipped(wanted.action_space), "its outputs are taken for actions, and clipped to the bounds"
     elif is_squashed:
-        received, how = squashed(wanted.action_space), "actions are taken to be tanh of its outputs, scaled to the bounds"
+        received, how = (
+            squashed(wanted.action_space),
+            "actions are taken to be tanh of its outputs, scaled to the bounds",
+        )
     else:
         received = rescaled(wanted.action_space)
-        how = "means are taken to be unbounded, clipped to [-1, 1] and scaled to the bounds (action_bound_method='clip')"
+        how = (
+            "means are taken to be unbounded, clipped to [-1, 1] and scaled to the bounds (action_bound_method='clip')"
+        )
     if std is not None:
         module["std"] = std
     scores = Calls(module["trunk"], module["last"])
@@ -208,8 +213,8 @@ def _layers(contents: Contents, tensors: Mapping[str, Tensor]) -> list[LayerWeig
     layers, others = find_layers(_under(tensors, "model"))
     if tensors and (others or not layers or any(not key.startswith("model.") for key in tensors)):
         raise ModelError(
-            f"{contents.path} has {_listed(tensors)} in the place of an MLP of Tianshou: a network of images, or of your "
-            f"own; {_BUILD}"
+            f"{contents.path} has {_listed(tensors)} in the place of an MLP of Tianshou: a network of images, or of "
+            f"your own; {_BUILD}"
         )
     return layers
 

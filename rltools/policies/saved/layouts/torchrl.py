@@ -7,7 +7,6 @@ follows them, a distribution or a choice of the highest value, has no weights, s
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
 from typing import Any
 
 from torch import Tensor, nn
@@ -34,7 +33,7 @@ CARD = LayoutCard(
     versions="torchrl 0.14.1",
 )
 STD_MIN, SHIFT = 1e-4, 0.5413248546129181
-"""The lowest std of NormalParamExtractor and AddStateIndependentNormalScale, and the shift by which softplus(0) is 1."""
+"""The lowest std of NormalParamExtractor and AddStateIndependentNormalScale, and by what softplus is shifted."""
 _ACTORS = {
     "actor_network_params": "logit",
     "value_network_params": "q_value",  # of DQNLoss
@@ -75,7 +74,7 @@ def rebuild(contents: Contents, wanted: Wanted) -> Rebuilt:
     check_ends(Chain(root or "module", (first, last)), wanted, outputs=2 * count if is_gaussian else None)
     before, encoder, core, after = _modules(contents, parts, activation, wanted)
     module, notes = nn.ModuleDict(), list[str]()
-    latent: list[Callable[[Tensor], Tensor]] = list(after[:-1])
+    latent: list[Any] = list(after)[:-1]
     final: Any = after[-1]
     if core is not None:
         module["core"] = core
@@ -108,11 +107,13 @@ def rebuild(contents: Contents, wanted: Wanted) -> Rebuilt:
                 f"are)"
             )
         choose = Received(received, std is not None)
-    if core is None and (critic := _critic(contents, root)):
-        if critic[0].inputs == first.inputs and critic[0].kind != CONVOLUTION and critic[-1].outputs == 1:
-            module["value"] = sequential(_tensors(critic), activation)
-            heads["value"] = module["value"]
-    memory = None if core is None else recurrent_state(core, encode=None if encoder is None else Calls(*before, encoder))
+    critic = _critic(contents, root) if core is None and first.kind != CONVOLUTION else []
+    if critic and critic[0].inputs == first.inputs and critic[-1].outputs == 1:
+        module["value"] = sequential(_tensors(critic), activation)
+        heads["value"] = module["value"]
+    memory = (
+        None if core is None else recurrent_state(core, encode=None if encoder is None else Calls(*before, encoder))
+    )
     return Rebuilt(module, heads, memory=memory, std=std, choose=choose, notes=tuple(notes))
 
 
@@ -138,11 +139,11 @@ def _parts(contents: Contents, root: str) -> tuple[list[tuple[str, list[LayerWei
     numbered: dict[int, dict[str, Tensor]] = {}
     scale = None
     for key, tensor in contents.under(prefix).items():
-        number, _, rest = key.partition(".")
+        digits, _, rest = key.partition(".")
         if rest.endswith("state_independent_scale"):
             scale = tensor
-        elif number.isdecimal() and (rest.startswith("module.") or _MEMORY.match(rest)):
-            numbered.setdefault(int(number), {})[rest] = tensor
+        elif digits.isdecimal() and (rest.startswith("module.") or _MEMORY.match(rest)):
+            numbered.setdefault(int(digits), {})[rest] = tensor
     parts = []
     for number, tensors in sorted(numbered.items()):
         kind = "recurrent" if _MEMORY.match(next(iter(tensors))) else "layers"
@@ -157,9 +158,9 @@ def _parts(contents: Contents, root: str) -> tuple[list[tuple[str, list[LayerWei
     shape = [kind for kind, _ in parts]
     if shape not in (["layers"], ["recurrent", "layers"], ["layers", "recurrent", "layers"]):
         raise ModelError(
-            f"{contents.path}: its actor has {' and '.join(shape)}, one after another; one network, or one with an LSTM "
-            f"or a GRU before or inside it, is rebuilt. Build the network yourself, load the weights into it and give "
-            f"rltools.TorchPolicy(network, env)"
+            f"{contents.path}: its actor has {' and '.join(shape)}, one after another; one network, or one with an "
+            f"LSTM or a GRU before or inside it, is rebuilt. Build the network yourself, load the weights into it and "
+            f"give rltools.TorchPolicy(network, env)"
         )
     return parts, scale
 
