@@ -68,7 +68,7 @@ def test_another_model_in_its_place_is_not_taken(model: Path) -> None:
     with pytest.raises(ArgumentError, match=r"loaded from 'mine\.zip' and is not there as it was"):
         load_recorded_agent(recording)
     model.unlink()
-    with pytest.raises(ArgumentError, match="there is nothing at mine.zip"):
+    with pytest.raises(ArgumentError, match=r"there is nothing at mine\.zip"):
         load_recorded_agent(recording)
     words = recorded_words(recording.header)
     assert words == ["path/to/mine.zip", "--env", "CartPole-v1", "--names", '["a", "b", "c, d", "e"]']
