@@ -83,9 +83,9 @@ def page() -> str:
     sections = [
         INTRODUCTION,
         "## Libraries\n",
-        "Golden files are small agents in the tests, whose scores, actions, values and gradients are compared with those\n"
-        "of the library itself; `make libraries` trains, saves and compares them anew. Some networks the library would\n"
-        "train for too long: these are its network, saved its own way, with random weights.\n",
+        "Golden files are small agents in the tests, whose scores, actions, values and gradients are compared with\n"
+        "those of the library itself; `make libraries` trains, saves and compares them anew. Some networks the library\n"
+        "would train for too long: these are its network, saved its own way, with random weights.\n",
         "\n".join(rows),
     ]
     return "\n".join([*sections, *map(_section, names), OUTRO.rstrip("\n")]) + "\n"
