@@ -1,119 +1,122 @@
-"""Make the page of other libraries from the cards of layouts and the golden files: `python docs/libraries.py`."""
+"""Make the page of other libraries' agents from the cards of their layouts: `python docs/libraries.py`."""
 
+import importlib
 import json
+from inspect import getdoc
 from pathlib import Path
 
-from rltools.policies.saved.layout import is_fallback, layouts
+from rltools.policies.saved.layout import PLACE, is_fallback, layouts
 
 PAGE = Path(__file__).with_suffix(".md")
 GOLDEN = Path(__file__).parents[1] / "tests" / "golden" / "libraries"
 INTRODUCTION = """# Agents of other libraries
 
-Whatever a library leaves on disk is read without running anything in it: a file of weights, a checkpoint around one, a
-folder. `rltools inspect FILE` says what it holds, whose it seems to be, and the command that loads it.
+Files of weights are read without executing anything in them, the networks in them are rebuilt in PyTorch, and then
+everything works as for a model of Stable-Baselines3: `analyze`, `record`, `explain`, named features, gradients.
 
-```
-rltools inspect model_20.pt
-rltools analyze model_20.pt --env Pendulum-v1
-```
-
-Weights do not describe their network. Layers are found by their keys and shapes; **which function stands between them
-is in no file**. It is the default of the library whose layout the file has, or the one that you give, and it is never
-guessed. If you have a few observations with the scores or actions of the network itself, give them as `check`: a
-network that was rebuilt otherwise is refused, and the message says with which functions it would agree.
-
-<!-- run by tests/policies/saved/test_libraries_page.py -->
+<!-- run by tests/policies/saved/test_page_of_libraries.py -->
 ```python
-import torch
-from torch import nn
-
 import rltools
 
-network = nn.Sequential(nn.Linear(4, 32), nn.ELU(), nn.Linear(32, 2))  # trained elsewhere
-torch.save({"actor": network.state_dict(), "iteration": 20}, "agent.pt")
-observations = torch.randn(100, 4)
-outputs = {"observations": observations, "scores": network(observations).detach()}
-
-policy = rltools.load_policy("agent.pt", "CartPole-v1", activation="elu", check=outputs)
+policy = rltools.load_policy("ppo.cleanrl_model", "CartPole-v1")
 print(policy.source.notes)
-recording = rltools.explain(rltools.record(policy, episodes=2), policy)
 ```
 
-| argument | option | what it says |
-|---|---|---|
-| `env` | `--env ID` | the environment; its observations and actions must be those of the network |
-| `layout` | `--layout NAME` | the library, if several have such keys |
-| `activation` | `--activation NAME` | the function between layers: tanh, relu, elu, ... |
-| `strides` | `--strides 4,2,1` | of convolutions, which no file says either |
-| `head` | `--head NAME` | what the outputs are: logit, q_value, mean or action |
-| `normalize` | `--normalize PATH` | statistics of observations: an .npz with `mean` and `var`, ... |
-| `check` | `--check PATH` | an .npz with `observations` and `scores` or `actions` of the network |
+On the command line it is `rltools analyze ppo.cleanrl_model --env CartPole-v1`. `rltools inspect ppo.cleanrl_model`
+says of which library a file is, which networks it holds and what has to be given. The environment always has to be: no
+file of weights has it. A file that several layouts fit, or that none recognizes, needs `layout=` (`--layout`).
 
-An image goes into convolutions with its channels first, and its bytes divided by 255. The layers of an LSTM or a GRU
-keep their state from step to step.
+## What no file says
 
-## Formats
+Weights are numbers with names. What stands between two layers, how far the kernels of convolutions move, or what
+follows the last layer is in the code that trained them. It is never guessed: it is the library's own default, or you
+are asked for it, and a caveat in every recording says which.
 
-- What `torch.save` wrote, of any version: state dicts, checkpoints with optimizers and logs, and whole modules. Classes
-  that such a file names are never looked up; its tensors and plain values are taken, and the rest is left out.
-- safetensors, and arrays of NumPy (.npz).
-- ONNX and `torch.export` programs (.pt2) describe their networks, and need neither an activation nor a layout: the way
-  for a network that is not in the table below. TorchScript is a program, and is run only if its sha256 is given as
-  `trust`.
-- Models of Stable-Baselines3 describe themselves: see the [README](../README.md).
+- `activation="tanh"` (`--activation`): the function between layers. The table below has each library's default.
+- `strides=(4, 2, 1)` (`--strides`): of convolutions, unless the library has them fixed.
+- `head="q_value"` (`--head`): what the outputs are, if neither names nor the library say.
+- `check="outputs.npz"` (`--check`) settles all of them at once: a file of `observations` and of the `scores` or
+  `actions` that your own code computes for them. The rebuilt network is compared with these, and where it differs the
+  error says which activation would agree.
 
-A network of one's own whose layers do not stand in a row is loaded as it is:
-`rltools.TorchPolicy(network, observation_space, action_space)`.
+```py
+import numpy as np
+import torch
 
+with torch.no_grad():
+    np.savez("outputs.npz", observations=observations, scores=actor(torch.as_tensor(observations)).numpy())
+```
+
+## Statistics of observations
+
+RSL-RL, skrl, rl-games and others keep the statistics of their normalization in the checkpoint, and they are used.
+CleanRL, and scripts of one's own that train behind Gymnasium's `NormalizeObservation`, do not: save them beside the
+model, and give the file as `normalize="obs_rms.npz"` (`--normalize`):
+
+```py
+rms = env.get_wrapper_attr("obs_rms")
+np.savez("obs_rms.npz", mean=rms.mean, var=rms.var, epsilon=1e-8, clip=10.0)
+```
+
+The network then sees `clip((observation - mean) / sqrt(var + epsilon), -clip, clip)`. `epsilon` is 1e-8 and `clip`
+infinite unless the file has them; CleanRL's script clips at 10. In Python, `normalize=` also takes a mapping of these
+arrays, or the wrapper itself. `normalize=False` says that observations were not normalized, and leaves the caveat out.
 """
-TABLE = """## Libraries
+OUTRO = """
+## Files that describe themselves
 
-| library | layout | what is read | function between layers | tried with |
-|---|---|---|---|---|
+ONNX, `torch.export` (`.pt2`) and TorchScript have the whole network in them, and need neither a layout nor an
+activation. TorchScript is a program, and is run only if you trust it by its sha256 (`trust=`, `--trust`).
+
+Any other network: build it, load its weights, and give `rltools.TorchPolicy(network, env)`. A layout for your own
+library is one file, see [CONTRIBUTING](../CONTRIBUTING.md#a-layout-of-another-library).
 """
-REAL = """
-## Which files are real
-
-`make libraries` trains a small agent with each library in an environment of its own, and compares scores, values and
-actions with those of the library's own code. The files that it saved are part of the tests. What could not be installed
-is tested on a file of the same layout, and says so here.
-
-| library | files of the tests | made by |
-|---|---|---|
-"""
-
-
-def table() -> str:
-    """A row for each layout."""
-    rows = []
-    for name, layout in sorted(layouts().items(), key=lambda pair: (is_fallback(pair[0]), pair[1].CARD.title.lower())):
-        card = layout.CARD
-        activation = card.activation or "to be given, if the file does not say"
-        rows.append(f"| [{card.title}]({card.source}) | {name} | {card.files} | {activation} | {card.versions} |\n")
-    return TABLE + "".join(rows)
-
-
-def files() -> str:
-    """A row for each library with golden files."""
-    rows = []
-    for folder in sorted(path for path in GOLDEN.iterdir() if path.is_dir()):
-        facts = [json.loads(path.read_text("utf-8")) for path in sorted(folder.glob("*/expected.json"))]
-        if not facts:
-            continue
-        synthetic = sum(fact["synthetic"] for fact in facts)
-        versions = ", ".join(
-            sorted({f"{fact['library']} {fact['version']}" for fact in facts if not fact["synthetic"]})
-        )
-        made_by = versions or "none of them"
-        if synthetic:
-            made_by += f"; {synthetic} of the same layout only"
-        rows.append(f"| {folder.name} | {len(facts)} | {made_by} |\n")
-    return REAL + "".join(rows)
 
 
 def page() -> str:
     """The text of the page."""
-    return INTRODUCTION + table() + files()
+    names = sorted(
+        (name for name in layouts() if not is_fallback(name)), key=lambda name: layouts()[name].CARD.title.lower()
+    )
+    rows = ["| library | between layers | tried with | golden files |", "|---|---|---|---|"]
+    rows += [_row(name) for name in [*names, *filter(is_fallback, layouts())]]
+    sections = [
+        INTRODUCTION,
+        "## Libraries\n",
+        "Golden files are small agents in the tests, whose scores, actions, values and gradients are compared with\n"
+        "those of the library itself; `make libraries` trains, saves and compares them anew. Some networks the library\n"
+        "would train for too long: these are its network, saved its own way, with random weights.\n",
+        "\n".join(rows),
+    ]
+    return "\n".join([*sections, *map(_section, names), OUTRO.rstrip("\n")]) + "\n"
+
+
+def _row(name: str) -> str:
+    card = layouts()[name].CARD
+    default = card.activation or ("that of the script" if card.by_network else "to be given")
+    title = card.title if is_fallback(name) else f"[{card.title}](#{_anchor(card.title)})"
+    return f"| {title} | {default} | {card.versions} | {_golden(name)} |"
+
+
+def _golden(name: str) -> str:
+    cases = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(GOLDEN.glob("*/*/expected.json"))]
+    own = [case["synthetic"] for case in cases if case.get("layout") == name]
+    parts = [(own.count(False), "trained by the library"), (own.count(True), "with random weights")]
+    return ", ".join(f"{count} {kind}" for count, kind in parts if count) or "none"
+
+
+def _section(name: str) -> str:
+    card = layouts()[name].CARD
+    told = (getdoc(importlib.import_module(f"{PLACE}.{name}")) or "").split("\n\n")[1:]
+    lines = [
+        f"\n### {card.title}\n",
+        f"{card.files[0].upper() if card.files[0] != '`' else '`'}{card.files[1:]}. [Source]({card.source}).",
+    ]
+    return "\n".join([*lines, *(f"\n{' '.join(text.split())}" for text in told)])
+
+
+def _anchor(title: str) -> str:
+    return "".join(letter for letter in title.lower().replace(" ", "-") if letter.isalnum() or letter == "-")
 
 
 if __name__ == "__main__":
