@@ -84,8 +84,8 @@ def page() -> str:
         INTRODUCTION,
         "## Libraries\n",
         "Golden files are small agents in the tests, whose scores, actions, values and gradients are compared with\n"
-        "those of the library itself; `make libraries` trains, saves and compares them anew. Some networks the library\n"
-        "would train for too long: these are its network, saved its own way, with random weights.\n",
+        "those of the library itself; `make libraries` trains, saves and compares them anew. Some networks would be\n"
+        "trained for too long: these are the library's network, saved its own way, with random weights.\n",
         "\n".join(rows),
     ]
     return "\n".join([*sections, *map(_section, names), OUTRO.rstrip("\n")]) + "\n"
