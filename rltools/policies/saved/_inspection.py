@@ -73,7 +73,7 @@ def _command(contents: Contents, names: Sequence[str], chains: Sequence[Chain]) 
     if len(names) > 1:
         words += ["--layout", names[0]]
     card = layouts()[names[0]].CARD if names else None
-    if card is None or card.activation is None:
+    if card is None or (card.activation is None and not card.by_network):
         words += ["--activation", "NAME"]
     convolutions = max((sum(layer.kind == CONVOLUTION for layer in chain.layers) for chain in chains), default=0)
     if convolutions and (not names or is_fallback(names[0])):
