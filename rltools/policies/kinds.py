@@ -51,7 +51,7 @@ STATE_DICT = Kind(
     "like), which does not describe its network",
     _WEIGHTS,
 )
-_TORCHSCRIPT = Kind(
+TORCHSCRIPT = Kind(
     "a TorchScript program, which is code",
     "give its file with .pt at the end of its name, or better save the network as ONNX or with torch.export.save",
 )
@@ -241,7 +241,7 @@ def _zip_kind(head: bytes, names: Collection[str]) -> Kind | None:
     kinds = (
         (not names, Kind("an empty zip", "fetch or save it again")),
         (bool({"parameters", "parameter_list"} & set(names)), _SB2),
-        (script, _TORCHSCRIPT),
+        (script, TORCHSCRIPT),
         (bool({"archive_format", "archive_version"} & plain), _EXPORTED),
         (_first_member(head).endswith("/data.pkl"), torch_alone),
         ("model.weights.h5" in names, Kind("a Keras model", "give a PyTorch model")),

@@ -45,7 +45,7 @@ COMMANDS = re.compile(
     r"(os|posix|nt|subprocess|_posixsubprocess|pty|socket|shutil|ctypes|runpy|webbrowser|importlib|pip|timeit|pdb|bdb"
     r"|profile|cProfile|urllib\.request|http\.client)\..*"
     r"|(builtins|__builtin__)\.(eval|exec|execfile|compile|open|__import__|input|breakpoint|exit|quit)"
-    r"|torch\.(load|hub\..*)|numpy\.(load|fromfile|save\w*)|_?pickle\.loads?|marshal\.loads?"
+    r"|torch\.(load|serialization\.load|hub\..*)|numpy\.(load|fromfile|save\w*)|_?pickle\.loads?|marshal\.loads?"
 )
 
 
