@@ -252,7 +252,10 @@ def _zip_kind(head: bytes, names: Collection[str]) -> Kind | None:
         (bool(inner), Kind(f"a zip of {_few(inner)}", "unpack it, and give one of them")),
         (all(name.endswith(".npy") for name in names), ARRAYS),
         ({"data", "policy.pth"} <= plain, _IN_FOLDER),
-        (bool({"rllib_checkpoint.json", "algorithm_state.pkl"} & plain), Kind("an RLlib checkpoint", "unpack it, and give the folder")),
+        (
+            bool({"rllib_checkpoint.json", "algorithm_state.pkl"} & plain),
+            Kind("an RLlib checkpoint", "unpack it, and give the folder"),
+        ),
         (any(name.endswith(".onnx") for name in names), _ONNX),
         (any(name.endswith(".safetensors") for name in names), Kind("a zip of safetensors weights", _OWN_NETWORK)),
         (not any(name in _OF_SB3 for name in plain), Kind(f"a zip of {_listed(names)}", "give the model's own .zip")),
