@@ -65,8 +65,8 @@ class AgentLoading(Card):
     @property
     def loading(self) -> dict[str, Any]:
         """What is given, as JSON."""
-        given = self.model_dump(mode="json", include=set(AgentLoading.model_fields))
-        return {name: value for name, value in given.items() if value is not None}
+        values = self.model_dump(mode="json", include=set(AgentLoading.model_fields))
+        return {name: value for name, value in values.items() if value is not None}
 
 
 def with_absolute_paths(loading: dict[str, Any]) -> dict[str, Any]:
