@@ -274,12 +274,26 @@ class HasLimits(Protocol):
 
 
 def is_differentiable(policy: Policy) -> bool:
-    """Whether a policy's heads have gradients; see `HasLimits`."""
+    """Whether a policy's heads have gradients; see `HasLimits`.
+
+    Example:
+        >>> import rltools
+        >>> from rltools.policies.base import is_differentiable
+        >>> is_differentiable(rltools.load_policy("cartpole-ppo"))
+        True
+    """
     return getattr(policy, "differentiable", True)
 
 
 def mixes_choices(policy: Policy) -> bool:
-    """Whether a policy's heads take any numbers in place of a one-hot choice; see `HasLimits`."""
+    """Whether a policy's heads take any numbers in place of a one-hot choice; see `HasLimits`.
+
+    Example:
+        >>> import rltools
+        >>> from rltools.policies.base import mixes_choices
+        >>> mixes_choices(rltools.FunctionPolicy(lambda states: states % 4, "FrozenLake-v1"))
+        False
+    """
     return getattr(policy, "mixes_choices", True)
 
 

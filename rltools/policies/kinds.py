@@ -51,7 +51,7 @@ STATE_DICT = Kind(
     "like), which does not describe its network",
     _WEIGHTS,
 )
-_TORCHSCRIPT = Kind(
+TORCHSCRIPT = Kind(
     "a TorchScript program, which is code",
     "give its file with .pt at the end of its name, or better save the network as ONNX or with torch.export.save",
 )
@@ -111,7 +111,13 @@ _PICKLED = (
     (b"VecNormalize", _STATISTICS),
     (b"stable_baselines3.common.buffers", _BUFFER),
     (b"stable_baselines3.her", _BUFFER),
-    (b"ray.rllib", Kind("a pickled RLlib checkpoint; it was not read", _OWN_NETWORK)),
+    (
+        b"ray.rllib",
+        Kind(
+            "a pickled RLlib checkpoint; it was not read",
+            "give the folder that save_to_path() of an Algorithm or an RLModule wrote, with its environment",
+        ),
+    ),
     (
         b"tianshou",
         Kind(
@@ -125,12 +131,12 @@ _PICKLED = (
     ),
 )
 _FIND = "give the path of the model's .zip that was saved with it"
+_OF_RLLIB = "give the folder that save_to_path() of an Algorithm or an RLModule wrote"
 # Names in a folder, its kind, and advice.
 _FOLDERS = (
     ("recording.json", "the folder of a recording, not an agent", "give the agent's name, folder or model"),
-    ("rllib_checkpoint.json", "an RLlib checkpoint", _OWN_NETWORK),
-    ("class_and_ctor_args.pkl", "an RLlib checkpoint", _OWN_NETWORK),
-    ("algorithm_state.pkl", "an RLlib checkpoint", _OWN_NETWORK),
+    ("class_and_ctor_args.pkl", "a part of an RLlib checkpoint, without weights", _OF_RLLIB),
+    ("algorithm_state.pkl", "a part of an RLlib checkpoint, without weights", _OF_RLLIB),
     ("saved_model.pb", "a TensorFlow SavedModel", "give a PyTorch model"),
     ("checkpoint_p0", "a Sample Factory training run without its config.json", "give a checkpoint in checkpoint_p0"),
     ("wandb-metadata.json", "the files of a Weights & Biases run", _FIND),
@@ -211,7 +217,7 @@ def _text_kind(head: bytes, suffix: str) -> Kind | None:
     if b"\0" not in head and _is_text(head):
         return Kind(f"a text that begins with {_quoted(head)}, not a model", "fetch or save the model's .zip again")
     if suffix == ".cleanrl_model":
-        return Kind("CleanRL weights in JAX (msgpack)", "give a PyTorch model")
+        return Kind("a file of CleanRL that is neither PyTorch's nor JAX's", "fetch or save it again")
     return None
 
 
@@ -235,14 +241,14 @@ def _zip_kind(head: bytes, names: Collection[str]) -> Kind | None:
     kinds = (
         (not names, Kind("an empty zip", "fetch or save it again")),
         (bool({"parameters", "parameter_list"} & set(names)), _SB2),
-        (script, _TORCHSCRIPT),
+        (script, TORCHSCRIPT),
         (bool({"archive_format", "archive_version"} & plain), _EXPORTED),
         (_first_member(head).endswith("/data.pkl"), torch_alone),
         ("model.weights.h5" in names, Kind("a Keras model", "give a PyTorch model")),
         (bool(inner), Kind(f"a zip of {_few(inner)}", "unpack it, and give one of them")),
         (all(name.endswith(".npy") for name in names), ARRAYS),
         ({"data", "policy.pth"} <= plain, _IN_FOLDER),
-        (bool({"rllib_checkpoint.json", "algorithm_state.pkl"} & plain), Kind("an RLlib checkpoint", _OWN_NETWORK)),
+        (bool({"rllib_checkpoint.json", "algorithm_state.pkl"} & plain), Kind("an RLlib checkpoint", "unpack it, and give the folder")),
         (any(name.endswith(".onnx") for name in names), _ONNX),
         (any(name.endswith(".safetensors") for name in names), Kind("a zip of safetensors weights", _OWN_NETWORK)),
         (not any(name in _OF_SB3 for name in plain), Kind(f"a zip of {_listed(names)}", "give the model's own .zip")),

@@ -74,8 +74,8 @@ def write_case(
     arrays = {"scores": scores, "actions": actions, "value": value}
     seen = observations.items() if isinstance(observations, dict) else ()
     arrays |= {f"observations/{key}": array for key, array in seen} or {"observations": observations}
-    given = {key: np.asarray(array) for key, array in arrays.items() if array is not None}
-    np.savez_compressed(folder / "expected.npz", **given)
+    written = {key: np.asarray(array) for key, array in arrays.items() if array is not None}
+    np.savez_compressed(folder / "expected.npz", **written)
 
 
 def described(space: Any) -> dict[str, Any] | None:

@@ -75,7 +75,7 @@ KINDS: dict[str, tuple[Callable[[], bytes], str, str]] = {
     "rllib in a zip": (
         lambda: zipped(rllib_checkpoint_DOT_json=b"{}", policies__state_DOT_pkl=b""),
         "an RLlib checkpoint",
-        "build its network",
+        "give the folder",
     ),
     "spreadsheet": (lambda: zipped(xl__workbook_DOT_xml=b"x"), "a zip of 'xl/workbook", "give the model's own .zip"),
     "empty zip": (zipped, "an empty zip", "fetch or save"),
@@ -88,7 +88,7 @@ KINDS: dict[str, tuple[Callable[[], bytes], str, str]] = {
     "statistics": (statistics, "VecNormalize statistics, not a model", "normalize=PATH"),
     "buffer": (buffer, "a replay buffer of Stable-Baselines3", "give the model's .zip"),
     "pickle": (lambda: pickle.dumps({"a": 1}), "a pickle, which can run code", "load it yourself if you trust it"),
-    "rllib": (lambda: b"\x80\x04cray.rllib.policy\nPolicy\n.", "a pickled RLlib checkpoint", "TorchPolicy"),
+    "rllib": (lambda: b"\x80\x04cray.rllib.policy\nPolicy\n.", "a pickled RLlib checkpoint", "save_to_path"),
     "png": (lambda: b"\x89PNG\r\n\x1a\n" + bytes(30), "a PNG image", "give the model's .zip"),
 }
 
@@ -115,7 +115,7 @@ def test_a_file_is_named_for_what_it_is(kind: str, name: str, tmp_path: Path) ->
 
 def test_weights_of_cleanrl_in_jax(tmp_path: Path) -> None:
     (tmp_path / "ppo.cleanrl_model").write_bytes(b"\x93\x81\xa6params\xc7\x10\x01" + bytes(range(128, 200)))
-    with pytest.raises(ArgumentError, match="CleanRL weights in JAX"):
+    with pytest.raises(ArgumentError, match="a file of CleanRL that is neither PyTorch's nor JAX's"):
         rltools.load_policy(tmp_path / "ppo.cleanrl_model")
 
 

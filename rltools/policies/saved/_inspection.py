@@ -34,6 +34,7 @@ def rows(path: Path) -> list[tuple[str, str]]:
     outer_first = sorted(contents.values, key=lambda key: key.count("."))
     values = [f"{key}={contents.values[key]}" for key in outer_first]
     optional = {
+        "environment": _printable(contents.environment or ""),
         "other tensors": _listed(tensors),
         "optimizer": f"{plural(len(trained), 'tensor')}, not needed" if trained else "",
         "values": _listed(values),
@@ -47,7 +48,7 @@ def rows(path: Path) -> list[tuple[str, str]]:
         *([("network", f"and {len(chains) - MOST_NETWORKS} more")] if len(chains) > MOST_NETWORKS else []),
         ("parameters", f"{count:,}"),
         *((term, text) for term, text in optional.items() if text),
-        ("load it", _command(path, names, chains) if chains else "there are no layers in it: not a network"),
+        ("load it", _command(contents, names, chains) if chains else "there are no layers in it: not a network"),
     ]
 
 
@@ -64,13 +65,15 @@ def _library(contents: Contents, names: Sequence[str]) -> str:
     return described[0] if len(own) == 1 else f"one of {', '.join(described)}"
 
 
-def _command(path: Path, names: Sequence[str], chains: Sequence[Chain]) -> str:
+def _command(contents: Contents, names: Sequence[str], chains: Sequence[Chain]) -> str:
     """The command that loads a file, with capitals in place of what only the user knows."""
-    words = ["rltools", "analyze", shlex.quote(_printable(str(path), 400)), "--env", "ID"]
+    words = ["rltools", "analyze", shlex.quote(_printable(str(contents.path), 400))]
+    if contents.environment is None:
+        words += ["--env", "ID"]
     if len(names) > 1:
         words += ["--layout", names[0]]
     card = layouts()[names[0]].CARD if names else None
-    if card is None or card.activation is None:
+    if card is None or (card.activation is None and not card.by_network):
         words += ["--activation", "NAME"]
     convolutions = max((sum(layer.kind == CONVOLUTION for layer in chain.layers) for chain in chains), default=0)
     if convolutions and (not names or is_fallback(names[0])):

@@ -17,7 +17,7 @@ from rltools.policies.check import check_outputs
 from rltools.policies.env_info import inspect_env
 from rltools.policies.library import LoadOptions
 from rltools.policies.saved.contents import read_contents
-from rltools.policies.saved.layout import LayoutCard, chains_text, find_layout, layouts
+from rltools.policies.saved.layout import Layout, LayoutCard, chains_text, find_layout, layouts
 from rltools.policies.saved.networks import ACTIVATIONS
 from rltools.policies.saved.rebuilt import Contents, Rebuilt, Wanted
 from rltools.policies.saved.statistics import statistics_of
@@ -53,6 +53,7 @@ def load_weights(path: Path, options: LoadOptions) -> TorchPolicy:
         options.strides,
         options.head,
         statistics,
+        options.normalize is False,
     )
 
     def rebuild(activation: str | None) -> TorchPolicy:
@@ -61,9 +62,9 @@ def load_weights(path: Path, options: LoadOptions) -> TorchPolicy:
     used = wanted.activation or layout.CARD.activation
     if options.check is None:
         return rebuild(options.activation)
-    if used is None:
+    if used is None and not layout.CARD.by_network:
         return _with_an_activation(rebuild, options.check)
-    policy = rebuild(options.activation)
+    used, policy = used or "the library's own function", rebuild(options.activation)
     note = check_outputs(policy, options.check, lambda agrees: _advice(used, lambda name: agrees(rebuild(name))))
     policy.source = dataclasses.replace(policy.source, notes=(*policy.source.notes, note))
     return policy
@@ -73,7 +74,7 @@ def _policy(contents: Contents, name: str, wanted: Wanted, options: LoadOptions,
     """The policy around the network in a file, in the layout of this name."""
     layout, env_info, path = layouts()[name], options.environment, contents.path
     assert env_info is not None
-    rebuilt = layout.rebuild(contents, wanted)
+    rebuilt = _rebuilt(contents, layout, wanted)
     rebuilt.module.eval().requires_grad_(False)
     if options.dtype is not None:
         rebuilt.module.to(options.dtype)
@@ -103,6 +104,15 @@ def _policy(contents: Contents, name: str, wanted: Wanted, options: LoadOptions,
     )
     _try_out(policy)
     return policy
+
+
+def _rebuilt(contents: Contents, layout: Layout, wanted: Wanted) -> Rebuilt:
+    """The network in a file; every error names the file."""
+    try:
+        return layout.rebuild(contents, wanted)
+    except RltoolsError as error:
+        message = error.args[0]
+        raise error if str(contents.path) in message else type(error)(f"{contents.path}: {message}") from error
 
 
 def _with_an_activation(rebuild: Callable[[str | None], TorchPolicy], check: Any) -> TorchPolicy:
@@ -154,7 +164,7 @@ def _how(card: LayoutCard, wanted: Wanted, rebuilt: Rebuilt) -> str:
     """The caveat that says how the network was rebuilt."""
     activation = wanted.activation or rebuilt.activation or card.activation
     layers = f", with {activation} between its layers" if activation else ""
-    origin = "as its settings say" if rebuilt.activation else "the library's default"
+    origin = "as its settings say" if rebuilt.activation and not card.by_network else "the library's default"
     origin = "as the caller says" if wanted.activation else origin
     return f"rebuilt from weights in the layout of {card.title}{layers}" + (f" ({origin})" if activation else "")
 

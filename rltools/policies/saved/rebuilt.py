@@ -13,6 +13,9 @@ from torch import Tensor, nn
 from rltools.policies._normalization import Normalization
 from rltools.policies.base import Discounting, RecurrentState
 
+MOST_KEYS = 10_000
+"""Tensors and values in a file; a large network with its optimizer has a tenth."""
+
 
 @dataclass(frozen=True)
 class Contents:
@@ -53,6 +56,7 @@ class Wanted:
         strides: of its convolutions, likewise.
         head: what its outputs are, likewise.
         statistics: of observations, as the caller gave them beside the file; None without any.
+        is_unnormalized: whether the caller says that it was trained on plain observations.
     """
 
     observation_space: Space[Any]
@@ -61,6 +65,7 @@ class Wanted:
     strides: tuple[int, ...] | None = None
     head: str | None = None
     statistics: Normalization | None = None
+    is_unnormalized: bool = False
 
 
 @dataclass(frozen=True)

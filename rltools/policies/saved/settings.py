@@ -12,7 +12,7 @@ from rltools.policies.sb3.archive._pickle import printable
 
 MAX_SETTINGS = 4 * MIB
 """Most bytes of a file of settings."""
-MAX_DEPTH = 40
+MAX_DEPTH, MAX_BITS = 40, 1000
 _PLAIN = (bool, int, float, str, type(None))
 
 
@@ -73,6 +73,10 @@ def _flat(key: str, value: Any, depth: int) -> Iterator[tuple[str, Any]]:
     if isinstance(value, dict):
         for name, part in value.items():
             yield from _flat(f"{key}.{name}" if key else str(name), part, depth + 1)
+    elif any(
+        type(part) is int and part.bit_length() > MAX_BITS for part in (value if type(value) is list else [value])
+    ):
+        raise ValueError("a number too large for any setting")
     else:
         yield key, value
 

@@ -31,14 +31,13 @@ from rltools.policies.sb3.archive._pickle import printable
 from rltools.policies.sb3.archive._zip import read_file
 
 STATES = ("module_state.pkl", "module_state.msgpack")
-ROOT = "rllib_checkpoint.json"
+ROOT, OLD_STATE = "rllib_checkpoint.json", "policy_state.pkl"
 MODULES = Path("learner_group", "learner", "rl_module")
 CONNECTORS = Path("env_runner", "env_to_module_connector")
 DEFAULT = "default_policy"
 FILTER = "MeanStdFilter"
 MAX_STATE, MAX_STATISTICS, MAX_METADATA = 192 * MIB, 8 * MIB, MIB
 MOST_FOLDERS = 1000
-_PARTS = ("learner_group", "learner", "rl_module", "env_runner", "algorithm_state.pkl", "policies", "policy_state.pkl")
 _NPY = re.compile(
     rb"\x93NUMPY\x01\x00..\{'descr': '(?P<dtype><f[48])', "
     rb"'fortran_order': False, 'shape': \((?P<shape>[\d, ]{0,200})\), \}",
@@ -56,10 +55,9 @@ def reads(path: Path, head: bytes) -> bool:
     """Whether it is a checkpoint of RLlib, a part of one, or the file of its weights."""
     if not is_folder(path):
         return path.name in STATES and bool(head)
-    marks = (ROOT, *STATES)
-    return any(path_exists(path / mark) for mark in marks) or (
-        path_exists(path / "metadata.json") and any(path_exists(path / part) for part in _PARTS)
-    )
+    marks = (ROOT, *STATES, OLD_STATE)
+    parts = [Path(*MODULES.parts[depth:]) for depth in range(len(MODULES.parts))]
+    return any(path_exists(path / mark) for mark in marks) or any(is_folder(path / part) for part in parts)
 
 
 def read(path: Path) -> Contents:
@@ -101,7 +99,7 @@ def _module_folder(root: Path) -> Path:
     """
     if any(path_exists(root / name) for name in STATES) and not _modules_in(root):
         return root
-    if path_exists(root / "policies") or path_exists(root / "policy_state.pkl"):
+    if path_exists(root / "policies") or path_exists(root / OLD_STATE):
         raise ModelError(
             f"{root} is a checkpoint of RLlib's old API, whose policy_state.pkl is a pickle of its own classes; it was "
             f"not read. Save the weights with RLlib: torch.save(algorithm.get_policy().model.state_dict(), PATH), and "

@@ -19,6 +19,8 @@ from rltools.policies.saved.settings import MAX_SETTINGS, plain_settings
 from rltools.policies.sb3.archive._zip import read_file
 
 SETTINGS, FIRST_POLICY = "config.json", "checkpoint_p0"
+MAX_ID = 200
+"""Characters of an environment's id."""
 _CHECKPOINT = re.compile(r"(checkpoint|best)_(\d{1,15})_(\d{1,18})\w*[\w.+-]*\.pth")
 
 
@@ -52,7 +54,7 @@ def read(path: Path) -> Contents:
         values={**contents.values, **{f"config.{key}": value for key, value in settings.items()}}
         | {"checkpoint": f"{checkpoint.parent.name}/{checkpoint.name}"},
         sha256=hashlib.sha256(hashlib.sha256(content).digest() + bytes.fromhex(contents.sha256)).hexdigest(),
-        environment=env_id if isinstance(env_id, str) else None,
+        environment=env_id if isinstance(env_id, str) and 0 < len(env_id) < MAX_ID else None,
     )
 
 

@@ -99,7 +99,7 @@ class _Folder:
         folder = inside(self.root / str(component["path"]), self.root)
         if not (is_file(folder / "state.json") and is_file(folder / "state" / "meta.json")):
             return {}
-        names = dict(_names("", self._json(folder / "state.json"), 0))
+        names = dict(_names("", self._json(folder / "state.json"), folder / "state.json"))
         about = self._json(folder / "state" / "meta.json")
         return {key: self._tensor(folder / "state", name, about[name]) for key, name in names.items()}
 
@@ -129,10 +129,12 @@ class _Folder:
         return content
 
 
-def _names(prefix: str, schema: dict[str, Any], depth: int) -> list[tuple[str, str]]:
+def _names(prefix: str, schema: dict[str, Any], where: Path, depth: int = 0) -> list[tuple[str, str]]:
     """The key of each tensor in a state dict, and the name of its file."""
     if depth > MAX_DEPTH:
-        raise ModelError(f"a state dict of more than {MAX_DEPTH} levels, which no network has; save it again")
+        raise ModelError(
+            f"{where} is a state dict of more than {MAX_DEPTH} levels, which no network has; save it again"
+        )
     if schema["kind"] == "tensor":
         return [(prefix, str(schema["key"]))]
     if schema["kind"] not in ("dict", "ordered_dict"):
@@ -140,5 +142,5 @@ def _names(prefix: str, schema: dict[str, Any], depth: int) -> list[tuple[str, s
     names: list[tuple[str, str]] = []
     for key, value in schema["items"]:
         name = str(key["value"])
-        names += _names(f"{prefix}.{name}" if prefix else name, value, depth + 1)
+        names += _names(f"{prefix}.{name}" if prefix else name, value, where, depth + 1)
     return names

@@ -47,7 +47,7 @@ def squashed_actor(contents: Contents, tensors: dict[str, Tensor], wanted: Wante
     if of_critics:
         critics = nn.ModuleList(sequential(weights, activation) for weights in of_critics)
         module["critics"], heads["q_value"] = critics, partial(lowest_value, critics)
-    return Rebuilt(module, heads, std=std, choose=Received(received, std is not None))
+    return Rebuilt(module, heads, std=std, choose=Received(received, std is not None), activation=activation)
 
 
 def _check_bounds(tensors: Mapping[str, Tensor], wanted: Wanted) -> None:

@@ -1,4 +1,4 @@
-"""d3rlpy: its policies and Q-functions, each an encoder and a last linear layer.
+"""The layout of d3rlpy: policies and Q-functions, each an encoder and a last linear layer.
 
 The settings say what the weights do not: the function between layers, and how observations and actions are scaled.
 Algorithms that choose in another way than by the policy's mean or the highest Q-value are refused by name.

@@ -36,6 +36,8 @@ CARD = LayoutCard(
     versions="tianshou 2.0.1",
 )
 LOG_STD_MIN, LOG_STD_MAX = -20.0, 2.0
+_NESTED = "model.model"
+"""Where a Net has the layers of its MLP."""
 _NET = re.compile(r"model\.(model\.model|Q\.model|V\.model|fc1|nn)\.")
 _ACTOR = re.compile(r"actor\.(preprocess|last|mu)\.")
 
@@ -142,7 +144,7 @@ def _actor(contents: Contents, tensors: Mapping[str, Tensor], wanted: Wanted) ->
             f"{contents.path} has an actor of continuous actions, and the environment takes {wanted.action_space}; "
             f"give the one it was trained in as {argument('env')}"
         )
-    before, after = _layers(contents, _under(actor, "preprocess.model")), _layers(contents, _under(actor, end))
+    before, after = _layers(contents, _under(actor, "preprocess"), _NESTED), _layers(contents, _under(actor, end))
     chain = Chain("actor", (*before, *after))
     check_ends(chain, wanted)
     trunk, last = sequential(_tensors(before), activation, last=activation), sequential(_tensors(after), activation)
@@ -154,8 +156,10 @@ def _actor(contents: Contents, tensors: Mapping[str, Tensor], wanted: Wanted) ->
     else:
         std, choose, heads, notes = _continuous(contents, actor, module, end, wanted)
     critic = contents.under("critic")
-    if critic and not any(key.startswith("critic2.") for key in contents.tensors):
-        before, after = (_layers(contents, _under(critic, part)) for part in ("preprocess.model", "last"))
+    is_known = all(key.startswith((f"preprocess.{_NESTED}.", "last.model.")) for key in critic)
+    if critic and is_known and not any(key.startswith("critic2.") for key in contents.tensors):
+        before = _layers(contents, _under(critic, "preprocess"), _NESTED)
+        after = _layers(contents, _under(critic, "last"))
         if before and after and before[0].inputs == chain.inputs and after[-1].outputs == 1:
             module["value_trunk"] = sequential(_tensors(before), activation, last=activation)
             module["value"] = sequential(_tensors(after), activation)
@@ -208,10 +212,10 @@ def _exponential(log_std: Tensor) -> Tensor:
 _BUILD = "build the network yourself, load the weights into it and give rltools.TorchPolicy(network, env)"
 
 
-def _layers(contents: Contents, tensors: Mapping[str, Tensor]) -> list[LayerWeights]:
+def _layers(contents: Contents, tensors: Mapping[str, Tensor], inside: str = "model") -> list[LayerWeights]:
     """The layers of one of the library's MLPs, which has them under `model`; none if it is not there."""
-    layers, others = find_layers(_under(tensors, "model"))
-    if tensors and (others or not layers or any(not key.startswith("model.") for key in tensors)):
+    layers, others = find_layers(_under(tensors, inside))
+    if tensors and (others or not layers or any(not key.startswith(f"{inside}.") for key in tensors)):
         raise ModelError(
             f"{contents.path} has {_listed(tensors)} in the place of an MLP of Tianshou: a network of images, or of "
             f"your own; {_BUILD}"

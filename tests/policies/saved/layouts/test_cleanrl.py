@@ -38,9 +38,10 @@ def test_discrete_agents_are_refused_where_actions_are_continuous() -> None:
 def test_missing_statistics_of_ppo_are_a_caveat_that_names_them() -> None:
     without = load_policy(CONTINUOUS, "Pendulum-v1")
     assert any("NormalizeObservation" in note and "normalize" in note for note in without.source.notes)
-    given = load_policy(CONTINUOUS, "Pendulum-v1", normalize=CONTINUOUS.parent / "obs_rms.npz")
-    assert not any("NormalizeObservation" in note for note in given.source.notes)
-    assert given.in_network_units().features.units == ("deviations",) * 3
+    normalized = load_policy(CONTINUOUS, "Pendulum-v1", normalize=CONTINUOUS.parent / "obs_rms.npz")
+    on_purpose = load_policy(CONTINUOUS, "Pendulum-v1", normalize=False)
+    assert not any("NormalizeObservation" in note for policy in (normalized, on_purpose) for note in policy.source.notes)
+    assert normalized.in_network_units().features.units == ("deviations",) * 3
 
 
 def test_statistics_may_be_those_of_a_live_wrapper_or_a_mapping(tmp_path: Path) -> None:
@@ -61,11 +62,21 @@ def test_statistics_of_another_environment_are_refused() -> None:
 
 def test_the_activation_is_that_of_the_script_unless_the_caller_says_another() -> None:
     tanh, relu = load_policy(PPO, "CartPole-v1"), load_policy(PPO, "CartPole-v1", activation="relu")
-    assert any("tanh between its layers" in note for note in tanh.source.notes)
-    assert not any("tanh" in note for note in relu.source.notes)
+    assert any("tanh between its layers (the library's default)" in note for note in tanh.source.notes)
+    assert any("relu between its layers (as the caller says)" in note for note in relu.source.notes)
     assert tanh.source.sha256 != relu.source.sha256
     x = np.ones((1, 4), np.float32)
     assert not np.allclose(tanh.act(x, Context()).scores, relu.act(x, Context()).scores)
+
+
+def test_a_check_needs_no_activation_and_advises_another_for_outputs_that_differ() -> None:
+    x = np.linspace(-1, 1, 12, dtype=np.float32).reshape(3, 4)
+    relu = load_policy(PPO, "CartPole-v1", activation="relu")
+    scores = relu.act(x, Context()).scores
+    with pytest.raises(ModelError, match="activation='relu'"):
+        load_policy(PPO, "CartPole-v1", check={"observations": x, "scores": scores})
+    policy = load_policy(PPO, "CartPole-v1", activation="relu", check={"observations": x, "scores": scores})
+    assert any("3 observations" in note for note in policy.source.notes)
 
 
 def test_the_q_value_of_td3_is_the_lower_one_of_its_critics() -> None:
