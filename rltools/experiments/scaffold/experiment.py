@@ -98,7 +98,7 @@ def new_experiment(
         path,
         content,
         (
-            f"An experiment with {plural(len(sources), 'agent')}. There are more keys: environments, targets, references,",
+            f"An experiment with {plural(len(sources), 'agent')}. More keys: environments, targets, references,",
             "groups of trainings, metrics (assess) and sweeps of any key; the help of `rltools run` lists them.",
         ),
     )
