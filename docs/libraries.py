@@ -47,18 +47,6 @@ with torch.no_grad():
     np.savez("outputs.npz", observations=observations, scores=actor(torch.as_tensor(observations)).numpy())
 ```
 
-## Formats
-
-- What `torch.save` wrote, of any version: state dicts, checkpoints with optimizers and logs, and whole modules. Classes
-  that such a file names are never looked up; its tensors and plain values are taken, and the rest is left out.
-- safetensors, arrays of NumPy (.npz), and the folders and files of the libraries below.
-- ONNX and `torch.export` programs (.pt2) describe their networks, and need neither an activation nor a layout: the way
-  for a network that no layout fits. TorchScript is a program, and is run only if its sha256 is given as `trust`.
-
-An image goes into convolutions with its channels first, and its bytes divided by 255. An LSTM or a GRU keeps its state
-from step to step. A network of one's own whose layers do not stand in a row is given as it is:
-`rltools.TorchPolicy(network, env)`.
-
 ## Statistics of observations
 
 RSL-RL, skrl, rl-games and others keep the statistics of their normalization in the checkpoint, and they are used.

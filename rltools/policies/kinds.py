@@ -244,6 +244,10 @@ def _zip_kind(head: bytes, names: Collection[str]) -> Kind | None:
         (script, TORCHSCRIPT),
         (bool({"archive_format", "archive_version"} & plain), _EXPORTED),
         (_first_member(head).endswith("/data.pkl"), torch_alone),
+        (
+            "manifest.json" in names and any(name.startswith("components/") for name in names),
+            Kind("a checkpoint of TorchRL in an archive", "unpack it, and give its folder"),
+        ),
         ("model.weights.h5" in names, Kind("a Keras model", "give a PyTorch model")),
         (bool(inner), Kind(f"a zip of {_few(inner)}", "unpack it, and give one of them")),
         (all(name.endswith(".npy") for name in names), ARRAYS),
