@@ -131,7 +131,7 @@ def test_methods(method: Any, policy: rltools.Policy, recording: rltools.Recordi
 def test_episodes(recording: rltools.Recording) -> None:
     for number in ("a", 0.0, None):
         assert "integer" in refusal(lambda number=number: recording.episode(number))
-    assert "it must be a number, or a list" in refusal(lambda: rltools.replay(recording, "worst", "page.html"))  # type: ignore[arg-type]
+    assert "'last' is no episode" in refusal(lambda: rltools.replay(recording, "last", "page.html"))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("options", [{"speed": "2"}, {"width": "640"}, {"fps": "5"}, {"speed": [1]}])

@@ -51,26 +51,26 @@ def load_agent(
         >>> env.id, env.kwargs
         ('CartPole-v1', {'sutton_barto_reward': True})
     """
-    known = json.dumps(loading or {}, sort_keys=True)
-    return _loaded(agent, None if variant is None else variant.model_dump_json(), bounds, device, known)
+    loading_json = json.dumps(loading or {}, sort_keys=True)
+    return _loaded(agent, None if variant is None else variant.model_dump_json(), bounds, device, loading_json)
 
 
 @lru_cache(KEPT_POLICIES)
 def _loaded(
-    agent: str, variant: str | None, bounds: Bounds, device: str | None, known: str
+    agent: str, variant: str | None, bounds: Bounds, device: str | None, loading_json: str
 ) -> tuple[Policy, Environment | None]:
     chosen = None if variant is None else EnvironmentVariant.model_validate_json(variant)
-    env = None if chosen is None else environment_of_variant(chosen, agent, known)
-    return load_policy(agent, env, **_with(known, bounds, device)), env
+    env = None if chosen is None else environment_of_variant(chosen, agent, loading_json)
+    return load_policy(agent, env, **_with(loading_json, bounds, device)), env
 
 
-def _with(known: str, bounds: Bounds, device: str | None) -> Loading:
-    loading = loading_from_json(known)
+def _with(loading_json: str, bounds: Bounds, device: str | None) -> Loading:
+    loading = loading_from_json(loading_json)
     loading["bounds"], loading["device"] = bounds, device
     return loading
 
 
-def environment_of_variant(variant: EnvironmentVariant, agent: str, known: str = "{}") -> Environment:
+def environment_of_variant(variant: EnvironmentVariant, agent: str, loading_json: str = "{}") -> Environment:
     """The environment of an agent.
 
     Raises:
@@ -80,11 +80,11 @@ def environment_of_variant(variant: EnvironmentVariant, agent: str, known: str =
     wrappers = [(wrapper.name, wrapper.kwargs) for wrapper in variant.wrappers or ()]
     if variant.id is not None:
         return wrapped_spec(with_arguments(variant.id, variant.kwargs), wrappers)
-    spec = _own_environment(agent, known)
+    spec = _own_environment(agent, loading_json)
     spec = replace(spec, kwargs=spec.kwargs | variant.kwargs)
     return spec if variant.wrappers is None else wrapped_spec(replace(spec, additional_wrappers=()), wrappers)
 
 
 @lru_cache
-def _own_environment(agent: str, known: str) -> EnvSpec:
-    return own_environment(agent, loading_from_json(known))
+def _own_environment(agent: str, loading_json: str) -> EnvSpec:
+    return own_environment(agent, loading_from_json(loading_json))

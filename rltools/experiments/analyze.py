@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, Unpack
 from rltools._util.limits import MAX_EPISODES, MAX_REFERENCES, MAX_SEED, MAX_WINDOW, check_count
 from rltools._util.progress import say, stage
 from rltools._util.workers import Workers
-from rltools.ablation import Groups
+from rltools.ablation import Groups, find_players
 from rltools.attributions import find_method, fitting_methods
 from rltools.envs import import_modules
+from rltools.envs.names import origin_lines
 from rltools.errors import ArgumentError, RltoolsWarning, TooCostlyError
 from rltools.experiments._ablate_in_time import ablate_in_time
 from rltools.experiments._analysis import Analysis
@@ -153,7 +154,9 @@ def analyze(
     main_target = str(fitting_target(main_method, find_method(main_method).needs, target, policy))
     # Checked before recording, which can take hours.
     pairs = [(find_method(name).name, target_name) for name, target_name in specs(policy, main_method, main_target)]
-    say(_without_gradients(policy), show=progress and not is_differentiable(policy))
+    find_players(policy.features, groups)
+    for line in _about(policy):
+        say(line, show=progress)
     folder = Path(directory) if directory is not None else RUNS / run_name(source, policy)
     fresh = overwrite or not (folder / "recording.json").is_file()
     begun = perf_counter()
@@ -239,6 +242,12 @@ def _check_numbers(seconds: float, episodes: int, seed: int, seeds: int, referen
     check_count("seeds", seeds, most=MAX_EPISODES // 2)
     if references is not None:
         check_count("references", references, most=MAX_REFERENCES)
+
+
+def _about(policy: Policy) -> list[str]:
+    """What to know of a policy beforehand: where the names are from, and that it has no gradients."""
+    named = [f"{policy.source.name}: {'; '.join(lines)}"] if (lines := origin_lines(policy.features)) else []
+    return named if is_differentiable(policy) else [*named, _without_gradients(policy)]
 
 
 def _without_gradients(policy: Policy) -> str:

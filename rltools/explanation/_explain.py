@@ -106,8 +106,9 @@ def explain(
         compile: compile the network with torch: some seconds for each shape, then a faster forward pass. Results agree
             to rounding.
         progress: show a progress bar.
-        parameters: the parameters of the method. `groups` are `{name: [feature, ...]}`, or "variables" for those that
-            a summary ranks: entries of a Dict, regions of an image, a choice or the factors that a card decodes it to.
+        parameters: the parameters of the method. `groups` are `{name: [feature, ...]}`, "card" for those of the
+            environment's card, or "variables" for those that a summary ranks: entries of a Dict, regions of an image, a
+            choice or the factors that a card decodes it to.
 
     Returns:
         The recording, which now prefers this attribution: its `attribution(method, target)` returns it, even if the

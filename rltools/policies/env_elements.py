@@ -95,15 +95,14 @@ def observed_elements(env_info: EnvInfo) -> list[ObservedElement]:
             elements += _choices(features, part, groups, factors)
         else:
             elements += _of_part(features, part, space, groups)
-    return elements
+    texts = [leaf for leaf in features.leaves if leaf.kind == "text"]
+    return elements + [ObservedElement("text", leaf.name, "", leaf.name or "text") for leaf in texts]
 
 
 def _of_part(features: Features, part: Part, space: Space[Any], groups: dict[int, str]) -> Iterator[ObservedElement]:
     path, origins = part.leaf.name, features.origins or ("",) * features.size
     units = features.units or ("",) * features.size
-    if part.leaf.kind == "text":
-        yield ObservedElement("text", path, "", path or "text")
-    elif part.is_image:
+    if part.is_image:
         low, high = _bounds(space)
         yield ObservedElement(
             "image",

@@ -51,7 +51,7 @@ STATE_DICT = Kind(
     "like), which does not describe its network",
     _WEIGHTS,
 )
-_TORCHSCRIPT = Kind(
+TORCHSCRIPT = Kind(
     "a TorchScript program, which is code",
     "give its file with .pt at the end of its name, or better save the network as ONNX or with torch.export.save",
 )
@@ -241,7 +241,7 @@ def _zip_kind(head: bytes, names: Collection[str]) -> Kind | None:
     kinds = (
         (not names, Kind("an empty zip", "fetch or save it again")),
         (bool({"parameters", "parameter_list"} & set(names)), _SB2),
-        (script, _TORCHSCRIPT),
+        (script, TORCHSCRIPT),
         (bool({"archive_format", "archive_version"} & plain), _EXPORTED),
         (_first_member(head).endswith("/data.pkl"), torch_alone),
         (
@@ -252,7 +252,10 @@ def _zip_kind(head: bytes, names: Collection[str]) -> Kind | None:
         (bool(inner), Kind(f"a zip of {_few(inner)}", "unpack it, and give one of them")),
         (all(name.endswith(".npy") for name in names), ARRAYS),
         ({"data", "policy.pth"} <= plain, _IN_FOLDER),
-        (bool({"rllib_checkpoint.json", "algorithm_state.pkl"} & plain), Kind("an RLlib checkpoint", "unpack it, and give the folder")),
+        (
+            bool({"rllib_checkpoint.json", "algorithm_state.pkl"} & plain),
+            Kind("an RLlib checkpoint", "unpack it, and give the folder"),
+        ),
         (any(name.endswith(".onnx") for name in names), _ONNX),
         (any(name.endswith(".safetensors") for name in names), Kind("a zip of safetensors weights", _OWN_NETWORK)),
         (not any(name in _OF_SB3 for name in plain), Kind(f"a zip of {_listed(names)}", "give the model's own .zip")),

@@ -55,11 +55,11 @@ def loaded_from(source: Any, environment: str, loading: Loading) -> dict[str, An
     if not isinstance(source, str | Path):
         return {}
     changed = {name: value for name, value in loading.items() if value is not None and (name, value) != _SAME_BOUNDS}
-    kept = {name: _plain(value) for name, value in changed.items() if name not in _OF_A_CALL}
+    plain = {name: _plain(value) for name, value in changed.items() if name not in _OF_A_CALL}
     parts = {
         "environment": environment,
-        "loading": {name: value for name, value in kept.items() if value is not None},
-        "live": [name for name, value in kept.items() if value is None],
+        "loading": {name: value for name, value in plain.items() if value is not None},
+        "live": [name for name, value in plain.items() if value is None],
         "trusted": "trust" in changed,
     }
     return {"source": str(source)} | {name: value for name, value in parts.items() if value}

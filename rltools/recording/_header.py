@@ -70,8 +70,13 @@ _FEATURES = {
     "leaf_names": list[str],
     "factors": list[dict[str, Any]],
     "objects": list[dict[str, Any]],
+    "origins": list[dict[str, Any]],
+    "groups": list[dict[str, Any]],
 }
+_LATER_FEATURES = frozenset(_FEATURES) - {"shape", "dims", "names", "units"}
 _FACTOR = {"choice": int, "name": str, "values": list[str]}
+_ORIGINS = {"origin": str, "count": int}
+_GROUPS = {"name": str, "features": list[str]}
 _OBJECTS = {"leaf": int, "channel": str, "names": list[str]}
 _MAX_ELEMENTS = 1 << 30
 """Most elements of an observation: more would exceed any memory."""
@@ -227,12 +232,12 @@ def _check_features(path: Path, content: dict[str, Any]) -> None:
         path,
         content,
         _FEATURES,
-        frozenset({"channels", "leaves", "leaf_dims", "choices", "lags", "leaf_names", "factors", "objects"}),
+        _LATER_FEATURES,
         "features",
     )
     for leaf in content.get("leaves", ()):
         check_fields(path, leaf, _LEAF, frozenset(), "features.leaves")
-    for name, kinds in (("factors", _FACTOR), ("objects", _OBJECTS)):
+    for name, kinds in (("factors", _FACTOR), ("objects", _OBJECTS), ("origins", _ORIGINS), ("groups", _GROUPS)):
         for part in content.get(name, ()):
             check_fields(path, part, kinds, frozenset(), f"features.{name}")
     shapes = [content["shape"], *(leaf["shape"] for leaf in content.get("leaves", ()))]
@@ -242,6 +247,12 @@ def _check_features(path: Path, content: dict[str, Any]) -> None:
                 f"{path}: key 'features' has the shape {shape[:8]}, and must have sizes from 0 and at most "
                 f"{_MAX_ELEMENTS:,} elements; it was not written by rltools, or it was edited or damaged"
             )
+    counts = [run["count"] for run in content.get("origins", ())]
+    if counts and (min(counts) < 1 or sum(counts) != prod(content["shape"])):
+        raise CorruptError(
+            f"{path}: key 'features' says of {sum(counts):,} elements where their names are from, and there are "
+            f"{prod(content['shape']):,}; it was not written by rltools, or it was edited or damaged"
+        )
 
 
 def _check_returns(path: Path, content: dict[str, Any]) -> None:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack, cast
+from typing import TYPE_CHECKING, Unpack, cast
 
 from rltools._util.foreign_files import path_exists
 from rltools.cards.content import content_path
-from rltools.envs import spec_from_json
+from rltools.envs import environment_options, spec_from_json
 from rltools.errors import ArgumentError, MismatchError, RltoolsError, SimulationError, argument
 from rltools.policies.hub import is_hub
 from rltools.policies.load import load_policy
@@ -80,18 +80,25 @@ def load_recorded_agent(recording: Recording, env: Environment | None = None, **
 
 
 def recorded_words(header: Header) -> list[str]:
-    """What was typed for the agent of a recording, with its options; nothing if that is not known."""
+    """What to type for the agent of a recording, wherever its file is now; nothing if that is not known."""
     if not header.agent:
         return []
+    name = header.agent["source"]
+    source = name if is_hub(name) else f"path/to/{Path(name).name}"
+    try:
+        env = environment_options(spec_from_json(header.environment)) if "environment" in header.agent else []
+    except SimulationError:  # its module is not imported
+        env = ["--env", header.environment_id, "--import", "MODULE"]
     trust = ["--trust", "SHA256"] if header.agent.get("trusted") else []
-    return [header.agent["source"], *loading_words(cast("Loading", header.agent.get("loading", {}))), *trust]
+    return [source, *env, *loading_words(cast("Loading", header.agent.get("loading", {}))), *trust]
 
 
 def _sources(typed: str, folder: Path) -> Iterator[str]:
     """Where an agent may be: as it was typed, then from the folder of the recording."""
     yield typed
-    if not is_hub(typed) and not Path(typed).is_absolute() and path_exists(folder / typed):
-        yield str(folder / typed)
+    beside = folder / typed
+    if not is_hub(typed) and not Path(typed).is_absolute() and (path_exists(beside) or path_exists(f"{beside}.zip")):
+        yield str(beside)
 
 
 def _load(source: str, env: Environment | None, header: Header | None, options: Loading) -> Policy:

@@ -103,7 +103,8 @@ from rltools.policies.load import load_policy  # noqa: E402
 load_policy(sys.argv[1], "CartPole-v1", normalize=False)
 for module in ("msgpack",):
     importlib.import_module(module)
-for case in ("rllib/ppo", "flax/dqn/agent.cleanrl_model", "sbx/ppo/model.zip"):
+GRAPHS = ("onnx/sb3_ppo/model.onnx", "torch_export/sb3_ppo/policy.pt2")
+for case in ("rllib/ppo", "flax/dqn/agent.cleanrl_model", "sbx/ppo/model.zip", *GRAPHS):
     load_policy(Path(__file__).parents[1] / "golden" / "libraries" / case, "CartPole-v1")
 inspection(sys.argv[1])
 listing(None)

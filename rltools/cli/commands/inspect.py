@@ -34,7 +34,7 @@ def inspect(
         str,
         typer.Argument(
             metavar="WHAT",
-            help="A model or weights of any library, the folder of a recording, an agent's name, or an environment's id.",
+            help="A model or weights of any library, the folder of a recording, an agent, or an environment's id.",
             autocompletion=complete_inspectable,
         ),
     ],

@@ -12,7 +12,6 @@ from rltools.cli.agent_options import AgentOptions, EnvKwargs, takes_agent
 from rltools.cli.app import LOOK_UP, Command, app
 from rltools.cli.completion import complete_agents, complete_environments
 from rltools.cli.options import Import
-from rltools.cli.screen import say_wrapped
 from rltools.cli.values import import_all, named_values
 
 new = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
@@ -95,4 +94,4 @@ def experiment(
 
 
 def _say_next(what: str, words: list[str]) -> None:
-    say_wrapped(f"{what}: {shlex.join(['rltools', *words])}")
+    say(f"{what}:", f"  {shlex.join(['rltools', *words])}")  # whole, to be copied

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -11,7 +13,7 @@ from gymnasium import Space, spaces
 
 from rltools.envs.names._card import card_names
 from rltools.envs.names._named import NamedLeaves, features_of, fit_to_space, unnamed_leaves, without_units
-from rltools.envs.names.sources import attributes, names_from_environment
+from rltools.envs.names.sources import attributes, names_from_environment, texts_in, value_of
 from rltools.envs.names.sources.mujoco import other_model
 from rltools.envs.names.wrappers import wrapper_library
 from rltools.spaces import Features
@@ -34,7 +36,20 @@ def observed_features(env: gymnasium.Env[Any, Any], card: EnvironmentCard | None
     named = _innermost(layers[0].env, unnamed_leaves(layers[0].space), card)
     for inner, outer in pairwise(layers):
         named = _through(outer.env, named, inner.space, outer.space)
-    return features_of(named, layers[-1].space)
+    features = features_of(named, layers[-1].space)
+    groups = _groups(layers[0].env, card)
+    return dataclasses.replace(features, named_groups=groups) if groups else features
+
+
+def _groups(env: gymnasium.Env[Any, Any], card: EnvironmentCard | None) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """The groups of features that the card or the environment (`feature_groups`) names."""
+    if card is not None and card.groups:
+        return tuple(card.groups.items())
+    groups = value_of(env, "feature_groups")
+    if not isinstance(groups, Mapping):
+        return ()
+    members = ((str(name), texts_in(names)) for name, names in groups.items())
+    return tuple((name, names) for name, names in members if names)
 
 
 def _innermost(env: gymnasium.Env[Any, Any], plain: NamedLeaves, card: EnvironmentCard | None) -> NamedLeaves:

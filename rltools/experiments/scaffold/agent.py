@@ -73,9 +73,9 @@ def new_agent(
     policy = load_policy(model, chosen, **loading)
     files = {"model": file}
     statistics = loading.get("normalize")
-    found = find_statistics(file, read_record(file)) if statistics is None and file.suffix == ".zip" else statistics
-    if isinstance(found, str | Path):
-        files["normalize"] = Path(found)
+    normalize = find_statistics(file, read_record(file)) if statistics is None and file.suffix == ".zip" else statistics
+    if isinstance(normalize, str | Path):
+        files["normalize"] = Path(normalize)
     spec = inspect_env(chosen, names=False).spec if chosen is not None else None
     if spec is None and policy.source.environment is not None:
         spec = spec_from_json(policy.source.environment)
@@ -83,8 +83,8 @@ def new_agent(
         raise ArgumentError(f"{file} does not say what it acts in; give its environment as {argument('env')}")
     card = CommentedMap(description=f"{policy.source.library} on {spec.id}.")
     card["environment"] = _environment(spec)
-    known = {key: _plain(value) for key, value in loading.items() if key in _IN_CARDS and value is not None}
-    card["model"] = CommentedMap(_of_files(files) | known)
+    in_card = {key: _plain(value) for key, value in loading.items() if key in _IN_CARDS and value is not None}
+    card["model"] = CommentedMap(_of_files(files) | in_card)
     with os_errors_as(target):
         target.mkdir(parents=True)
         for path in files.values():
@@ -123,8 +123,8 @@ def _model_file(model: str | Path) -> Path:
     if not path_exists(path):
         path = Path(f"{model}.zip")
     if not path_exists(path):
-        known = f"; {model} is an agent with a card already" if content_path("agents", str(model)) else ""
-        raise ArgumentError(f"there is no model at {model}; give the path of its file{known}")
+        instead = f"; {model} is an agent with a card already" if content_path("agents", str(model)) else ""
+        raise ArgumentError(f"there is no model at {model}; give the path of its file{instead}")
     if path.is_dir():
         zipped = model_in(path)
         if zipped is None:

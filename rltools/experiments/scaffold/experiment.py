@@ -62,7 +62,7 @@ def new_experiment(
     """
     sources = list(agents) or _own_agents() or [SHIPPED]
     shared = {key: value for key, value in loading.items() if key in ("bounds", "device")}
-    known = {key: _plain(value) for key, value in loading.items() if value is not None and key not in shared}
+    options = {key: _plain(value) for key, value in loading.items() if value is not None and key not in shared}
     title = title or Path(sources[0].removeprefix("hf:").rpartition("@")[0] or sources[0]).stem
     check_name("experiments", title)
     path = Path(folder) / f"{title}.yaml"
@@ -81,7 +81,7 @@ def new_experiment(
         if is_differentiable(policy):
             methods.setdefault("gradient", {"name": "gradient"})
     content = CommentedMap(description=f"What do {' and '.join(map(_short, sources))} look at, and what do they need?")
-    content["agents"] = [on_a_line({"model": source} | known) if known else source for source in sources]
+    content["agents"] = [on_a_line({"model": source} | options) if options else source for source in sources]
     if env is not None or env_kwargs:
         chosen = ({"id": env} if env is not None else {}) | ({"kwargs": dict(env_kwargs)} if env_kwargs else {})
         content["environment"] = on_a_line(chosen)
@@ -98,9 +98,8 @@ def new_experiment(
         path,
         content,
         (
-            f"An experiment with {plural(len(sources), 'agent')}. `rltools run --help` lists all keys: environments, "
-            "targets, references,",
-            "groups of trainings, metrics (assess), and sweeps of any key.",
+            f"An experiment with {plural(len(sources), 'agent')}. More keys: environments, targets, references,",
+            "groups of trainings, metrics (assess) and sweeps of any key; the help of `rltools run` lists them.",
         ),
     )
     read_experiment(path)

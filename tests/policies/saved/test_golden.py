@@ -57,15 +57,18 @@ def test_the_gradient_is_that_of_central_differences(case: str) -> None:
 
     leaf = x.clone().requires_grad_()
     (gradient,) = torch.autograd.grad(total(leaf).sum(), leaf)
-    flat, delta = gradient.reshape(len(x), -1), 1e-5
-    rng = np.random.default_rng(0)
-    for element in rng.choice(flat.shape[1], min(6, flat.shape[1]), replace=False):
-        step = torch.zeros_like(x).reshape(len(x), -1)
-        step[:, element] = delta * max(1.0, float(x.abs().max()))
-        step = step.reshape(x.shape)
-        with torch.no_grad():
-            slope = (total(x + step) - total(x - step)) / (2 * delta * max(1.0, float(x.abs().max())))
-        np.testing.assert_allclose(flat[:, element], slope, rtol=1e-3, atol=1e-6 * max(1.0, float(flat.abs().max())))
+    flat = gradient.reshape(len(x), -1)
+    scale, most = max(1.0, float(x.abs().max())), max(1.0, float(flat.abs().max()))
+    for element in np.random.default_rng(0).choice(flat.shape[1], min(6, flat.shape[1]), replace=False):
+        errors = []
+        for delta in (1e-5 * scale, 1e-3 * scale):  # a graph that casts to float32 rounds away the smaller one
+            step = torch.zeros_like(flat)
+            step[:, element] = delta
+            step = step.reshape(x.shape)
+            with torch.no_grad():
+                slope = (total(x + step) - total(x - step)) / (2 * delta)
+            errors.append((flat[:, element] - slope).abs() / (flat[:, element].abs() + 1e-3 * most))
+        assert float(torch.stack(errors).min(0).values.max()) < 3e-3
 
 
 @pytest.mark.parametrize("case", CASES)

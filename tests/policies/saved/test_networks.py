@@ -130,9 +130,11 @@ def test_a_recurrent_layer_step_by_step(kind: type[nn.LSTM | nn.GRU], layers: in
         assert torch.allclose(value, expected_value[step], atol=1e-6)
 
 
-@pytest.mark.parametrize("options", [{"bidirectional": True}, {"bidirectional": True, "num_layers": 2}])
+@pytest.mark.parametrize(
+    "options", [{"bidirectional": True}, {"bidirectional": True, "num_layers": 2}, {"proj_size": 2}]
+)
 def test_other_recurrent_layers_are_refused(options: dict[str, Any]) -> None:
-    (layer,), _ = find_layers(nn.LSTM(3, 5, **options).state_dict())
-    with pytest.raises(ModelError, match="does not have the weights of one"):
-        recurrent_module(layer)
-    assert find_layers(nn.LSTM(3, 5, proj_size=2).state_dict())[0] == []
+    weights = nn.LSTM(3, 5, **options).state_dict()
+    assert find_layers(weights) == ([], list(weights))
+    with pytest.raises(ModelError, match=r"weight_ih_l0, .* no linear layer"):
+        sequential(weights, "tanh")
