@@ -74,7 +74,8 @@ OUTRO = """
   its sha256 (`trust=`, `--trust`).
 
 An image goes into convolutions with its channels first, and its bytes divided by 255. The state of an LSTM or a GRU is
-kept from step to step, and explained as one more variable.
+kept from step to step, and explained as one more variable. Where the environment gives several arrays (Isaac Lab's
+`{"policy": ...}`), a network of vectors sees them joined, in the order of the space.
 
 Any other network: build it, load its weights, and give `rltools.TorchPolicy(network, env)`. A layout for your own
 library is one file, see [CONTRIBUTING](../CONTRIBUTING.md#weights-of-another-library).
