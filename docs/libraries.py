@@ -63,13 +63,21 @@ infinite unless the file has them; CleanRL's script clips at 10. In Python, `nor
 arrays, or the wrapper itself. `normalize=False` says that observations were not normalized, and leaves the caveat out.
 """
 OUTRO = """
-## Files that describe themselves
+## Formats
 
-ONNX, `torch.export` (`.pt2`) and TorchScript have the whole network in them, and need neither a layout nor an
-activation. TorchScript is a program, and is run only if you trust it by its sha256 (`trust=`, `--trust`).
+- What `torch.save` wrote, of any version: state dicts, checkpoints with optimizers and logs, and whole modules. Classes
+  that such a file names are never looked up; its tensors and plain values are taken, and the rest is left out.
+- safetensors, arrays of NumPy (`.npz`), and what libraries of their own write: the folders of RLlib and TorchRL, the
+  parameters of flax.
+- ONNX and `torch.export` (`.pt2`) have the whole network in them, and need neither a layout nor an activation: the way
+  for a network that is not in the table. TorchScript has it, too, but is a program, and is run only if you trust it by
+  its sha256 (`trust=`, `--trust`).
+
+An image goes into convolutions with its channels first, and its bytes divided by 255. The state of an LSTM or a GRU is
+kept from step to step, and explained as one more variable.
 
 Any other network: build it, load its weights, and give `rltools.TorchPolicy(network, env)`. A layout for your own
-library is one file, see [CONTRIBUTING](../CONTRIBUTING.md#a-layout-of-another-library).
+library is one file, see [CONTRIBUTING](../CONTRIBUTING.md#weights-of-another-library).
 """
 
 
