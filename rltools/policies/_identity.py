@@ -136,7 +136,9 @@ def _state(roots: list[nn.Module]) -> list[Any]:
         state.append(kind.__qualname__)
         if settings := getattr(kind, "__constants__", None):
             state.append([own.get(name) for name in settings])
-        if "forward" in own or any(map(own.get, HOOKS)):
+        # TorchScript keeps its own method there from the first call on.
+        is_replaced = "forward" in own and not isinstance(module, torch.jit.ScriptModule)
+        if is_replaced or any(map(own.get, HOOKS)):
             state.append(_names_of_hooks(own))
         for name, value in _tensors(module):
             state += (name, value.dtype, _bytes(value))
