@@ -1,0 +1,124 @@
+"""Pages made from the package before the site is built: the API by rooms, the commands, and a page of each method.
+
+Nothing is listed by hand: a public name, a command or a method that is added has its place on the next build.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import rltools
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+
+DOCS = Path(__file__).parents[1]
+PLACE = DOCS / "reference"
+
+
+def public_names() -> dict[str, list[str]]:
+    """Every public module with a list of names, and the names: those of `__all__`."""
+    modules = {"rltools": list(rltools.__all__)}
+    for module in pkgutil.walk_packages(rltools.__path__, "rltools."):
+        if any(part.startswith("_") for part in module.name.split(".")):
+            continue
+        names = getattr(importlib.import_module(module.name), "__all__", None)
+        if names:
+            modules[module.name] = list(names)
+    return modules
+
+
+def pages() -> dict[str, str]:
+    """The text of every page of the reference, by its name."""
+    return {**_api(), "commands": _commands()}
+
+
+def _api() -> dict[str, str]:
+    modules = public_names()
+    texts = {}
+    for module, names in modules.items():
+        texts[f"api/{module}"] = _module_page(module, names)
+    listed = "\n".join(f"api/{module}" for module in modules)
+    texts["api"] = f"# API reference\n\n```{{toctree}}\n:maxdepth: 1\n\n{listed}\n```\n"
+    return texts
+
+
+def _module_page(name: str, names: list[str]) -> str:
+    module = importlib.import_module(name)
+    introduction = inspect.cleandoc(module.__doc__ or "").partition("\n>>>")[0]
+    parts = [f"# {name}\n\n{introduction}\n"]
+    for public in sorted(names, key=str.lower):
+        thing = getattr(module, public)
+        if inspect.ismodule(thing) or (name != "rltools" and public in rltools.__all__):
+            continue  # a name is described in one place
+        parts.append(f"```{{eval-rst}}\n.. {_directive(thing)}:: {name}.{public}\n```\n")
+    return "\n".join(parts)
+
+
+def _directive(thing: Any) -> str:
+    if inspect.isclass(thing):
+        return "autoexception" if issubclass(thing, BaseException) else "autoclass"
+    return "autofunction" if inspect.isroutine(thing) else "autodata"
+
+
+def _commands() -> str:
+    """The help of every command, as it is printed at 100 columns."""
+    import typer.main
+    from click import Context
+
+    from rltools.cli.app import app_with_commands
+
+    group = typer.main.get_command(app_with_commands())
+    parts = ["# Commands\n"]
+    for name in sorted(group.commands):
+        command = group.commands[name]
+        parts.append(f"## rltools {name}\n\n{_plain(command.help)}\n")
+        rows = [_row(parameter) for parameter in command.get_params(Context(command)) if parameter.name != "help"]
+        parts.append("| argument or option | meaning | default |\n|---|---|---|\n" + "\n".join(rows) + "\n")
+        if command.epilog:
+            parts.append(f"{command.epilog}\n")
+    return "\n".join(parts)
+
+
+def _plain(text: str | None) -> str:
+    return inspect.cleandoc(text or "")
+
+
+def _row(parameter: Any) -> str:
+    names = ", ".join(f"`{name}`" for name in parameter.opts) if parameter.param_type_name == "option" else f"`{(parameter.metavar or parameter.name).upper()}`"
+    default = parameter.show_default if isinstance(parameter.show_default, str) else parameter.default
+    shown = "" if default is None or default is False or default == () else str(default)
+    return f"| {names} | {(parameter.help or '').replace('|', chr(92) + '|')} | {shown.replace('|', chr(92) + '|')} |"
+
+
+def write(app: Sphinx) -> None:
+    """Write the pages that changed."""
+    for name, text in pages().items():
+        path = PLACE / f"{name}.md"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+
+
+def as_rest(app: Sphinx, kind: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
+    """Turn the Markdown of docstrings into reStructuredText: code between single backticks, and plain bars."""
+    code = False
+    for number, line in enumerate(lines):
+        code = line.lstrip().startswith(">>>") or (code and bool(line.strip()))
+        if not code:
+            parts = line.split("`")
+            if len(parts) % 2:  # an odd number of backticks is of a text over two lines
+                parts[::2] = [part.replace("|", r"\|") for part in parts[::2]]
+                line = "``".join(parts)  # noqa: PLW2901
+            lines[number] = line
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Connect to the build."""
+    app.connect("builder-inited", write)
+    app.connect("autodoc-process-docstring", as_rest)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
