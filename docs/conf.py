@@ -42,6 +42,7 @@ myst_heading_anchors = 4
 nb_execution_mode = "auto"
 nb_execution_timeout = 300
 nb_execution_raise_on_error = True
+nb_execution_in_temp = True
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
@@ -49,4 +50,5 @@ autodoc_default_options = {"members": True, "show-inheritance": False}
 autodoc_mock_imports = []
 python_use_unqualified_type_names = True
 napoleon_numpy_docstring = False
+napoleon_use_ivar = True
 nitpicky = False

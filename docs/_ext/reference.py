@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 DOCS = Path(__file__).parents[1]
 PLACE = DOCS / "reference"
+BAR = r"\|"
 
 
 def public_names() -> dict[str, list[str]]:
@@ -34,35 +35,99 @@ def public_names() -> dict[str, list[str]]:
 
 def pages() -> dict[str, str]:
     """The text of every page of the reference, by its name."""
-    return {**_api(), "commands": _commands()}
+    return {
+        **_api(),
+        "commands": _commands(),
+        "methods": _methods(),
+        "plots": _plots(),
+        "glossary": _glossary(),
+    }
 
 
 def _api() -> dict[str, str]:
     modules = public_names()
-    texts = {}
+    texts: dict[str, str] = {}
+    described: dict[str, str] = {}
     for module, names in modules.items():
-        texts[f"api/{module}"] = _module_page(module, names)
+        texts[f"api/{module}"] = _module_page(module, names, described)
     listed = "\n".join(f"api/{module}" for module in modules)
     texts["api"] = f"# API reference\n\n```{{toctree}}\n:maxdepth: 1\n\n{listed}\n```\n"
     return texts
 
 
-def _module_page(name: str, names: list[str]) -> str:
+def _module_page(name: str, names: list[str], described: dict[str, str]) -> str:
     module = importlib.import_module(name)
     introduction = inspect.cleandoc(module.__doc__ or "").partition("\n>>>")[0]
     parts = [f"# {name}\n\n{introduction}\n"]
     for public in sorted(names, key=str.lower):
         thing = getattr(module, public)
-        if inspect.ismodule(thing) or (name != "rltools" and public in rltools.__all__):
+        if inspect.ismodule(thing) or described.setdefault(_identity(thing, f"{name}.{public}"), name) != name:
             continue  # a name is described in one place
         parts.append(f"```{{eval-rst}}\n.. {_directive(thing)}:: {name}.{public}\n```\n")
     return "\n".join(parts)
+
+
+def _identity(thing: Any, name: str) -> str:
+    """Where a class or a function was defined; the name itself for plain values."""
+    return f"{thing.__module__}.{thing.__qualname__}" if inspect.isroutine(thing) or inspect.isclass(thing) else name
 
 
 def _directive(thing: Any) -> str:
     if inspect.isclass(thing):
         return "autoexception" if issubclass(thing, BaseException) else "autoclass"
     return "autofunction" if inspect.isroutine(thing) else "autodata"
+
+
+def _methods() -> str:
+    """Every method: its declarations and its docstring."""
+    from rltools.attributions import find_method, method_names
+
+    parts = ["# All methods\n", "[Which method for which question](../methods/README.md) says where to begin.\n"]
+    for name in method_names():
+        method = find_method(name)
+        facts = {
+            "unit of the values": str(method.unit),
+            "needs": ", ".join(sorted(method.needs)) or "nothing",
+            "axioms, each of which is tested": ", ".join(sorted(method.axioms)) or "none",
+            "parameters": ", ".join(f"`{key}={value!r}`" for key, value in method.defaults.items()) or "none",
+        }
+        table = "\n".join(f"| {key} | {value} |" for key, value in facts.items())
+        parts.append(f"## {name}\n\n{_docstring(method.function)}\n\n| | |\n|---|---|\n{table}\n")
+    return "\n".join(parts)
+
+
+def _docstring(function: Any) -> str:
+    """The prose of a docstring: what it is and its source, without arguments and example."""
+    paragraphs = inspect.cleandoc(function.__doc__ or "").split("\n\n")
+    return "\n\n".join(p for p in paragraphs if not p.startswith(("Args:", "Returns:", "Raises:", "Example:", "  ")))
+
+
+def _plots() -> str:
+    """A grid of all plots, each of which leads to its place in the gallery."""
+    from rltools import plots
+
+    chapters: dict[str, list[str]] = {}
+    names = [name for name in plots.plot_names() if plots.find_plot(name).__module__.startswith("rltools.")]
+    for name in sorted(names, key=lambda name: plots.plot_info(plots.find_plot(name)).sort_key):
+        summary = (inspect.getdoc(plots.find_plot(name)) or "").split("\n", 1)[0]
+        card = (
+            f":::{{grid-item-card}} {name}\n:link: ../gallery/README\n:link-type: doc\n"
+            f":img-top: ../gallery/{name}.png\n:img-alt: {summary}\n\n{summary}\n:::\n"
+        )
+        chapters.setdefault(str(plots.plot_info(plots.find_plot(name)).chapter), []).append(card)
+    parts = ["# Plots\n", "Every plot with its code is in [the gallery](../gallery/README.md).\n"]
+    for chapter, cards in chapters.items():
+        parts.append(f"## {chapter}\n\n::::{{grid}} 1 2 2 3\n:gutter: 3\n\n" + "\n".join(cards) + "::::\n")
+    return "\n".join(parts)
+
+
+def _glossary() -> str:
+    """The terms that pages, plots and the terminal use, in the order of the alphabet."""
+    from rltools._util.glossary import ACTIONS, ENDINGS, TERMS
+
+    terms = {term.name.replace("{}", "...").strip(): term.meaning for term in (TERMS | ENDINGS | ACTIONS).values()}
+    rows = [f"{name}\n: {meaning[:1].upper()}{meaning[1:]}.\n" for name, meaning in sorted(terms.items(), key=str)]
+    return "# Glossary\n\n" + "\n".join(rows)
 
 
 def _commands() -> str:
@@ -89,10 +154,12 @@ def _plain(text: str | None) -> str:
 
 
 def _row(parameter: Any) -> str:
-    names = ", ".join(f"`{name}`" for name in parameter.opts) if parameter.param_type_name == "option" else f"`{(parameter.metavar or parameter.name).upper()}`"
+    is_option = parameter.param_type_name == "option"
+    names = parameter.opts if is_option else [(parameter.metavar or parameter.name).upper()]
+    typed = ", ".join(f"`{name}`" for name in names)
     default = parameter.show_default if isinstance(parameter.show_default, str) else parameter.default
     shown = "" if default is None or default is False or default == () else str(default)
-    return f"| {names} | {(parameter.help or '').replace('|', chr(92) + '|')} | {shown.replace('|', chr(92) + '|')} |"
+    return f"| {' | '.join(cell.replace('|', BAR) for cell in (typed, parameter.help or '', shown))} |"
 
 
 def write(app: Sphinx) -> None:
