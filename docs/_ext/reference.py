@@ -8,8 +8,11 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from sphinx.pycode import ModuleAnalyzer
 
 import rltools
 
@@ -63,7 +66,11 @@ def _module_page(name: str, names: list[str], described: dict[str, str]) -> str:
         thing = getattr(module, public)
         if inspect.ismodule(thing) or described.setdefault(_identity(thing, f"{name}.{public}"), name) != name:
             continue  # a name is described in one place
-        parts.append(f"```{{eval-rst}}\n.. {_directive(thing)}:: {name}.{public}\n```\n")
+        if inspect.isclass(thing) or inspect.isroutine(thing):
+            parts.append(f"```{{eval-rst}}\n.. {_directive(thing)}:: {name}.{public}\n```\n")
+        else:
+            text = textwrap.indent(_comment(name, public), "   ")
+            parts.append(f"```{{eval-rst}}\n.. py:data:: {name}.{public}\n\n{text}\n```\n")
     return "\n".join(parts)
 
 
@@ -75,7 +82,18 @@ def _identity(thing: Any, name: str) -> str:
 def _directive(thing: Any) -> str:
     if inspect.isclass(thing):
         return "autoexception" if issubclass(thing, BaseException) else "autoclass"
-    return "autofunction" if inspect.isroutine(thing) else "autodata"
+    return "autofunction"
+
+
+def _comment(module: str, name: str) -> str:
+    """The text below a constant or an alias, in whichever module of the room defines it."""
+    package = importlib.import_module(module)
+    inside = pkgutil.walk_packages(getattr(package, "__path__", ()), f"{module}.")
+    for candidate in [module, *(found.name for found in inside)]:
+        lines = ModuleAnalyzer.for_module(candidate).find_attr_docs().get(("", name))
+        if lines:
+            return "\n".join(_rest_lines(lines))
+    return ""
 
 
 def _methods() -> str:
@@ -172,8 +190,13 @@ def write(app: Sphinx) -> None:
 
 
 def as_rest(app: Sphinx, kind: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
-    """Turn the Markdown of docstrings into reStructuredText: code between single backticks, and plain bars."""
-    code = False
+    """Turn the Markdown of docstrings into reStructuredText."""
+    lines[:] = _rest_lines(lines)
+
+
+def _rest_lines(markdown: list[str]) -> list[str]:
+    """Code between single backticks as between two, and plain bars escaped; examples are left alone."""
+    lines, code = list(markdown), False
     for number, line in enumerate(lines):
         code = line.lstrip().startswith(">>>") or (code and bool(line.strip()))
         if not code:
@@ -182,6 +205,7 @@ def as_rest(app: Sphinx, kind: str, name: str, thing: Any, options: Any, lines: 
                 parts[::2] = [part.replace("|", r"\|") for part in parts[::2]]
                 line = "``".join(parts)  # noqa: PLW2901
             lines[number] = line
+    return lines
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
