@@ -21,7 +21,7 @@ ALSO_PAGES = {
     "SECURITY.md": "security.md",
 }
 """Files of the repository that are pages of the site, by including them."""
-_LINK = re.compile(r"(?<!!)\[([^\]]+)\]\(([^)#\s]+)(#[^)\s]*)?\)")
+_LINK = re.compile(r"(!?)\[([^\]]+)\]\(([^)#\s]+)(#[^)\s]*)?\)")
 
 
 def inside(text: str, folder: Path, page: Path) -> str:
@@ -34,7 +34,7 @@ def inside(text: str, folder: Path, page: Path) -> str:
     """
 
     def replaced(match: re.Match[str]) -> str:
-        words, address, anchor = match[1], match[2], match[3] or ""
+        mark, words, address, anchor = match[1], match[2], match[3], match[4] or ""
         if "://" in address or address.startswith("mailto:"):
             return match[0]
         target = (folder / address).resolve()
@@ -43,7 +43,7 @@ def inside(text: str, folder: Path, page: Path) -> str:
             target = DOCS / ALSO_PAGES[name]
         if not target.is_relative_to(DOCS) or not target.is_file():
             return words
-        return f"[{words}]({Path(os.path.relpath(target, page.parent)).as_posix()}{anchor})"
+        return f"{mark}[{words}]({Path(os.path.relpath(target, page.parent)).as_posix()}{anchor})"
 
     return _LINK.sub(replaced, text)
 
