@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint bench interchange interchange-tests cluster cluster-tests agents clean
+.PHONY: demo test lint bench interchange interchange-tests libraries cluster cluster-tests agents clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed-demo            ## the main job on the agent that comes with the package
@@ -28,6 +28,9 @@ interchange:                            ## exports whose libraries are large, in
 
 interchange-tests: $(VENV)/installed-interchange
 	$(BIN)/python -m pytest tests/integrations/test_rerun.py
+
+libraries: $(VENV)/installed-test       ## tiny agents of other libraries, each in an environment of its own: half an hour
+	$(BIN)/python tests/libraries/run.py $(LIBRARIES)
 
 cluster:                                ## experiments on every executor, also Ray, in an environment of their own
 	$(MAKE) VENV=.venv-cluster cluster-tests
@@ -54,4 +57,4 @@ $(VENV)/installed-%: pyproject.toml constraints.txt | $(VENV)/bin/python
 	touch $@
 
 clean:
-	rm -rf $(VENV) .venv-interchange .venv-cluster runs dist
+	rm -rf $(VENV) .venv-interchange .venv-libraries .venv-cluster runs dist

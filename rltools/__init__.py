@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from rltools.pages.replay import replay as replay
     from rltools.pages.single_file import export_report as export_report
     from rltools.policies.base import Policy as Policy
+    from rltools.policies.function_policy import FunctionPolicy as FunctionPolicy
     from rltools.policies.load import load_policy as load_policy
     from rltools.policies.torch_policy import TorchPolicy as TorchPolicy
     from rltools.recording import Attribution as Attribution
@@ -64,6 +65,7 @@ _PUBLIC = {
     "Episode": "recording",
     "Features": "spaces",
     "FrozenStatistics": "wrappers",
+    "FunctionPolicy": "policies.function_policy",
     "PlantFeatures": "wrappers",
     "Policy": "policies.base",
     "Recording": "recording",

@@ -32,11 +32,11 @@ from rltools.ablation._stages import (
     measure_losses,
     measure_pairs,
 )
-from rltools.ablation.replacements import Visited, find_replacement
+from rltools.ablation.replacements import Replacement, Visited, find_replacement
 from rltools.envs import Environment, canonical_spec_json, environment_spec, spec_from_json, spec_to_json
 from rltools.errors import ArgumentError, FaultError, MismatchError, argument
 from rltools.explanation.references import draw_visited
-from rltools.policies.base import Policy, check_is_policy
+from rltools.policies.base import Policy, check_is_policy, mixes_choices
 from rltools.policies.bounds import Bounds, check_bounds
 from rltools.recording import Recording
 from rltools.recording.attribution import VARIABLES
@@ -87,7 +87,8 @@ def ablate(
             "mean"; "zero"; "hold", a value from earlier in the episode; "nearest", among the visited states most alike
             in what is seen. See `rltools.ablation.replacements`.
         second: another replacement, run at up to 8 seeds: no replacement is the right one, and a first feature that
-            changes with it is not certain. None runs none.
+            changes with it is not certain. None runs none. It is "hold" where the policy takes whole choices only (see
+            `HasLimits`), which "mean" and "zero" do not put in.
         seeds: how many seeds each feature is hidden at.
         most: up to how many seeds the leaders are raced at.
         groups: what is hidden together: "variables", which a summary ranks too: an element of a vector with all its
@@ -143,7 +144,7 @@ def ablate(
         check_count("max_steps", max_steps, most=MAX_STEPS)
     check_bounds(bounds)
     part = _part(leave_out)
-    find_replacement(replace)
+    second = _second(policy, find_replacement(replace), second)
     if second is not None and find_replacement(second) and second == replace:
         raise ArgumentError(f"second is {second!r}, as replace is; name another replacement, or None")
     find_players(policy.features, groups)  # before anything is recorded
@@ -188,6 +189,24 @@ def ablate(
         if (measuring.rollouts.purpose == "coalition").any():  # last: further episodes may change the order of losses
             measure_curves(measuring, seeds)
         return measuring.ablation(recording)
+
+
+def _second(policy: Policy, replace: Replacement, second: str | None) -> str | None:
+    """The second replacement; "hold" in the place of one that the policy cannot take.
+
+    Raises:
+        ArgumentError: the policy takes whole choices only, and the first replacement does not put these in.
+    """
+    if mixes_choices(policy) or not policy.features.choice_slices:
+        return second
+    if replace.mixes_choices:
+        raise ArgumentError(
+            f"{policy.source.name} takes whole choices only, and {replace.name} mixes their values; take "
+            f"{argument('replace', 'resample')}, {argument('replace', 'hold')} or {argument('replace', 'nearest')}"
+        )
+    if second is None or not find_replacement(second).mixes_choices:
+        return second
+    return "hold" if replace.name != "hold" else "resample"
 
 
 def measure(

@@ -8,6 +8,7 @@ first, then `integrated_gradients.py`.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ from rltools.errors import ArgumentError, MethodError, PluginError
 
 if TYPE_CHECKING:
     from rltools.attributions._support.method import Cost, Method, Result, method
+    from rltools.policies.base import Policy
     from rltools.targets.function import TargetFunction
 
 __all__ = [
@@ -34,6 +36,7 @@ __all__ = [
     "TargetFunction",
     "Unit",
     "find_method",
+    "fitting_methods",
     "in_network_units",
     "is_control",
     "is_one_sided",
@@ -65,6 +68,31 @@ def method_names() -> list[str]:
         ['blur_saliency', 'decision_change', 'deep_lift']
     """
     return sorted({*_own(), *others(__name__)})
+
+
+def fitting_methods(policy: Policy) -> tuple[tuple[str, ...], dict[str, str]]:
+    """The names of the methods that can explain a policy, and of the others what the policy lacks for them.
+
+    Methods of Captum and controls, which ignore the policy, are left out; so are those that cannot be loaded.
+
+    Example:
+        >>> import rltools
+        >>> from rltools.attributions import fitting_methods
+        >>> rule = rltools.FunctionPolicy(lambda observations: observations[:, 2] > 0, "CartPole-v1")
+        >>> fitting, lacking = fitting_methods(rule)
+        >>> fitting
+        ('decision_change', 'occlusion', 'sampled_shapley', 'sarfa', 'shapley')
+        >>> lacking["gradient"], lacking["rise"]
+        ('gradients', 'an image')
+    """
+    missing_need = import_module(f"{__name__}._support.fitting").missing_need
+    methods = {}
+    for name in method_names():
+        with suppress(MethodError, PluginError):
+            methods[name] = find_method(name)
+    lacking = {name: missing_need(method, policy) for name, method in methods.items() if not method.control}
+    fitting = tuple(name for name, missing in lacking.items() if not missing)
+    return fitting, {name: missing for name, missing in lacking.items() if missing}
 
 
 def find_method(name: str) -> Method:

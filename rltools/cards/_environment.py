@@ -6,10 +6,11 @@ from itertools import product
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from rltools._util.yaml import read_yaml, validate
 from rltools.cards._card import Card, EnvironmentChoice, Text, check_distinct_names, must_match
+from rltools.cards.content import content_folders
 
 
 class Action(Card):
@@ -43,6 +44,18 @@ class EnvironmentCard(Card):
     choices: Annotated[tuple[Choice, ...], Field(strict=False)] = ()
     parts: dict[str, ObservationCard] = Field(default_factory=dict)
     actions: Annotated[tuple[Action, ...], Field(strict=False)] = ()
+
+    _path: Path | None = PrivateAttr(None)
+
+    @property
+    def origin(self) -> str:
+        """Which card it is, to complete "named by": its name in the package, else its path."""
+        if self._path is None:
+            return "an environment card"
+        if self._path.parent == content_folders("envs")[-1]:
+            return f"the card {self._path.name} of rltools"
+        here = Path.cwd()
+        return f"the card {self._path.relative_to(here) if self._path.is_relative_to(here) else self._path}"
 
     @property
     def action_names(self) -> tuple[str, ...]:
@@ -89,7 +102,9 @@ def read_environment_card(path: Path) -> EnvironmentCard:
     Raises:
         ConfigError: a card that cannot be read, or has faults; all faults are listed.
     """
-    return validate(EnvironmentCard, read_yaml(path), path)
+    card = validate(EnvironmentCard, read_yaml(path), path)
+    card._path = Path(path).absolute()
+    return card
 
 
 class Element(Card):

@@ -12,8 +12,10 @@ from rltools.envs._ids import (
     import_modules,
     is_newer_version,
     registered_ids,
+    with_arguments,
 )
 from rltools.envs._make import check_kind, foreign_kind, is_old_space, make_environment, make_with_wrapped_rewards
+from rltools.envs._options import environment_options
 from rltools.envs._spec import canonical_spec_json, spec_from_json, spec_to_json
 from rltools.envs._statistics import (
     chain,
@@ -38,6 +40,7 @@ __all__ = [
     "check_learned",
     "checked_statistics",
     "current_id",
+    "environment_options",
     "environment_spec",
     "foreign_kind",
     "freeze",
@@ -54,6 +57,7 @@ __all__ = [
     "spec_from_json",
     "spec_to_json",
     "statistics_of",
+    "with_arguments",
     "without_reward_scaling",
     "wrapped_spec",
     "wrapper_names",

@@ -6,7 +6,7 @@ import dataclasses
 import importlib
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from gymnasium.envs.registration import EnvSpec
 from rltools._util.limits import MAX_WRAPPERS
 from rltools._util.text import nearest_names
 from rltools.envs._wrapper_specs import remakeable, with_arguments_of
-from rltools.errors import SimulationError
+from rltools.errors import ArgumentError, SimulationError
 
 Environment = str | EnvSpec | gymnasium.Env[Any, Any] | Callable[[], gymnasium.Env[Any, Any]]
 """An environment as a caller may give it: an id, a spec, a live environment or a function that makes one."""
@@ -86,6 +86,38 @@ def environment_spec(env: Environment) -> EnvSpec | None:
         wrappers = with_arguments_of(env, env.spec.additional_wrappers)
         return without_render_mode(dataclasses.replace(env.spec, additional_wrappers=wrappers))
     return None
+
+
+def with_arguments(env: str | EnvSpec, kwargs: Mapping[str, Any]) -> EnvSpec:
+    """The spec of an environment with further arguments; everything that takes an environment takes it.
+
+    Args:
+        env: an id or a spec; its wrappers and its other arguments stay.
+        kwargs: of the constructor. Those that JSON can hold are written into recordings, so that episodes can be
+            replayed.
+
+    Raises:
+        ArgumentError: neither an id nor a spec, or arguments that are not named.
+        SimulationError: no environment of this id is registered.
+
+    >>> with_arguments("FrozenLake-v1", {"map_name": "8x8"}).kwargs
+    {'map_name': '8x8'}
+    >>> with_arguments("LunarLanderContinuous-v2", {"gravity": -5.0}).kwargs
+    {'continuous': True, 'gravity': -5.0}
+    """
+    if not isinstance(kwargs, Mapping) or not all(isinstance(name, str) for name in kwargs):
+        raise ArgumentError(
+            f"the environment's arguments are {kwargs!r:.80}; give a mapping from their names to values"
+        )
+    if not isinstance(env, str | EnvSpec):
+        raise ArgumentError(
+            f"arguments are for an environment that is made from its id, not for a {type(env).__name__}, which is made "
+            f"already; give its id, or make it with these arguments"
+        )
+    spec = environment_spec(env)
+    if spec is None:  # an id always has one, or an error
+        raise AssertionError(env)
+    return dataclasses.replace(spec, kwargs={**spec.kwargs, **kwargs})
 
 
 def _check_depth(env: gymnasium.Env[Any, Any]) -> None:

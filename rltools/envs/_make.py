@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
+import re
 from collections.abc import Callable
 from typing import Any, cast
 
 import gymnasium
 from gymnasium import Space, spaces
-from gymnasium.envs.registration import EnvSpec
+from gymnasium.envs.registration import EnvSpec, load_env_creator
 from gymnasium.error import DependencyNotInstalled
 
+from rltools._util.text import nearest_names
 from rltools.envs._ids import Environment, environment_spec
 from rltools.envs._statistics import freeze_statistics, without_reward_scaling
 from rltools.errors import ArgumentError, SimulationError, argument
@@ -120,11 +123,30 @@ def _call(factory: Callable[[], gymnasium.Env[Any, Any]], render_mode: str | Non
 def _next_step(env: Environment, spec: EnvSpec, error: Exception) -> str:
     if isinstance(env, gymnasium.Env) and any(wrapper.kwargs is None for wrapper in spec.additional_wrappers):
         return "; give a function that makes the environment"
+    if isinstance(error, TypeError) and (unknown := _UNEXPECTED.search(str(error))):
+        return _arguments_taken(spec, unknown[1])
     parts = str(spec.entry_point).split(".")
     extra = _EXTRAS.get(parts[2]) if parts[:2] == ["gymnasium", "envs"] else None
     if extra is None or not isinstance(error, (ImportError, DependencyNotInstalled)):
         return ""
     return f'. Install its dependencies: pip install "gymnasium[{extra}]"'
+
+
+_UNEXPECTED = re.compile(r"unexpected keyword argument '(\w+)'")
+
+
+def _arguments_taken(spec: EnvSpec, unknown: str) -> str:
+    """Which arguments an environment takes, after it refused one."""
+    try:
+        entry = spec.entry_point
+        creator = load_env_creator(entry) if isinstance(entry, str) else entry
+        parameters = [] if creator is None else [*inspect.signature(creator).parameters]
+    except (ValueError, TypeError, ImportError, AttributeError):
+        return ""
+    taken = [name for name in parameters if name not in ("render_mode", "args", "kwargs")]
+    near = nearest_names(unknown, taken)
+    hint = f"did you mean {' or '.join(near)}? " if near else ""
+    return f"; {hint}it takes {', '.join(taken) or 'no arguments'}"
 
 
 _FREE_CAMERA = -1

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import lru_cache
 
-from rltools.envs import Environment, spec_from_json, wrapped_spec
+from rltools.envs import Environment, spec_from_json, with_arguments, wrapped_spec
 from rltools.errors import ArgumentError
 from rltools.experiments._environments import EnvironmentVariant
 from rltools.policies.base import Policy
 from rltools.policies.bounds import Bounds
-from rltools.policies.env_info import with_arguments
 from rltools.policies.load import load_policy
 
 KEPT_POLICIES = 4

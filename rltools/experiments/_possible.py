@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from rltools.ablation import find_players
 from rltools.attributions import find_method
-from rltools.errors import ArgumentError, TargetError, UnknownNameError
+from rltools.errors import ArgumentError, GradientError, TargetError, UnknownNameError
 from rltools.experiments._methods import MethodChoice
 from rltools.experiments.file import Experiment
-from rltools.explanation.spec import decodes, with_groups
+from rltools.explanation.spec import decodes, with_groups, with_whole_choices
 from rltools.explanation.views import Window, in_units
 from rltools.policies.base import Policy
 from rltools.recording.attribution import VARIABLES
@@ -31,7 +31,7 @@ def _faults(plan: Experiment, policy: Policy) -> Iterator[str]:
         for target in plan.targets if choice.targets is None else choice.targets:
             try:
                 fitting_target(method.name, method.needs, target, policy)
-            except TargetError as error:
+            except (TargetError, GradientError) as error:
                 yield f"{'targets' if choice is shared else f'methods: targets of {choice.name}'}: {error}"
     for method in (method for method in methods if "decision" in method.needs):
         try:
@@ -57,7 +57,7 @@ def _too_many(choice: MethodChoice, policy: Policy) -> str:
     """Why a method cannot take the features of an agent, grouped by its parameters; "" if it can."""
     method, features = find_method(choice.name), policy.features
     try:
-        settings = method.settings(choice.parameters)
+        settings = method.settings(dict(with_whole_choices(policy, method, choice.parameters)))
         features = features.decoded if decodes(method, settings, features) else features
         settings = with_groups(method, settings, features)
     except (ArgumentError, UnknownNameError) as error:

@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Any
 from rltools._util.limits import MAX_EPISODES, MAX_REFERENCES, MAX_SEED, MAX_WINDOW, check_count
 from rltools._util.progress import say, stage
 from rltools._util.workers import Workers
-from rltools.attributions import find_method
-from rltools.envs import import_modules
+from rltools.attributions import find_method, fitting_methods
+from rltools.envs import environment_options, import_modules
 from rltools.errors import ArgumentError, RltoolsWarning, TooCostlyError
 from rltools.experiments._ablate_in_time import ablate_in_time
 from rltools.experiments._analysis import Analysis
 from rltools.explanation import Plan, explain, plan_explaining
 from rltools.pages.replay import replay_episodes
 from rltools.pages.report import write_report
+from rltools.policies.base import is_differentiable
 from rltools.policies.bounds import Bounds
 from rltools.policies.load import load_policy
 from rltools.recording import Outcome, Recording, notable_episodes
@@ -86,8 +87,10 @@ def analyze(
 
     The main method is exact Shapley values for up to 12 features, or where choices decode into up to 12 factors, which
     only methods that replace can tell apart; and integrated gradients beyond. The gradients of the chosen action's raw
-    score and of the default target are always computed, and so is how often the decision
-    changes when a feature takes its value in another visited state. For a recurrent policy, the gradient is also taken
+    score and of the default target are always computed, and so is how often the decision changes when a feature takes
+    its value in another visited state. A policy without gradients, such as a `FunctionPolicy`, is explained by methods
+    that replace features alone: exact Shapley values of up to 12 variables, and sampled ones beyond; the page and the
+    terminal say which methods are left out. For a recurrent policy, the gradient is also taken
     through its state, over the last observations. The episodes of median, lowest and highest return get replays.
 
     Args:
@@ -153,6 +156,7 @@ def analyze(
     main_target = str(fitting_target(main_method, find_method(main_method).needs, target, policy))
     # Checked before recording, which can take hours.
     pairs = [(find_method(name).name, target_name) for name, target_name in specs(policy, main_method, main_target)]
+    say(_without_gradients(policy), show=progress and not is_differentiable(policy))
     folder = Path(directory) if directory is not None else RUNS / run_name(source, policy)
     fresh = overwrite or not (folder / "recording.json").is_file()
     begun = perf_counter()
@@ -183,10 +187,10 @@ def analyze(
         )
     attributions = [
         {"method": name, "target": target_name, "references": references or COMPARED}
-        | ({"groups": VARIABLES} if name == DECISION or _by_factors(policy, name) else {})
+        | ({"groups": VARIABLES} if name == DECISION or _by_variables(policy, name) else {})
         for name, target_name in pairs
     ]
-    if lags:
+    if lags and is_differentiable(policy):
         attributions.append({"method": "gradient", "target": str(default_target(policy)), "window": lags})
     computing: dict[str, Any] = {"threads": threads, "workers": workers}
     with stage("plan what to explain", show=progress):
@@ -194,7 +198,6 @@ def analyze(
     for settings, plan in plans:
         recording = explain(recording, policy, every=plan.every, progress=progress, **computing, **settings)
     options = {
-        "env": env,
         "episodes": len(recording),  # the page covers all episodes in the folder
         "seed": seed,
         "method": method,
@@ -207,7 +210,12 @@ def analyze(
         "bounds": None if bounds == "same" else bounds,
         "out": directory,
     }
-    typed = [*_options(options), *([] if ablate else ["--no-ablate"]), *([] if frames else ["--no-frames"])]
+    typed = [
+        *environment_options(env),
+        *_options(options),
+        *([] if ablate else ["--no-ablate"]),
+        *([] if frames else ["--no-frames"]),
+    ]
     agent = str(source) if isinstance(source, (str, Path)) else "MODEL"
     command = shlex.join(
         [
@@ -240,6 +248,14 @@ def analyze(
     return replace(analysis, page=write())
 
 
+def _without_gradients(policy: Policy) -> str:
+    fitting, lacking = fitting_methods(policy)
+    return (
+        f"{policy.source.name} has no gradients: {', '.join(fitting)} explain it; left out are "
+        f"{', '.join(name for name, missing in lacking.items() if missing == 'gradients')}"
+    )
+
+
 def _lags(policy: Policy, window: int | None) -> int:
     """Over how many observations a recurrent policy is explained; 0 for others.
 
@@ -256,13 +272,20 @@ def _lags(policy: Policy, window: int | None) -> int:
 def _main_method(policy: Policy) -> str:
     """Exact Shapley values where that is possible, by factors of choices where a card has any."""
     features = policy.features
-    few = len(features.decoded.variables()) <= EXACT_FEATURES and any(features.factors)
-    return "shapley" if few or features.size <= EXACT_FEATURES else "integrated_gradients"
+    by_replacing = any(features.factors) or not is_differentiable(policy)
+    if features.size <= EXACT_FEATURES or (by_replacing and len(features.decoded.variables()) <= EXACT_FEATURES):
+        return "shapley"
+    return "integrated_gradients" if is_differentiable(policy) else "sampled_shapley"
 
 
-def _by_factors(policy: Policy, method: str) -> bool:
-    """Whether a method explains choices by their factors: it takes groups, and a card decodes a choice."""
-    return any(policy.features.factors) and "groups" in find_method(method).defaults
+def _by_variables(policy: Policy, method: str) -> bool:
+    """Whether a method explains variables as a whole: it takes groups, and needs them for this observation.
+
+    It needs them if a card decodes a choice into factors, and where there are no gradients for more elements.
+    """
+    features = policy.features
+    many = not is_differentiable(policy) and features.size > EXACT_FEATURES
+    return (any(features.factors) or many) and "groups" in find_method(method).defaults
 
 
 def _options(options: dict[str, Any]) -> list[str]:
@@ -277,10 +300,11 @@ def _options(options: dict[str, Any]) -> list[str]:
 
 
 def specs(policy: Policy, main_method: str, target: str | None) -> list[tuple[str, str]]:
-    """Pairs of method and target: the gradients, the main method, and how the decision changes."""
+    """Pairs of method and target: the gradients, if there are any, the main method, and how the decision changes."""
     default = str(default_target(policy))
     gradients = [f"{policy.heads[0]}:chosen"] if is_discrete(policy) else []
-    pairs = [("gradient", name) for name in (*gradients, default)] + [(main_method, str(target or default))]
+    gradients = [*gradients, default] if is_differentiable(policy) else []
+    pairs = [("gradient", name) for name in gradients] + [(main_method, str(target or default))]
     pairs += [] if unbounded_action(policy) else [(DECISION, "decision")]
     return list(dict.fromkeys(pairs))
 

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rltools.envs import wrapped_spec
-from rltools.policies.env_info import with_arguments
+from rltools.envs import with_arguments, wrapped_spec
 from rltools.policies.load import load_policy
 from rltools.rollout import record
 

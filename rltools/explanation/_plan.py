@@ -18,7 +18,7 @@ from rltools.attributions import find_method
 from rltools.errors import ArgumentError, TooCostlyError, argument
 from rltools.explanation._cost import cheaper_ways, declared_seconds, measured_seconds, stride_within
 from rltools.explanation.references import VISITED, References, draw_visited, encode_references
-from rltools.explanation.spec import BoundSpec, bind, with_groups
+from rltools.explanation.spec import BoundSpec, bind, with_groups, with_whole_choices
 from rltools.explanation.views import Units
 from rltools.policies.base import Policy
 from rltools.recording import Recording
@@ -144,7 +144,8 @@ def declared_stride(
     The attributions take about a minute on a common machine; see `declared_seconds`.
     """
     implementation = find_method(method)
-    settings = with_groups(implementation, implementation.settings(dict(parameters)), policy.features)
+    whole = with_whole_choices(policy, implementation, parameters)
+    settings = with_groups(implementation, implementation.settings(dict(whole)), policy.features)
     count = (references or VISITED) if "references" in implementation.needs else 1
     steps = sum(outcome.steps for outcome in recording.outcomes())
     return max(1, ceil(steps * declared_seconds(policy, implementation, count, settings) / DECLARED_SECONDS))

@@ -13,7 +13,7 @@ from rltools.errors import ArgumentError, CorruptError
 from rltools.explanation.batches import check_passes
 from rltools.explanation.references import References, references_id
 from rltools.explanation.views import Decoded, Units, Window, explained_unit, in_units
-from rltools.policies.base import Policy
+from rltools.policies.base import Policy, mixes_choices
 from rltools.recording import AttributionSpec, Recording
 from rltools.recording.attribution import VARIABLES
 from rltools.recording.specs import folder_key, request_text, spec_path
@@ -65,6 +65,7 @@ def bind(
     """
     policy = in_units(policy, units)
     implementation = find_method(method)
+    parameters = with_whole_choices(policy, implementation, parameters)
     decoded = decodes(implementation, parameters, recording.features)
     policy = Decoded(policy, recording.features) if decoded else policy
     policy = Window(policy, window) if window else policy
@@ -110,6 +111,32 @@ def check_folder(recording: Recording, key: str, spec: AttributionSpec) -> None:
 def decodes(method: Method, parameters: Mapping[str, Any], features: Features) -> bool:
     """Whether a method explains choices by the factors that they combine: where these are its groups."""
     return "groups" in method.defaults and parameters.get("groups") == VARIABLES and any(features.factors)
+
+
+def with_whole_choices(policy: Policy, method: Method, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The parameters with each choice as a group, if the policy needs that and no groups are given.
+
+    A policy that takes whole choices only (see `HasLimits`) is never asked about half of one. Where an environment's
+    card decodes a choice, its factors are the groups.
+
+    Example:
+        >>> import rltools
+        >>> from rltools.attributions import find_method
+        >>> table = rltools.FunctionPolicy(lambda states: states % 4, "FrozenLake-v1")
+        >>> with_whole_choices(table, find_method("shapley"), {})
+        {'groups': 'variables'}
+    """
+    features = policy.features
+    if mixes_choices(policy) or not features.choice_slices or "groups" not in method.defaults:
+        return parameters
+    if parameters.get("groups") is not None:
+        return parameters
+    if not features.is_nested or any(features.factors):
+        return {**parameters, "groups": VARIABLES}
+    # The numbers beside them stay apart, as the entries of a Dict would not.
+    choices = [range(*ends) for ends in sorted(features.choice_slices)]
+    named = {f"choice {number}": [features.names[i] for i in choice] for number, choice in enumerate(choices)}
+    return {**parameters, "groups": named}
 
 
 def with_groups(method: Method, settings: dict[str, Any], features: Features) -> dict[str, Any]:

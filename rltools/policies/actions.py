@@ -130,6 +130,11 @@ def greedy(scores: Tensor) -> np.ndarray:
     return actions
 
 
+def as_logits(probabilities: Tensor) -> Tensor:
+    """Probabilities `[..., k]` -> logits with these probabilities; that of an impossible action is finite, too."""
+    return probabilities.clamp_min(torch.finfo(probabilities.dtype).tiny).log()
+
+
 def clipping(space: Box) -> Callable[[Tensor], np.ndarray]:
     """A function `[batch, k]` -> the same within the bounds of a Box."""
     low, high = torch.from_numpy(space.low.reshape(-1)), torch.from_numpy(space.high.reshape(-1))

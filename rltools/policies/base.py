@@ -33,14 +33,15 @@ class Policy(Protocol):
 
     Every call leaves the network's train/eval modes, its buffers and its parameters' `.grad` as they were. Abilities of
     some policies are declared below, and are looked up with `getattr`: `Recurrent`, `SupportsVjp`, `Normalizing`,
-    `Compilable`, `HasModule`, `HasEnvironment` and `HasDiscounting`.
+    `Compilable`, `HasModule`, `HasEnvironment`, `HasDiscounting` and `HasLimits`.
 
     Attributes:
         features: names, units and shape of an encoded observation.
         action_names: one per discrete action, or per dimension of a continuous one; for several choices (MultiDiscrete,
             MultiBinary), one per value of each, the branches one after another.
         branches: how many values each discrete choice has: `(n,)` for Discrete; empty for continuous actions.
-        heads: which of "logit", "q_value", "advantage", "mean", "action" and "value" it has; the first one decides.
+        heads: which of "logit", "probability", "q_value", "advantage", "mean", "action" and "value" it has; the first
+            one decides.
         state_size: how many numbers a recurrent policy's state has; 0 for others.
         masked: whether it chooses among the allowed actions only.
         dtype: of encoded observations and scores.
@@ -235,6 +236,38 @@ class HasDiscounting(Protocol):
     discounting: Discounting
 
 
+class HasLimits(Protocol):
+    """A policy with limits, such as a plain function. Each attribute may be missing, and is then True.
+
+    Attributes:
+        differentiable: whether its heads have gradients.
+        mixes_choices: whether its heads take any numbers in place of a one-hot choice, as they arise between two of its
+            values; if not, a choice is replaced as a whole.
+        rounds_by_batch: whether the last digits of a row's scores may depend on how many rows are scored together.
+
+    Example:
+        >>> import rltools
+        >>> from rltools.policies.base import is_differentiable
+        >>> policy = rltools.FunctionPolicy(lambda observations: observations[:, 2] > 0, "CartPole-v1")
+        >>> policy.differentiable, is_differentiable(rltools.load_policy("cartpole-ppo"))
+        (False, True)
+    """
+
+    differentiable: bool
+    mixes_choices: bool
+    rounds_by_batch: bool
+
+
+def is_differentiable(policy: Policy) -> bool:
+    """Whether a policy's heads have gradients; see `HasLimits`."""
+    return getattr(policy, "differentiable", True)
+
+
+def mixes_choices(policy: Policy) -> bool:
+    """Whether a policy's heads take any numbers in place of a one-hot choice; see `HasLimits`."""
+    return getattr(policy, "mixes_choices", True)
+
+
 def value_head(policy: Policy) -> str:
     """The head that says what a state is worth; "" without one.
 
@@ -281,7 +314,7 @@ def check_is_policy(policy: Any) -> None:
     if not isinstance(policy, Policy):
         raise ArgumentError(
             f"policy is a {type(policy).__name__}; make it a policy with rltools.load_policy(...), or "
-            f"rltools.TorchPolicy(...) around a network of your own"
+            f"rltools.TorchPolicy(...) around a network of your own, or rltools.FunctionPolicy(...) around a function"
         )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from rltools.envs import (
     make_environment,
     spec_to_json,
 )
-from rltools.envs.names import action_names, observed_features
+from rltools.envs.names import Names, action_names, observed_features
 from rltools.errors import MismatchError, SimulationError, argument
 from rltools.policies.actions import branches, count_actions
 from rltools.policies.base import HasEnvironment, Policy
@@ -44,6 +43,8 @@ class EnvInfo:
         notes: caveats, for instance that the requested environment goes by another id today.
         features: names of an observation's elements; None if `inspect_env` was told to leave them out.
         named_actions: what the innermost environment calls its actions; empty if nothing names them.
+        action_origin: where these names are from, a phrase that completes "named by"; "" without names. Those of the
+            features are in `features.origins`.
         own_bounds: whether the bounds are those of the innermost environment, unchanged by wrappers.
         any_bounds: whether other bounds than those of the training are accepted.
         env: the environment as it was passed in, with its statistics as they were then; None if it was not.
@@ -56,6 +57,7 @@ class EnvInfo:
     notes: tuple[str, ...] = ()
     features: Features | None = None
     named_actions: tuple[str, ...] = ()
+    action_origin: str = ""
     own_bounds: bool = True
     any_bounds: bool = False
     env: Environment | None = None
@@ -105,7 +107,7 @@ def inspect_env(env: Environment, *, names: bool = True, bounds: Bounds = "same"
     try:
         spaces = live.observation_space, live.action_space
         features = observed_features(live, card) if names else None
-        named = action_names(live, card) if names else ()
+        named = action_names(live, card) if names else Names((), "")
         misfit = _misfit(live, card) if names else ()
     finally:
         if live is not env:
@@ -113,7 +115,7 @@ def inspect_env(env: Environment, *, names: bool = True, bounds: Bounds = "same"
     renamed = isinstance(env, str) and current_id(env)[0] != env
     notes = (renamed_note(str(env), current_id(str(env))),) if renamed else ()
     own = live.unwrapped.observation_space == live.observation_space
-    return EnvInfo(*spaces, spec, notes + misfit, features, named, own, bounds == "any", source)
+    return EnvInfo(*spaces, spec, notes + misfit, features, named.names, named.origin, own, bounds == "any", source)
 
 
 def place(policy: Policy, env_info: EnvInfo | None, bounds: Bounds) -> None:
@@ -165,18 +167,6 @@ def elsewhere_note(
         return (f"trained in {', '.join(missing)}, used without",) if missing else ()
     here = "an environment of unknown id" if spec is None else f"{spec.id} {spec.kwargs or ''}".strip()
     return (f"trained on {today} {trained or ''}".strip() + f", used on {here}",)
-
-
-def with_arguments(env_id: str, kwargs: dict[str, Any]) -> EnvSpec:
-    """The specification of an environment by id, with further arguments.
-
-    Raises:
-        SimulationError: no environment of this id is registered.
-    """
-    spec = environment_spec(env_id)
-    if spec is None:  # an id always has one, or an error
-        raise AssertionError(env_id)
-    return dataclasses.replace(spec, kwargs=spec.kwargs | kwargs)
 
 
 TRAINED_ON = f"give the environment it was trained on as {argument('env')}"

@@ -2,21 +2,39 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rltools._util.foreign_files import is_file
 from rltools.errors import ArgumentError, ModelError, UnsafeFileError
+from rltools.policies._model_card import environment_of_card
 
 PREFIX = "hf:"
 MAX_FILE = 256 * 2**20
 MAX_FILES, MAX_TOTAL = 1000, 2**30
-# The files that a policy is read from; an upload by rl-baselines3-zoo also holds videos and an unpacked model.
-_WANTED = ["*.zip", "*.pkl", "*.yml"]
-_PART = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
+MOST_FOLDERS = 200
+CARD = "README.md"
+_ZIPS = (".zip", ".pkl", ".yml")
+# An upload by rl-baselines3-zoo also holds videos and an unpacked model; others hold logs and code.
+_WANTED: dict[str, tuple[str, ...]] = {
+    "stable-baselines3": _ZIPS,
+    "sbx": _ZIPS,
+    "cleanrl": (".cleanrl_model", ".safetensors", ".pth", ".pt"),
+    "sample-factory": (".pth", "config.json", "cfg.json"),
+    "ml-agents": (".onnx",),
+    "rllib": ("rllib_checkpoint.json", "metadata.json", "module_state.pkl", "state.pkl", ".msgpack"),
+}
+"""How the names of the files end that a policy is read from, by the library that a model card names."""
+_SAME = {"unity-ml-agents": "ml-agents", "ray": "rllib", "sample_factory": "sample-factory", "sb3": "stable-baselines3"}
+_WEIGHTS = (".cleanrl_model", ".safetensors", ".pth", ".pt", ".pt2", ".onnx", ".npz", ".msgpack")
+_PART = r"[A-Za-z0-9][A-Za-z0-9_.=-]*"
+_ENDINGS = "|".join(ending.removeprefix(".") for ending in (".zip", *_WEIGHTS))
 _SOURCE = re.compile(
-    rf"hf:(?P<repo>{_PART}/{_PART}?)(?:/(?P<file>(?:{_PART}/)*{_PART}\.zip))?(?:@(?P<revision>{_PART}(?:/{_PART})*))?"
+    rf"hf:(?P<repo>{_PART}/{_PART}?)(?:/(?P<file>(?:{_PART}/)*{_PART}\.(?:{_ENDINGS})))?"
+    rf"(?:@(?P<revision>{_PART}(?:/{_PART})*))?"
 )
 _NO_MODELS = ("train_eval_metrics.zip",)  # the zoo uploads its evaluations beside the model
 
@@ -29,11 +47,15 @@ class Fetched:
         path: of the model, in the hub's cache.
         name: what to call it.
         note: where it comes from, with the revision.
+        environment: the id that its model card names, if it is registered here and no other file says more.
+        notes: what there is to say about the card.
     """
 
     path: Path
     name: str
     note: str
+    environment: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 def is_hub(source: object) -> bool:
@@ -43,6 +65,8 @@ def is_hub(source: object) -> bool:
 
 def fetch(source: str) -> Fetched:
     """Download `hf:org/name`, `hf:org/name/file.zip` or `hf:org/name@revision`; offline, take it from the cache.
+
+    Which files are fetched follows from the library in the model card, or from the names of the files if it names none.
 
     Raises:
         ArgumentError: a text of another form.
@@ -58,10 +82,17 @@ def fetch(source: str) -> Fetched:
     repo, file = match["repo"], match["file"]
     folder = _snapshot(source, repo, match["revision"])
     path = folder / file if file else _model(folder, repo, source)
-    if not path.is_file():
-        raise ModelError(f"{source}: {repo} has no {file}; it holds {_listed(_zips(folder))}")
+    if not path.exists():
+        raise ModelError(f"{source}: {repo} has no {file}; it holds {_listed(_models(folder), folder)}")
     where = f" {file}" if file else ""
-    return Fetched(path, repo.partition("/")[2], f"from the model hub: {repo}{where} at revision {folder.name}")
+    environment, notes = (None, ()) if _of_the_zoo(path) else environment_of_card(folder, repo)
+    note = f"from the model hub: {repo}{where} at revision {folder.name}"
+    return Fetched(path, repo.partition("/")[2], note, environment, notes)
+
+
+def _of_the_zoo(path: Path) -> bool:
+    """Whether rl-baselines3-zoo's own files say what the environment is, with its arguments and wrappers."""
+    return path.suffix == ".zip" and is_file(path.parent / "args.yml")
 
 
 def _snapshot(source: str, repo: str, revision: str | None) -> Path:
@@ -72,10 +103,13 @@ def _snapshot(source: str, repo: str, revision: str | None) -> Path:
         raise ModelError(
             f'{source} needs huggingface_hub; install it: pip install "rltools-attribution[hub]"'
         ) from None
-    chosen: dict[str, Any] = {"repo_id": repo, "revision": revision, "allow_patterns": _WANTED}
+    chosen: dict[str, Any] = {"repo_id": repo, "revision": revision, "allow_patterns": [CARD]}
     try:
         if not constants.HF_HUB_OFFLINE:
-            _check_sizes(source, hub.HfApi().model_info(repo, revision=revision, files_metadata=True).siblings or [])
+            info = hub.HfApi().model_info(repo, revision=revision, files_metadata=True)
+            endings = _endings(info)
+            _check_sizes(source, info.siblings or [], endings)
+            chosen["allow_patterns"] = [CARD, *(f"*{ending}" for ending in endings)]
         return Path(hub.snapshot_download(**chosen))
     except UnsafeFileError:
         raise
@@ -94,13 +128,24 @@ def _snapshot(source: str, repo: str, revision: str | None) -> Path:
             ) from error
 
 
+def _endings(info: Any) -> tuple[str, ...]:
+    """How the names of the files end that are needed of a repository."""
+    named = [getattr(info, "library_name", None), *(getattr(info, "tags", None) or ())]
+    for name in (str(name).lower() for name in named if name):
+        if known := _WANTED.get(_SAME.get(name, name)):
+            return known
+    names = [sibling.rfilename for sibling in info.siblings or []]
+    if any(name.endswith(".zip") and name not in _NO_MODELS for name in names):
+        return _ZIPS
+    return tuple(dict.fromkeys((*_ZIPS, *_WEIGHTS, *(e for known in _WANTED.values() for e in known))))
+
+
 def _why(error: Exception) -> str:
     return " ".join(str(error).split())[:300] or type(error).__name__
 
 
-def _check_sizes(source: str, siblings: list[Any]) -> None:
-    endings = tuple(pattern[1:] for pattern in _WANTED)
-    wanted = [sibling for sibling in siblings if sibling.rfilename.endswith(endings)]
+def _check_sizes(source: str, siblings: list[Any], endings: tuple[str, ...]) -> None:
+    wanted = [sibling for sibling in siblings if sibling.rfilename.endswith((CARD, *endings))]
     for sibling in wanted:
         if (sibling.size or 0) > MAX_FILE:
             raise UnsafeFileError(
@@ -116,21 +161,39 @@ def _check_sizes(source: str, siblings: list[Any]) -> None:
 
 
 def _model(folder: Path, repo: str, source: str) -> Path:
-    models = _zips(folder)
-    for name in (repo.partition("/")[2], "best_model"):
-        if folder / f"{name}.zip" in models:
-            return folder / f"{name}.zip"
+    """The only model in a repository, or the one with the repository's name or a usual one."""
+    models = _models(folder)
+    names = [path.stem for path in models]
+    for name in (repo.partition("/")[2], "best_model", "best_agent"):
+        if names.count(name) == 1:
+            return models[names.index(name)]
     if len(models) == 1:
         return models[0]
     wanted = (
-        f"name one, for instance hf:{repo}/{models[0].name}" if models else "it is not a model of Stable-Baselines3"
+        f"name one, for instance hf:{repo}/{models[0].relative_to(folder).as_posix()}"
+        if models
+        else "it is not a model of a library that rltools reads"
     )
-    raise ModelError(f"{source} holds {_listed(models)}; {wanted}")
+    raise ModelError(f"{source} holds {_listed(models, folder)}; {wanted}")
 
 
-def _zips(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.glob("*.zip") if path.name not in _NO_MODELS)
+def _models(folder: Path) -> list[Path]:
+    """What may be a model in a repository: zips first, then folders that are read as a whole, then files of weights."""
+    if zips := sorted(path for path in folder.glob("*.zip") if path.name not in _NO_MODELS):
+        return zips
+    folders = [folder, *itertools.islice((path for path in sorted(folder.rglob("*")) if path.is_dir()), MOST_FOLDERS)]
+    for inner in folders:
+        names = {path.name for path in inner.iterdir()}
+        if names & {"rllib_checkpoint.json", "module_state.pkl", "module_state.msgpack"}:
+            return [inner]
+        if names & {"config.json", "cfg.json"} and any(name.startswith("checkpoint_p") for name in names):
+            return [inner]
+    for inner in folders:
+        if files := sorted(path for path in inner.iterdir() if path.name.endswith(_WEIGHTS)):
+            return files
+    return []
 
 
-def _listed(models: list[Path]) -> str:
-    return ", ".join(path.name for path in models) or "no model's .zip"
+def _listed(models: list[Path], folder: Path) -> str:
+    names = [path.relative_to(folder).as_posix() for path in models]
+    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "") or "no model's .zip"

@@ -19,6 +19,7 @@ from rltools.errors import argument
 HEAD = 1 << 16
 """Bytes that are read at the start and the end of a file."""
 _MAX_LISTED = 2000
+_LONGEST_HEADER = 1 << 10
 _OWN_NETWORK = (
     "build its network, load the weights into it, and give rltools.TorchPolicy(network, observation_space, "
     "action_space)"
@@ -41,14 +42,18 @@ class Kind:
         return f"{self.name}; {self.advice}"
 
 
-_STATE_DICT = Kind(
+_WEIGHTS = (
+    f"give the environment as {argument('env')}, and what is missing of {argument('layout')}, "
+    f"{argument('activation')}, {argument('strides')} and {argument('head')}; `rltools inspect` says what it holds"
+)
+STATE_DICT = Kind(
     "a file written by torch.save (weights, or a checkpoint of CleanRL, RSL-RL, skrl, Tianshou, Sample Factory or the "
     "like), which does not describe its network",
-    _OWN_NETWORK,
+    _WEIGHTS,
 )
 _TORCHSCRIPT = Kind(
     "a TorchScript program, which is code",
-    "load it yourself with torch.jit.load if you trust it, and give rltools.TorchPolicy around it",
+    "give its file with .pt at the end of its name, or better save the network as ONNX or with torch.export.save",
 )
 _PICKLE = Kind(
     "a pickle, which can run code when it is read; it was not read",
@@ -68,16 +73,15 @@ _SB2 = Kind(
     "a model of Stable-Baselines 2, which uses TensorFlow",
     "train it again with Stable-Baselines3, or port its weights and give rltools.TorchPolicy around the network",
 )
-_ARRAYS = Kind("NumPy arrays (an .npz, such as evaluations.npz), not a model", "give the model's .zip")
+SAFETENSORS = Kind("a safetensors file: weights without a description of their network", _WEIGHTS)
+ARRAYS = Kind("NumPy arrays (an .npz)", _WEIGHTS)
 _IN_FOLDER = Kind(
     "a model of Stable-Baselines3 whose files are in a folder inside the zip",
     "zip the files themselves, not their folder",
 )
 
-_ONNX = Kind(
-    "an ONNX network, which has no gradients here",
-    "convert it to PyTorch (onnx2torch), and give rltools.TorchPolicy around it",
-)
+_ONNX = Kind("an ONNX network", "give its file, with .onnx at the end of its name")
+_EXPORTED = Kind("a torch.export program (.pt2)", "give its file, with .pt2 at the end of its name")
 _OF_SB3 = {"data", "policy.pth", "pytorch_variables.pth", "policy.optimizer.pth", "_stable_baselines3_version"}
 
 # First bytes of a file, its kind, and advice.
@@ -105,7 +109,7 @@ _PICKLED = (
     (b"VecNormalize", _STATISTICS),
     (b"stable_baselines3.common.buffers", _BUFFER),
     (b"stable_baselines3.her", _BUFFER),
-    (b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.", _STATE_DICT),  # how torch.save began before version 1.6
+    (b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.", STATE_DICT),  # how torch.save began before version 1.6
     (b"ray.rllib", Kind("a pickled RLlib checkpoint; it was not read", _OWN_NETWORK)),
     (b"tianshou", Kind("a pickled Tianshou policy; it was not read", _OWN_NETWORK)),
     (b"d3rlpy", Kind("a d3rlpy pickle; it was not read", _OWN_NETWORK)),
@@ -127,6 +131,12 @@ _FOLDERS = (
         "zip its files, not their folder, and give that",
     ),
 )
+
+
+def holds_weights(path: Path) -> bool:
+    """Whether a file holds weights or arrays by key and nothing else, whatever its name says."""
+    head, tail = ends_of(path, HEAD)
+    return bool(head) and kind_in(head, tail, path.suffix.lower()) in (STATE_DICT, SAFETENSORS, ARRAYS)
 
 
 def described(path: Path) -> str:
@@ -171,7 +181,7 @@ def _binary_kind(head: bytes, suffix: str) -> Kind | None:
     if head[257:262] == b"ustar":
         return Kind("a tar archive", "unpack it, and give the model in it")
     if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 1 << 32:
-        return Kind("a safetensors file: weights without a description of their network", _OWN_NETWORK)
+        return SAFETENSORS
     if suffix == ".onnx" or re.match(rb"\x08[\x01-\x20]\x12", head):
         return _ONNX
     return None
@@ -209,16 +219,16 @@ def _zip_kind(head: bytes, names: Collection[str]) -> Kind | None:
     plain = {name.partition("/")[2] or name for name in names}  # without the folder that torch.save puts them in
     inner = sorted(name for name in names if name.endswith(".zip"))
     script = "constants.pkl" in plain or any(name.startswith("code/") for name in plain)
-    torch_alone = POLICY_ALONE if _is_policy_alone(head) else _STATE_DICT
+    torch_alone = POLICY_ALONE if _is_policy_alone(head) else STATE_DICT
     kinds = (
         (not names, Kind("an empty zip", "fetch or save it again")),
         (bool({"parameters", "parameter_list"} & set(names)), _SB2),
         (script, _TORCHSCRIPT),
-        (bool({"archive_format", "archive_version"} & plain), Kind("a torch.export program (.pt2)", _OWN_NETWORK)),
-        ("data.pkl" in plain, torch_alone),
+        (bool({"archive_format", "archive_version"} & plain), _EXPORTED),
+        (_first_member(head).endswith("/data.pkl"), torch_alone),
         ("model.weights.h5" in names, Kind("a Keras model", "give a PyTorch model")),
         (bool(inner), Kind(f"a zip of {_few(inner)}", "unpack it, and give one of them")),
-        (all(name.endswith(".npy") for name in names), _ARRAYS),
+        (all(name.endswith(".npy") for name in names), ARRAYS),
         ({"data", "policy.pth"} <= plain, _IN_FOLDER),
         (bool({"rllib_checkpoint.json", "algorithm_state.pkl"} & plain), Kind("an RLlib checkpoint", _OWN_NETWORK)),
         (any(name.endswith(".onnx") for name in names), _ONNX),
@@ -226,6 +236,11 @@ def _zip_kind(head: bytes, names: Collection[str]) -> Kind | None:
         (not any(name in _OF_SB3 for name in plain), Kind(f"a zip of {_listed(names)}", "give the model's own .zip")),
     )
     return next((kind for fits, kind in kinds if fits), None)
+
+
+def _first_member(head: bytes) -> str:
+    """The name of a zip's first member: names further on may be those of a zip inside it."""
+    return next(_names_after(head[:_LONGEST_HEADER], b"PK\x03\x04", 26, 30), "")
 
 
 def _is_policy_alone(head: bytes) -> bool:
@@ -307,9 +322,20 @@ def object_kind(source: Any) -> str:
             f"the content of a file ({kind}); give the path of the file",
         ),
         (
+            hasattr(source, "predict") and not callable(source),
+            f"a {kind} of {library}; give rltools.FunctionPolicy(model.predict, env) if predict maps a batch of "
+            f"observations to actions, or model.predict_proba with returns='probabilities'",
+        ),
+        (
             callable(source),
-            f"the function {name}; give the agent itself, or rltools.TorchPolicy(function, observation_space, "
-            f"action_space) if it maps a batch of observations to their scores",
+            f"the function {name}; give rltools.FunctionPolicy(function, env) if it maps a batch of observations to "
+            f"actions or scores, or, if it computes with tensors of PyTorch, rltools.TorchPolicy(function, "
+            f"observation_space, action_space)",
+        ),
+        (
+            hasattr(source, "dtype") and hasattr(source, "shape"),
+            f"an array ({kind}); if it is a table, give rltools.FunctionPolicy(lambda observations: "
+            f"table[observations], env), with returns='q_values' if it holds scores",
         ),
     )
     return next((sentence for fits, sentence in kinds if fits), "")

@@ -37,6 +37,7 @@ class LoadOptions:
     Attributes:
         name: what to call the policy; None leaves it to the library.
         environment: where the policy is to act; None if the library has to find out.
+        from_model_card: whether the environment is only what the model card of a hub says.
         normalize: statistics of observations: None looks for them, False means none on purpose, else a file or a
             live object of the library.
         normalized: whether the agent was trained on normalized observations; None if unknown.
@@ -53,6 +54,7 @@ class LoadOptions:
 
     name: str | None = None
     environment: EnvInfo | None = None
+    from_model_card: bool = False
     normalize: Any = None
     normalized: bool | None = None
     dtype: torch.dtype | None = None
@@ -95,7 +97,8 @@ def policy_of(source: Any, options: LoadOptions) -> Policy:
     claimant = _claimant(source)
     if options.trust and (claimant is None or not getattr(claimant[0], "RUNS_TRUSTED_FILES", False)):
         raise ArgumentError(
-            f"trust (--trust) is for models of Stable-Baselines3, and {source} is not one: {described(source)}"
+            f"trust (--trust) is for files that run code, models of Stable-Baselines3 and TorchScript programs, and "
+            f"{source} is neither: {described(source) if claimant is None else 'it is read without running anything'}"
         )
     if claimant is None:
         raise _unclaimed(source)

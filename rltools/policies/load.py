@@ -10,11 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 from rltools._util.foreign_files import MIB, foreign_sha256, is_file, path_exists
 from rltools.cards.content import content_path, find_content
-from rltools.envs import wrapped_spec
-from rltools.errors import ArgumentError, ChecksumError, ModelError, UnsafeFileError
+from rltools.envs import with_arguments, wrapped_spec
+from rltools.errors import (
+    ArgumentError,
+    ChecksumError,
+    MismatchError,
+    ModelError,
+    SimulationError,
+    UnsafeFileError,
+    argument,
+)
 from rltools.policies.base import Policy
 from rltools.policies.bounds import Bounds, check_bounds
-from rltools.policies.env_info import check_match, elsewhere_note, inspect_env, place, with_arguments
+from rltools.policies.env_info import EnvInfo, check_match, elsewhere_note, inspect_env, place
 from rltools.policies.hub import fetch, is_hub
 from rltools.policies.library import LoadOptions, policy_of
 
@@ -61,7 +69,7 @@ def load_policy(
             returned as it is. From a run folder `<Env>_1` it loads `<Env>.zip`, else `best_model.zip`, else the latest
             checkpoint.
         env: where it is to act: an id, a specification, an environment or a function that makes one. None is the
-            environment it was trained on, if known.
+            environment it was trained on, if known; for a model of a hub, the one that its model card names.
         normalize: statistics of observations: None looks for them beside the model, False means none on purpose, else
             the path of a vecnormalize.pkl or a live VecNormalize.
         dtype: torch.float32 or torch.float64, of encoded observations and scores; None is float32.
@@ -127,15 +135,14 @@ def load_policy(
         check=check,
     )
     if is_hub(source):
-        fetched = fetch(source)
-        source, options = fetched.path, dataclasses.replace(options, name=name or fetched.name, notes=(fetched.note,))
+        source, options = _from_hub(source, options)
     elif isinstance(source, (str, Path)):
         source = _local_path(source)
         if is_file(source / "agent.yaml"):
             source, options = _from_card(source, options)
     if trust is not None:
         options = dataclasses.replace(options, trust=_trusted_hashes(trust))
-    policy = policy_of(source, options)
+    policy, options = _loaded(source, options, env_info)
     if options.environment is not None:
         check_match(policy.source.name, policy.observation_space, policy.action_space, options.environment)
     place(policy, env_info, bounds)
@@ -180,6 +187,53 @@ def _unchanged(
     has_no_environment = policy.source.environment is None and not hasattr(policy, "environment")
     place(policy, env_info if has_no_environment else None, bounds)
     return policy
+
+
+def _loaded(source: Any, options: LoadOptions, env_info: EnvInfo | None) -> tuple[Policy, LoadOptions]:
+    """The policy in a source, and how it was loaded: in no environment if that of a model card has other spaces."""
+    try:
+        return policy_of(source, options), options
+    except MismatchError:
+        named = options.environment if env_info is None and options.from_model_card else None
+        if named is None or not _says_its_spaces(source):
+            raise
+    note = f"{named.name}, which the model card names, has other observations or actions than the model: not used"
+    options = dataclasses.replace(options, environment=None, notes=(*options.notes, note))
+    return policy_of(source, options), options
+
+
+def _says_its_spaces(source: Any) -> bool:
+    """Whether it is a model of Stable-Baselines3, whose zip says what it observes."""
+    return isinstance(source, Path) and source.suffix == ".zip"
+
+
+def _from_hub(source: str, options: LoadOptions) -> tuple[Path, LoadOptions]:
+    """A model of a hub, and how its model card says to load it.
+
+    Raises:
+        ArgumentError: no environment is known, and the model needs one.
+    """
+    fetched = fetch(source)
+    environment, notes = options.environment, [fetched.note]
+    if environment is None:
+        notes += fetched.notes
+        if fetched.environment is not None:
+            try:
+                environment = inspect_env(fetched.environment)
+            except SimulationError as error:
+                notes.append(f"{fetched.environment} cannot be made here: {' '.join(str(error).split())[:300]}")
+        elif not _says_its_spaces(fetched.path):
+            why = "; ".join(fetched.notes) or "its model card names no environment"
+            raise ArgumentError(f"{source}: {why}. Give the environment it was trained on as {argument('env')}")
+    elif fetched.environment is not None:
+        notes += elsewhere_note(fetched.environment, {}, environment)
+    return fetched.path, dataclasses.replace(
+        options,
+        name=options.name or fetched.name,
+        notes=tuple(notes),
+        environment=environment,
+        from_model_card=options.environment is None,
+    )
 
 
 def _local_path(source: str | Path) -> Path:

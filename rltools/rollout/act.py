@@ -23,7 +23,12 @@ BLOCK = 16
 
 def padded_rows(policy: Policy, rows: int) -> int:
     """How many rows the network gets for so many episodes."""
-    return -(-rows // BLOCK) * BLOCK if len(policy.features.shape) == 1 else rows
+    return -(-rows // BLOCK) * BLOCK if _in_blocks(policy) else rows
+
+
+def _in_blocks(policy: Policy) -> bool:
+    """Whether rows go through the policy in blocks: vectors, unless their number changes nothing; see `HasLimits`."""
+    return len(policy.features.shape) == 1 and getattr(policy, "rounds_by_batch", True)
 
 
 def act(
@@ -48,7 +53,7 @@ def act(
         padded = np.concatenate([slots, slots[np.zeros(rows - count, np.int64)]])
     if generators is not None:  # padding must not draw from an episode's own generator
         generators = [*generators, *[_PADDING] * (rows - count)]
-    at_once = rows <= BLOCK or len(policy.features.shape) != 1
+    at_once = rows <= BLOCK or not _in_blocks(policy)
     splits = not at_once and generators is None and _splits(policy)
     if at_once or splits:
         with suppress(torch.cuda.OutOfMemoryError):  # many images

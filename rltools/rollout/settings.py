@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rltools._util.files import numbered
+from rltools.attributions import fitting_methods
 from rltools.envs import canonical_spec_json, current_id, spec_to_json
 from rltools.errors import ConflictError, argument
-from rltools.policies.base import Discounting, Policy, value_head
+from rltools.policies.base import Discounting, Policy, is_differentiable, value_head
 from rltools.recording import Header, open_recording
 from rltools.recording.sealed_json import write_json
 from rltools.recording.seeds import SPREAD
@@ -54,7 +55,11 @@ def header_of(
         seed=seed,
         deterministic=deterministic,
         max_steps=max_steps,
-        notes=tuple(dict.fromkeys((*source.notes, *_other_environment(policy, spec), *notes, *_texts(policy)))),
+        notes=tuple(
+            dict.fromkeys(
+                (*source.notes, *_other_environment(policy, spec), *notes, *_texts(policy), *_gradients(policy))
+            )
+        ),
         versions={name: version(name) for name in ("gymnasium", "numpy", "torch", "stable-baselines3")}
         | {"python": platform.python_version(), "rltools": version("rltools-attribution")},
         branches=policy.branches,
@@ -69,6 +74,18 @@ def _texts(policy: Policy) -> tuple[str, ...]:
     """The caveat about texts in observations, which are not encoded."""
     names = [leaf.name or "the observation" for leaf in policy.features.leaves if leaf.kind == "text"]
     return (f"text is recorded and not explained: {', '.join(names)}",) if names else ()
+
+
+def _gradients(policy: Policy) -> tuple[str, ...]:
+    """The caveat about a policy without gradients: which methods explain it, and which do not."""
+    if is_differentiable(policy):
+        return ()
+    fitting, lacking = fitting_methods(policy)
+    without = [name for name, missing in lacking.items() if missing == "gradients"]
+    return (
+        f"it has no gradients: {', '.join(fitting)} explain it, which replace features; "
+        f"{', '.join(without)} differentiate, and cannot",
+    )
 
 
 def _other_environment(policy: Policy, spec: EnvSpec | None) -> tuple[str, ...]:

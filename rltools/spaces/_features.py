@@ -50,6 +50,8 @@ class Features:
         factors: of each choice, in order, the factors that its values combine; empty for a choice, or for all, without.
         objects: what the codes in the cells of each leaf's image mean, as `channels`; empty if unknown.
         observation: the features of each observation in a window; None for a single observation.
+        origins: where the name of each element is from, a phrase that completes "named by", one per element; "" where
+            it is numbered, and empty if nothing is named. Not written to files.
 
     Example:
         >>> import rltools
@@ -74,6 +76,7 @@ class Features:
     factors: tuple[tuple[Factor, ...], ...] = field(default=(), compare=False)
     objects: tuple[Objects | None, ...] = field(default=(), compare=False)
     observation: Features | None = field(default=None, compare=False)
+    origins: tuple[str, ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.shape, tuple) or not all(hasattr(size, "__index__") for size in self.shape):
@@ -94,6 +97,7 @@ class Features:
             "units": self.units,
             "lags": self.given_lags,
             "names of leaves": self.given_leaf_names,
+            "origins": self.origins,
         }
         for kind, values in per_element.items():
             if values and len(values) != size:
@@ -186,6 +190,7 @@ class Features:
             choices=choices,
             given_lags=(),
             factors=(),
+            origins=(),
         )
 
     def variables(self, detail: Detail = "variables") -> Rows:

@@ -11,8 +11,8 @@ import numpy as np
 
 from rltools._util.limits import MAX_TARGETS
 from rltools._util.text import nearest_names
-from rltools.errors import TargetError
-from rltools.policies.base import Policy
+from rltools.errors import GradientError, TargetError
+from rltools.policies.base import Policy, is_differentiable
 from rltools.targets._target import (
     AND,
     LESS,
@@ -76,7 +76,13 @@ def fitting_target(method: str, needs: Collection[str], target: str | Target | N
 
     Raises:
         TargetError: the policy has no such target, or the method cannot explain it.
+        GradientError: the method differentiates, and the policy has no gradients.
     """
+    if "gradient" in needs and not is_differentiable(policy):
+        raise GradientError(
+            f"{method} differentiates, and {policy.source.name} has no gradients; take one that replaces features, for "
+            f"instance shapley, sampled_shapley, occlusion or decision_change"
+        )
     needs_decision = DECISION in needs
     parsed = parse_target(DECISION if target is None and needs_decision else target, policy)
     if needs_decision and parsed.score != DECISION:

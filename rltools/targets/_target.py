@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from rltools.policies.base import Policy
 from rltools.targets.scores import find_score, score_names
+from rltools.targets.scores._score import PROBABILITY
 from rltools.targets.scores.decision import DECISION, decision_labels
 
 SCORES = score_names()
@@ -59,13 +60,15 @@ class Target:
 def default_target(policy: Policy) -> Target:
     """`centered:chosen` for discrete actions; `action:all`, what the environment receives, for continuous ones.
 
+    It is `probability:chosen` if the policy computes probabilities and no logits.
+
     A policy with continuous actions and no "action" head has `mean:all`, or the target of its deciding head.
 
     The offset that all actions share decides nothing, and on real agents centered attributions were measured to agree
     better with the return that an agent loses when a feature is taken away.
     """
     if is_discrete(policy):
-        return Target("centered", "chosen")
+        return Target(PROBABILITY if policy.heads[0] == PROBABILITY else "centered", "chosen")
     head = next((name for name in ("action", "mean") if name in policy.heads), policy.heads[0])
     return Target(head, "" if is_of_state(head, policy) else "all")
 

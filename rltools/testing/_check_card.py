@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 
 from rltools.cards import EnvironmentCard, ObservationCard, read_agent_card, read_environment_card
-from rltools.envs import make_environment, registered_ids
+from rltools.envs import make_environment, registered_ids, with_arguments
 from rltools.envs.names import action_names
 from rltools.policies.actions import count_actions
-from rltools.policies.env_info import with_arguments
 from rltools.policies.load import load_policy
 from rltools.rollout import record
 from rltools.spaces.leaves import Leaf, leaves, pick
@@ -83,7 +82,7 @@ def _check_agent(folder: Path, episodes: int) -> None:
 def _check_environment(card: EnvironmentCard, env_id: str, kwargs: dict[str, Any], seed: int) -> None:
     env = make_environment(with_arguments(env_id, kwargs))
     try:
-        count, names = count_actions(env.action_space), action_names(env, card)
+        count, names = count_actions(env.action_space), action_names(env, card).names
         # A card may describe observations only.
         assert len(names) in (0, count), f"{env_id} has {count} actions, and its card names {len(names)}"
         parts = leaves(env.observation_space)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from rltools.envs import Environment
 from rltools.errors import ArgumentError, MismatchError
 from rltools.policies.actions import branches, count_actions
-from rltools.policies.base import ActResult, Context, Policy, missing_members, next_state, positions
+from rltools.policies.base import ActResult, Context, Policy, is_differentiable, missing_members, next_state, positions
 from rltools.policies.env_info import check_match, inspect_env
 from rltools.policies.torch_policy import HEADS
 from rltools.spaces.leaves import leaves, pick
@@ -34,10 +34,10 @@ def check_policy(
 ) -> None:
     """Check a policy against its contract.
 
-    Names and heads; the encoding's shape, dtype and own memory; each head's shape, the independence of its rows, and
-    its gradients against finite differences; actions that are in the action space, follow from the scores and are
-    allowed by a mask; the recurrent state; the context that comes with an action; and that nothing is changed by any of
-    it.
+    Names and heads; the encoding's shape, dtype and own memory; each head's shape, the independence of its rows, and,
+    unless the policy says that it has none, its gradients against finite differences; actions that are in the action
+    space, follow from the scores and are allowed by a mask; the recurrent state; the context that comes with an action;
+    and that nothing is changed by any of it.
 
     Args:
         policy: the policy.
@@ -65,7 +65,7 @@ def check_policy(
     modules = modules_of(policy) if module is None else list(module.modules())
     for check in (_check_encoding, _check_heads, check_actions, check_random_actions, check_recurrent_state):
         check_unchanged(modules, partial(check, case))
-    for name in policy.heads:
+    for name in policy.heads if is_differentiable(policy) else ():
         check_unchanged(modules, partial(check_derivatives, policy, name, case.x, case.context, seed))
 
 
@@ -76,7 +76,7 @@ def _check_names(policy: Policy) -> None:
     require(len(policy.heads) > 0 and policy.heads[0] != "value", f"heads {policy.heads}: the first must decide")
     expected = branches(policy.action_space)
     require(policy.branches == expected, f"branches {policy.branches} must be {expected}, as of {policy.action_space}")
-    fitting = ("logit", "q_value") if expected else ("action", "mean")
+    fitting = ("logit", "probability", "q_value") if expected else ("action", "mean")
     require(
         policy.heads[0] in fitting,
         f"the deciding head is {policy.heads[0]!r} in {policy.action_space}; it must be one of {fitting}",

@@ -17,7 +17,7 @@ from rltools.attributions import Method, find_method
 from rltools.errors import RltoolsError
 from rltools.explanation.batches import FEW, check_passes, explained_now, explained_rows
 from rltools.explanation.references import encode_references
-from rltools.explanation.spec import with_groups
+from rltools.explanation.spec import with_groups, with_whole_choices
 from rltools.policies.base import ActResult, Context, Policy, check_is_policy, decide, next_state, positions
 from rltools.policies.rows import MixedRowsError
 from rltools.recording import recorded_leaves
@@ -176,7 +176,8 @@ def explainer(
     declared = find_method(method)
     compared = None if references is None else encode_references(policy, references)
     parsed = fitting_target(method, declared.needs, target, policy)
-    settings = with_groups(declared, declared.settings(parameters), policy.features)
+    chosen = with_whole_choices(policy, declared, parameters)
+    settings = with_groups(declared, declared.settings(dict(chosen)), policy.features)
     _try_several(policy)
     count = 0 if compared is None else len(compared)
     cost = check_passes(policy, declared, count, settings)

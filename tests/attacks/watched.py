@@ -44,7 +44,7 @@ def highest():
 
 def watched(task):
     Path("/proc/self/clear_refs").write_text("5")  # the highest use of memory starts again from here
-    before, started, error, policy = highest(), time.perf_counter(), None, None
+    before, started, error, policy, notes = highest(), time.perf_counter(), None, None, ()
     noticed_events.clear()
     try:
         if task["do"] == "unpickle":
@@ -59,6 +59,8 @@ def watched(task):
         elif task["do"] == "card":
             os.chdir(task["path"])
             environment_card(environment_spec("CartPole-v1"))
+        elif task["do"] == "model card":
+            _, notes = environment_of_card(Path(task["path"]), "me/agent")
         else:
             policy = load_policy(task["path"], **task["arguments"])
     except BaseException as caught:
@@ -68,7 +70,7 @@ def watched(task):
         "error": type(error).__name__ if error else None,
         "ours": isinstance(error, RltoolsError),
         "message": str(error) if error else "",
-        "notes": policy.source.notes if policy else (),
+        "notes": policy.source.notes if policy else notes,
         "events": events,
         "seconds": seconds,
         "memory": highest() - before,
@@ -89,11 +91,15 @@ from rltools.cli.commands.list import listing  # noqa: E402
 from rltools.envs import environment_spec  # noqa: E402
 from rltools.errors import RltoolsError  # noqa: E402
 from rltools.experiments import read_experiment  # noqa: E402
+from rltools.policies._model_card import environment_of_card  # noqa: E402
 from rltools.policies.load import load_policy  # noqa: E402
+from rltools.policies.saved.contents import formats  # noqa: E402
+from rltools.policies.saved.layout import layouts  # noqa: E402
 
 load_policy(sys.argv[1], "CartPole-v1", normalize=False)  # so that whatever is imported late is there
 inspection(sys.argv[1])
 listing(None)
+formats(), layouts()
 for name in method_names():
     find_method(name).settings(dict(find_method(name).defaults))  # evaluates their annotations
 sys.addaudithook(hook)

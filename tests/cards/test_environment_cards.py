@@ -88,7 +88,7 @@ def test_a_card_says_what_is_there(name):
 def test_a_card_is_found_for_its_environment_and_has_its_actions(name, choice):
     assert environment_card(specified(choice)) == CARDS[name]
     env = make_environment(specified(choice))
-    names = action_names(env, CARDS[name])
+    names = action_names(env, CARDS[name]).names
     if isinstance(env.action_space, Discrete):
         assert len(names) == env.action_space.n
     else:

@@ -1,7 +1,9 @@
 """Models of a model hub, out of a cache laid out as huggingface_hub lays it out; nothing here uses the network."""
 
+import fnmatch
 import hashlib
 import pickle
+import re
 import sys
 
 import gymnasium
@@ -220,3 +222,138 @@ def test_without_a_network_what_was_fetched_is_used(cache, model, monkeypatch):
     assert load_policy("hf:me/my-agent", normalize=False).heads
     with pytest.raises(ModelError, match="no route to host"):
         load_policy("hf:me/other")
+
+
+CARD = """---
+library_name: {library}
+tags: [{env}, deep-reinforcement-learning]
+model-index:
+- name: PPO
+  results:
+  - metrics: [{{type: mean_reward, value: 500.00 +/- 0.00, name: mean_reward}}]
+    task: {{type: reinforcement-learning}}
+    dataset: {{name: {env}, type: {env}}}
+---
+# PPO
+"""
+
+
+def card(env="CartPole-v1", library="stable-baselines3"):
+    return CARD.format(env=env, library=library)
+
+
+def test_the_environment_is_the_one_of_the_model_card(cache, model):
+    cache("me/my-agent", {"model.zip": model, "README.md": card()})
+    policy = load_policy("hf:me/my-agent", normalize=False)
+    assert EnvSpec.from_json(policy.source.environment).id == "CartPole-v1"
+    assert "its environment, CartPole-v1, is the one that the model card of me/my-agent names" in policy.source.notes
+    assert policy.action_names == ("push left", "push right")
+
+
+def test_what_the_zoo_says_comes_before_the_model_card(cache, model):
+    cache("sb3/ppo-CartPole-v1", zoo(model, **{"README.md": card("Pendulum-v1")}))
+    policy = load_policy("hf:sb3/ppo-CartPole-v1")
+    assert EnvSpec.from_json(policy.source.environment).id == "CartPole-v1"
+    assert not any("model card" in note for note in policy.source.notes)
+
+
+def test_an_environment_of_ones_own_comes_before_the_model_card(cache, model):
+    cache("me/my-agent", {"model.zip": model, "README.md": card("Pendulum-v1")})
+    policy = load_policy("hf:me/my-agent", "CartPole-v1", normalize=False)
+    assert "trained on Pendulum-v1, used on CartPole-v1" in policy.source.notes
+
+
+def test_a_model_card_with_an_environment_of_other_spaces(cache, model):
+    cache("me/my-agent", {"model.zip": model, "README.md": card("Pendulum-v1")})
+    policy = load_policy("hf:me/my-agent", normalize=False)
+    assert policy.source.environment is None
+    assert any(
+        "Pendulum-v1, which the model card names, has other observations or actions" in note
+        for note in policy.source.notes
+    )
+
+
+@pytest.mark.parametrize(
+    ("env", "said"),
+    [
+        ("PandaReach-v3", r"names the environment PandaReach-v3, which is not registered.*panda-gym has it.*panda_gym"),
+        ("MyOwn-v0", r"names the environment MyOwn-v0, which is not registered here; import the package"),
+        ("os:CartPole-v1", r"names 'os:CartPole-v1', which is no environment's id"),
+        ("[CartPole-v1]", r"^from the model hub[^;]*$"),
+    ],
+)
+def test_a_model_card_without_an_environment_that_is_here(cache, model, env, said):
+    cache("me/my-agent", {"model.zip": model, "README.md": card(env)})
+    policy = load_policy("hf:me/my-agent", normalize=False)
+    assert policy.source.environment is None
+    assert re.search(said, "; ".join(note for note in policy.source.notes if "hub" in note or "card" in note))
+
+
+def test_a_model_card_with_several_environments(cache, model):
+    second = "  - dataset: {name: Pendulum-v1}\n---\n"
+    cache("me/my-agent", {"model.zip": model, "README.md": card().replace("---\n#", f"{second}#")})
+    policy = load_policy("hf:me/my-agent", normalize=False)
+    assert policy.source.environment is None
+    assert any("several environments, CartPole-v1, Pendulum-v1" in note for note in policy.source.notes)
+
+
+def test_weights_without_an_environment_say_what_to_give(cache):
+    cache("me/weights", {"model.safetensors": b"x", "README.md": card("PandaReach-v3", "cleanrl")})
+    with pytest.raises(ArgumentError, match=r"PandaReach-v3, which is not registered here.*Give the environment"):
+        load_policy("hf:me/weights")
+
+
+@pytest.mark.parametrize(
+    ("files", "path"),
+    [
+        (["dqn.cleanrl_model", "dqn.py", "events.out"], "dqn.cleanrl_model"),
+        (["config.json", "checkpoint_p0/best_1.pth", "checkpoint_p0/checkpoint_2.pth"], ""),
+        (["deep/rllib_checkpoint.json", "deep/learner_group/metadata.json"], "deep"),
+        (["a.pt", "best_agent.pt"], "best_agent.pt"),
+        (["my-agent.onnx", "other.onnx"], "my-agent.onnx"),
+        (["inner/model.safetensors"], "inner/model.safetensors"),
+    ],
+)
+def test_which_file_or_folder_it_is(cache, files, path):
+    folder = cache("me/my-agent", dict.fromkeys(files, b"x") | {"README.md": card()})
+    assert _hub.fetch("hf:me/my-agent").path == folder / path
+
+
+def test_several_files_of_weights_are_listed(cache):
+    folder = cache("me/my-agent", {"one.pt": b"1", "two.pth": b"2"})
+    with pytest.raises(ModelError, match=r"holds one\.pt, two\.pth; name one, for instance hf:me/my-agent/one\.pt"):
+        _hub.fetch("hf:me/my-agent")
+    assert _hub.fetch("hf:me/my-agent/two.pth").path == folder / "two.pth"
+
+
+@pytest.mark.parametrize(
+    ("library", "tags", "fetched", "left"),
+    [
+        ("cleanrl", [], "ppo.cleanrl_model", "model.zip"),
+        (None, ["x", "sample-factory"], "checkpoint_p0/best.pth", "replay.mp4"),
+        ("ml-agents", [], "SoccerTwos.onnx", "SoccerTwos.pt"),
+        ("ray", [], "a/module_state.pkl", "a/class_and_ctor_args.pkl"),
+        (None, [], "model.safetensors", "optimizer.bin"),
+    ],
+)
+def test_the_library_of_the_model_card_decides_what_is_fetched(cache, monkeypatch, library, tags, fetched, left):
+    patterns, folder = [], cache("me/my-agent", {"README.md": card()})
+    files = [RepoSibling(rfilename=name, size=1) for name in (fetched, "README.md")]
+    if library is not None or tags:
+        files.append(RepoSibling(rfilename=left, size=10**12))
+
+    class Api:
+        def model_info(self, repo, *, revision, files_metadata):
+            return type("Info", (), {"siblings": files, "library_name": library, "tags": tags})
+
+    def download(**chosen):
+        patterns.extend(chosen["allow_patterns"])
+        return str(folder)
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(huggingface_hub, "HfApi", Api)
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
+    with pytest.raises(ModelError, match="not a model of a library that rltools reads"):
+        _hub.fetch("hf:me/my-agent")
+    assert any(fnmatch.fnmatch(fetched, pattern) for pattern in patterns)
+    assert not any(fnmatch.fnmatch(left, pattern) for pattern in patterns)

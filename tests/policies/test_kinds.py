@@ -13,13 +13,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import gymnasium
-import numpy as np
 import pytest
-import torch
 from stable_baselines3 import DQN, PPO
 from stable_baselines3.common.buffers import ReplayBuffer
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
-from torch import nn
 
 import rltools
 from rltools._util.console import say_each
@@ -27,20 +24,12 @@ from rltools.cli.commands.inspect import inspection
 from rltools.cli.commands.list import listing
 from rltools.errors import ArgumentError, ConfigError, ModelError, RltoolsError
 
-NET = nn.Linear(4, 2)
-
 
 def zipped(**members: bytes) -> bytes:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
         for name, content in members.items():
             archive.writestr(name.replace("__", "/").replace("_DOT_", "."), content)
-    return file.getvalue()
-
-
-def torch_saved(content: object, **options: bool) -> bytes:
-    file = io.BytesIO()
-    torch.save(content, file, **options)
     return file.getvalue()
 
 
@@ -65,13 +54,6 @@ def buffer() -> bytes:
     return pickle.dumps(ReplayBuffer(2000, space, space, device="cpu"))
 
 
-def arrays() -> bytes:
-    file = io.BytesIO()
-    np.savez(file, timesteps=np.arange(3), results=np.zeros(3))
-    return file.getvalue()
-
-
-STATE = NET.state_dict()
 # What it is -> (its content, what is said of it, the next step).
 KINDS: dict[str, tuple[Callable[[], bytes], str, str]] = {
     "empty": (lambda: b"", "an empty file", "fetch or save it again"),
@@ -102,25 +84,12 @@ KINDS: dict[str, tuple[Callable[[], bytes], str, str]] = {
     ),
     "spreadsheet": (lambda: zipped(xl__workbook_DOT_xml=b"x"), "a zip of 'xl/workbook", "give the model's own .zip"),
     "empty zip": (zipped, "an empty zip", "fetch or save"),
-    "npz": (arrays, "NumPy arrays", "give the model's .zip"),
     "keras": (lambda: zipped(config_DOT_json=b"{}", model_DOT_weights_DOT_h5=b""), "a Keras model", "PyTorch"),
     "folder zipped": (
         lambda: zipped(model__data=b"{}", model__policy_DOT_pth=b""),
         "whose files are in a folder inside the zip",
         "zip the files themselves",
     ),
-    "state dict": (lambda: torch_saved(STATE), "a file written by torch.save", "TorchPolicy"),
-    "checkpoint": (
-        lambda: torch_saved({"model_state_dict": STATE, "iter": 3}),
-        "a file written by torch.save",
-        "TorchPolicy",
-    ),
-    "old torch": (
-        lambda: torch_saved(STATE, _use_new_zipfile_serialization=False),
-        "a file written by torch.save",
-        "TorchPolicy",
-    ),
-    "whole module": (lambda: torch_saved(NET), "a file written by torch.save", "TorchPolicy"),
     "torchscript": (scripted, "a TorchScript program", "load it yourself with torch.jit.load"),
     "statistics": (statistics, "VecNormalize statistics, not a model", "normalize=PATH"),
     "buffer": (buffer, "a replay buffer of Stable-Baselines3", "give the model's .zip"),
@@ -130,13 +99,6 @@ KINDS: dict[str, tuple[Callable[[], bytes], str, str]] = {
         lambda: b"\x08\x08\x12\x07pytorch\x1a\x052.1.0:\x10" + bytes(30),
         "an ONNX network",
         "convert it to PyTorch",
-    ),
-    "safetensors": (
-        lambda: (
-            (60).to_bytes(8, "little") + b'{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}'.ljust(60) + bytes(4)
-        ),
-        "a safetensors file",
-        "TorchPolicy",
     ),
     "png": (lambda: b"\x89PNG\r\n\x1a\n" + bytes(30), "a PNG image", "give the model's .zip"),
 }

@@ -158,7 +158,7 @@ def test_a_module_is_a_policy_of_the_environment_given():
 
 @pytest.mark.parametrize("source", [3, None, np.zeros(3)])
 def test_what_no_library_claims_is_refused_with_those_asked(source):
-    with pytest.raises(ArgumentError, match="tried: sb3, torch_policy"):
+    with pytest.raises(ArgumentError, match="tried: sb3, saved, torch_policy"):
         load_policy(source)
 
 

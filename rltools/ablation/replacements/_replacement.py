@@ -81,12 +81,14 @@ class Replacement:
         name: of its file.
         phrase: how a sentence says it after "replaced by": `that of another visited state`.
         needs: "hidden" or "earlier", of `ReplacementInput`.
+        mixes_choices: whether what it puts in the place of a one-hot choice may be none of its values.
         function: from the input to values `[row, element]` for all elements, of which those of hidden ones are used.
     """
 
     name: str
     phrase: str
     needs: frozenset[str]
+    mixes_choices: bool
     function: ReplacementFunction
 
     @property
@@ -99,12 +101,15 @@ class Replacement:
         return self.function(rows)
 
 
-def replacement(phrase: str, *, needs: Collection[str] = ()) -> Callable[[ReplacementFunction], Replacement]:
+def replacement(
+    phrase: str, *, needs: Collection[str] = (), mixes_choices: bool = False
+) -> Callable[[ReplacementFunction], Replacement]:
     """Declare a function to be the replacement of its file.
 
     Args:
         phrase: how a sentence says it after "replaced by".
         needs: "hidden", "earlier" or both, if the function uses these of `ReplacementInput`.
+        mixes_choices: whether what it puts in the place of a one-hot choice may be none of its values.
 
     Raises:
         ArgumentError: there is no phrase, or another need.
@@ -123,6 +128,6 @@ def replacement(phrase: str, *, needs: Collection[str] = ()) -> Callable[[Replac
         raise ArgumentError(f"a replacement {problem}; it has a phrase, and may need {' and '.join(NEEDS)}")
 
     def declare(function: ReplacementFunction) -> Replacement:
-        return Replacement(function.__name__, phrase, frozenset(needs), function)
+        return Replacement(function.__name__, phrase, frozenset(needs), mixes_choices, function)
 
     return declare

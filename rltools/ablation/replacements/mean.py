@@ -5,7 +5,7 @@ import numpy as np
 from rltools.ablation.replacements._replacement import ReplacementInput, replacement
 
 
-@replacement("its mean over visited states")
+@replacement("its mean over visited states", mixes_choices=True)
 def mean(rows: ReplacementInput) -> np.ndarray:
     """The mean of each element over the visited states; of a one-hot choice, how often it has each value.
 

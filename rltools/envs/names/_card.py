@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import gymnasium
 
-from rltools.envs.names._atari import button_names
-from rltools.envs.names._mujoco import actuator_names, other_model
 from rltools.envs.names._named import NamedLeaf, NamedLeaves
+from rltools.envs.names.sources import Names, actions_from_environment
+from rltools.envs.names.sources.mujoco import other_model
 from rltools.spaces.layout import Factor, Objects
 
 if TYPE_CHECKING:
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 def card_names(plain: NamedLeaves, card: EnvironmentCard) -> NamedLeaves:
     """The leaves of an environment without wrappers, named if the card lists as many elements as there are."""
-    return {path: _named(named, card.leaf(named.leaf.name)) for path, named in plain.items()}
+    named = {path: _named(leaf, card.leaf(leaf.leaf.name)) for path, leaf in plain.items()}
+    return {path: dataclasses.replace(leaf, origins=(card.origin,) * len(leaf.names)) for path, leaf in named.items()}
 
 
 def _named(plain: NamedLeaf, card: ObservationCard | None) -> NamedLeaf:
@@ -51,8 +52,8 @@ def _image(plain: NamedLeaf, card: ImageObservation) -> NamedLeaf:
     return dataclasses.replace(plain, dims=layout, channels=channels, objects=objects)
 
 
-def action_names(env: gymnasium.Env[Any, Any], card: EnvironmentCard | None) -> tuple[str, ...]:
-    """The names of the actions: by the card, else an Atari game's buttons or a MuJoCo model's actuators, else ().
+def action_names(env: gymnasium.Env[Any, Any], card: EnvironmentCard | None) -> Names:
+    """The names of the actions and where they are from: the card, else the environment itself; none without either.
 
     One per discrete action or dimension of the innermost environment. Wrappers can change the actions, so callers
     compare the number of names with the number of actions.
@@ -63,5 +64,5 @@ def action_names(env: gymnasium.Env[Any, Any], card: EnvironmentCard | None) -> 
     """
     inner = env.unwrapped
     if card is not None and card.action_names and not other_model(inner, card):
-        return card.action_names
-    return button_names(inner) or tuple(name for name, _ in actuator_names(inner))
+        return Names(card.action_names, card.origin)
+    return actions_from_environment(inner)

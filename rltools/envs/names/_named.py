@@ -35,6 +35,7 @@ class NamedLeaf:
         leaf_names: the leaf each element came from before it was flattened; empty if this is one leaf.
         factors: of each choice, the factors that its values combine; empty if unknown.
         objects: what the codes in the cells of an image mean; None if unknown.
+        origins: where each name is from, one per element, as in `Features`; empty if unnamed.
     """
 
     leaf: Leaf
@@ -47,6 +48,7 @@ class NamedLeaf:
     leaf_names: tuple[str, ...] = ()
     factors: tuple[tuple[Factor, ...], ...] = ()
     objects: Objects | None = None
+    origins: tuple[str, ...] = ()
 
     @property
     def part(self) -> Part:
@@ -68,6 +70,10 @@ class NamedLeaf:
             return tuple(self.part.numbered())
         prefix = f"{self.leaf.name}: " if self.leaf.name else ""
         return tuple(prefix + coordinates for coordinates in self.part.coordinates())
+
+    def element_origins(self) -> tuple[str, ...]:
+        """Where the name of each element is from; "" for those that are numbered."""
+        return self.origins or ("",) * self.leaf.size
 
     def element_lags(self) -> tuple[int, ...]:
         """How many steps ago each element was observed; 0 for now."""
@@ -116,6 +122,7 @@ def features_of(named: NamedLeaves, space: Space[Any]) -> Features:
         )
     )
     objects = tuple(leaf.objects for leaf in every)
+    origins = tuple(chain.from_iterable(leaf.element_origins() for leaf in every))
     features = dataclasses.replace(
         plain,
         given_names=names if any(leaf.names for leaf in every) else (),
@@ -127,6 +134,7 @@ def features_of(named: NamedLeaves, space: Space[Any]) -> Features:
         given_leaf_names=every[0].leaf_names if not plain.is_nested else (),
         factors=factors if any(factors) else (),
         objects=objects if any(objects) else (),
+        origins=origins if any(origins) else (),
     )
     if not any(leaf.lags for leaf in every):
         return features
@@ -164,6 +172,7 @@ def _fit(named: NamedLeaf, leaf: Leaf) -> NamedLeaf:
         leaf_names=named.leaf_names if len(named.leaf_names) == leaf.size else (),
         factors=named.factors if _combine_to(named, leaf) else (),
         objects=named.objects if channels and len(named.channels) == channels else None,
+        origins=named.origins if len(named.origins) == leaf.size else (),
     )
 
 
@@ -204,6 +213,7 @@ def flatten(inner: NamedLeaves) -> NamedLeaves:
         leaf_names=tuple(leaf.leaf.name for leaf in every for _ in range(leaf.leaf.size))
         if nested
         else first.leaf_names,
+        origins=tuple(chain.from_iterable(leaf.element_origins() for leaf in every)),
     )
     return {(): vector}
 
@@ -228,7 +238,10 @@ def _stack(named: NamedLeaf, lags: Sequence[int]) -> NamedLeaf:
     if named.leaf.kind == "choice" and named.leaf.shape:  # batch_space stacks the numbers of choices, not one-hot ones
         names = tuple(with_lag(name, lag) for lag in lags for name in named.choice_names())
         when = tuple(lag for lag in lags for _ in named.leaf.sizes)
-        return dataclasses.replace(named, names=names, units=(), dims=(), choices=(), lags=when, leaf_names=())
+        origins = (named.origins[0],) * len(names) if named.origins else ()
+        return dataclasses.replace(
+            named, names=names, units=(), dims=(), choices=(), lags=when, leaf_names=(), origins=origins
+        )
     frames = [lagged(named, lag) for lag in lags]
     dims = ("lag", *named.part.dims) if named.leaf.kind == "number" and named.part.dims else ()
     return dataclasses.replace(
@@ -239,6 +252,7 @@ def _stack(named: NamedLeaf, lags: Sequence[int]) -> NamedLeaf:
         choices=tuple(chain.from_iterable(frame.choices for frame in frames)) if named.leaf.kind == "choice" else (),
         lags=tuple(chain.from_iterable(frame.lags for frame in frames)) if named.lags or not dims else (),
         leaf_names=named.leaf_names * len(lags),
+        origins=named.origins * len(lags),
     )
 
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import gymnasium
 from gymnasium import Space, spaces
 
-from rltools.envs.names._atari import memory_names
 from rltools.envs.names._card import card_names
-from rltools.envs.names._mujoco import model_names, other_model
 from rltools.envs.names._named import NamedLeaves, features_of, fit_to_space, unnamed_leaves, without_units
+from rltools.envs.names.sources import names_from_environment
+from rltools.envs.names.sources.mujoco import other_model
 from rltools.envs.names.wrappers import wrapper_library
 from rltools.spaces import Features
 
@@ -38,12 +38,9 @@ def observed_features(env: gymnasium.Env[Any, Any], card: EnvironmentCard | None
 
 
 def _innermost(env: gymnasium.Env[Any, Any], plain: NamedLeaves, card: EnvironmentCard | None) -> NamedLeaves:
-    """The names by the card; if it names nothing that fits, by the simulation's own model."""
+    """The names by the card; of what it does not name, by the environment itself."""
     named = card_names(plain, card) if card is not None and not other_model(env, card) else plain
-    for names in (model_names, memory_names):
-        if () in named and not named[()].names:
-            named = names(env, named[()])
-    return named
+    return names_from_environment(env, named)
 
 
 def _through(

@@ -24,6 +24,7 @@ class Contents:
         tensors: every tensor and array, by its keys joined with dots: `actor_state_dict.mlp.0.weight`.
         values: every other plain value, likewise: numbers, texts, booleans, None, and lists of these.
         sha256: of everything that was read.
+        left_out: the keys of what is neither, each with what it is; it was not read.
     """
 
     path: Path
@@ -31,6 +32,7 @@ class Contents:
     tensors: Mapping[str, Tensor]
     values: Mapping[str, Any]
     sha256: str
+    left_out: tuple[str, ...] = ()
 
     def under(self, prefix: str) -> dict[str, Tensor]:
         """The tensors whose keys begin with `prefix` and a dot, by the rest of their keys."""

@@ -24,7 +24,7 @@ from rltools.policies.vjp._plan import Plan
 from rltools.spaces import Features
 
 Head = Callable[..., Tensor]
-HEADS = ("logit", "q_value", "advantage", "mean", "action", "value")
+HEADS = ("logit", "probability", "q_value", "advantage", "mean", "action", "value")
 
 
 class Network:
@@ -64,6 +64,8 @@ class Network:
         unknown = [head for head in heads if head not in HEADS]
         if unknown or next(iter(heads)) == "value":
             raise ArgumentError(f"heads are {', '.join(HEADS)}, the deciding one first; given: {', '.join(heads)}")
+        if {"logit", "probability"} <= set(heads):
+            raise ArgumentError("a policy has a head 'logit' or a head 'probability', which follows from it; give one")
         self.module = module
         self._heads: dict[str, Head] = {name: chained(head) for name, head in heads.items()}
         self.heads = tuple(heads)

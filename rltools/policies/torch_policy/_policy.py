@@ -15,7 +15,7 @@ from rltools.errors import ArgumentError, argument
 from rltools.policies._identity import source_of
 from rltools.policies._modes import evaluating
 from rltools.policies._normalization import Normalization
-from rltools.policies.actions import branches, clipping, count_actions, default_names, gaussian, in_branches
+from rltools.policies.actions import as_logits, branches, clipping, count_actions, default_names, gaussian, in_branches
 from rltools.policies.base import ActResult, Context, Discounting, RecurrentState, Source, decide
 from rltools.policies.env_info import names_in
 from rltools.policies.library import LoadOptions
@@ -43,10 +43,10 @@ class TorchPolicy(Network):
             Dict or Tuple, x is a dict or tuple of such tensors, without its texts.
         observation_space: a Box, Discrete, MultiDiscrete or MultiBinary, or a Dict or Tuple of these and of Text.
         action_space: a Discrete, MultiDiscrete, MultiBinary or Box.
-        heads: name -> function `x -> [batch, k]`, with the names "logit", "q_value", "advantage" of dueling networks,
-            "mean", "action" and "value"; the first one decides. By default the module itself, as "action" for Box and
-            as "logit" for others, where k is the number of values of all choices, one choice after another; a bit of a
-            MultiBinary has two, off and on. For the actions of a Box, "q_value" is a function of
+        heads: name -> function `x -> [batch, k]`, with the names "logit", "probability", "q_value", "advantage" of
+            dueling networks, "mean", "action" and "value"; the first one decides. By default the module itself, as
+            "action" for Box and as "logit" for others, where k is the number of values of all choices, one choice after
+            another; a bit of a MultiBinary has two, off and on. For the actions of a Box, "q_value" is a function of
             `(x, action [batch, dimension])`, with k = 1.
         name: what pages and files call it; the name of the module's class by default.
         action_names: one per discrete action, or per dimension of a continuous one, or per value of each choice;
@@ -240,11 +240,12 @@ class TorchPolicy(Network):
         rngs: Sequence[np.random.Generator] | None,
         mask: Tensor | None,
     ) -> np.ndarray:
-        if not deterministic and self.heads[0] != "logit":
+        if not deterministic and self.heads[0] not in ("logit", "probability"):
             raise ArgumentError(f"{self.source.name} has no distribution to draw from, only a {self.heads[0]} head")
         if isinstance(self.action_space, Box):
             return clipping(self.action_space)(scores)
-        return in_branches(scores, self.branches, deterministic, rngs, mask)
+        logits = as_logits(scores) if self.heads[0] == "probability" else scores
+        return in_branches(logits, self.branches, deterministic, rngs, mask)
 
 
 def claims(source: object) -> bool:

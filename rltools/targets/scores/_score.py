@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from rltools.policies.base import Context, Policy
 
+LOGIT, PROBABILITY = "logit", "probability"
+"""The heads that a distribution of actions is read from."""
 FORBIDDEN = -1e8
 """The logit of a forbidden action when probabilities are computed: probability 0, and no NaN anywhere."""
 
@@ -48,6 +50,7 @@ class Score:
         title: its name in sentences, with `{}` for the action: "the probability of {}"; "" for a policy's own head.
         noun: its name in a word: "in units of the {noun}".
         head: the name of the head it is read from; "" for the head of its own name, None for the one that decides.
+            What is read from "logit" is read from "probability" where a policy has that head instead.
         available: whether a policy that has this head has the score.
         missing: why a policy does not have it, with `{deciding}` for its deciding head; "" for no reason.
         of_state: whether it is one number for the state, whatever the action.
@@ -80,6 +83,8 @@ class Score:
 
     def head_of(self, policy: Policy) -> str:
         """The head of this policy that the score is read from."""
+        if self.head == LOGIT and LOGIT not in policy.heads and PROBABILITY in policy.heads:
+            return PROBABILITY
         return policy.heads[0] if self.head is None else self.head or self.name
 
     def is_available(self, policy: Policy) -> bool:
@@ -171,7 +176,16 @@ def _apart(outputs: Tensor, positions: np.ndarray) -> Tensor:
 
 
 def log_probabilities(outputs: Tensor, rows: Rows) -> Tensor:
-    """The logarithms of the probabilities that logits `[batch, ..., k]` give the allowed actions of each choice."""
+    """The logarithms of the probabilities of the allowed actions of each choice.
+
+    Args:
+        outputs: `[batch, ..., k]`, logits; probabilities if that is the policy's head.
+        rows: the rows.
+    """
+    if LOGIT not in rows.policy.heads:
+        from rltools.policies.actions import as_logits
+
+        outputs = as_logits(outputs)
     return each_choice(_log_softmax, outputs, rows)
 
 

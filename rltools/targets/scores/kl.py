@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rltools.errors import TargetError
-from rltools.targets.scores._score import Rows, beside, log_probabilities, score
+from rltools.targets.scores._score import LOGIT, PROBABILITY, Rows, beside, log_probabilities, score
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     meaning="how far the policy's distribution is from the one at the recorded state",
     title="the divergence from the recorded distribution",
     noun="divergence",
-    head="logit",
-    available=lambda policy: policy.heads[0] == "logit",  # a step is recorded with the outputs of the deciding head
+    head=LOGIT,
+    available=lambda policy: (
+        policy.heads[0] in (LOGIT, PROBABILITY)
+    ),  # a step is recorded with the outputs of the deciding head
     missing="kl compares with the recorded logits, and this policy is recorded with its {deciding}",
     of_state=True,
 )

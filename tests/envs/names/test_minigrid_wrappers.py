@@ -171,4 +171,4 @@ def test_every_environment_of_minigrid_fits_its_card():
         card = environment_card(spec)
         env = mg.ImgObsWrapper(make_environment(spec))
         assert observed_features(env, card).dims == ("x", "y", "channel"), spec.id
-        assert len(action_names(env, card)) == env.action_space.n, spec.id
+        assert len(action_names(env, card).names) == env.action_space.n, spec.id

@@ -9,7 +9,7 @@ import pytest
 from rltools.cards import environment_card
 from rltools.envs import environment_spec, make_environment
 from rltools.envs.names import action_names, observed_features
-from rltools.envs.names._mujoco import actuator_names
+from rltools.envs.names.sources.mujoco import actuator_names
 
 mujoco = pytest.importorskip("mujoco")
 
@@ -40,7 +40,7 @@ def test_a_card_says_what_the_model_says(name):
 def test_actions_are_named_by_the_actuators(env_id):
     env, card = make(env_id)
     assert tuple((action.name, action.unit) for action in card.actions) == actuator_names(env.unwrapped)
-    assert action_names(env, None) == card.action_names
+    assert action_names(env, None).names == card.action_names
 
 
 @pytest.mark.parametrize(
@@ -168,4 +168,4 @@ def test_a_model_of_the_users_own_is_not_named_by_the_card(tmp_path):
     env, card = make("Hopper-v5", xml_file=str(tmp_path / "mine.xml"))
     assert card is not None
     assert "hip angle" in observed_features(env, card).names
-    assert action_names(env, card)[0] == "hip torque"
+    assert action_names(env, card).names[0] == "hip torque"

@@ -97,8 +97,8 @@ def test_a_warped_frame_is_gray():
 def test_an_atari_game_names_its_buttons_and_its_bytes():
     env, card = atari()
     assert observed_features(env, card).channels == (("red", "green", "blue"),)
-    assert action_names(env, card) == ("noop", "fire", "right", "left", "right fire", "left fire")
-    assert len(action_names(atari(full_action_space=True)[0], card)) == 18
+    assert action_names(env, card).names == ("noop", "fire", "right", "left", "right fire", "left fire")
+    assert len(action_names(atari(full_action_space=True)[0], card).names) == 18
     env, card = atari(obs_type="ram")
     names = observed_features(env, card).names
     assert (names[17], names[49], names[51]) == ("ram[17]", "ball x", "player y")

@@ -7,9 +7,9 @@ from gymnasium.spaces import Box
 from torch import nn
 
 from rltools.errors import ArgumentError
+from rltools.policies._recurrence import lstm_step
 from rltools.policies.base import Context, next_state
 from rltools.policies.load import load_policy
-from rltools.policies.sb3.families.recurrent import step
 from rltools.spaces.leaves import leaves, map_leaves
 
 NAMES = [
@@ -110,7 +110,7 @@ def test_a_step_is_that_of_an_lstm(bias, layers):
     lstm = nn.LSTM(4, 5, layers, bias=bias).eval().double()
     features, hidden, cell = torch.randn(2, 4).double(), *torch.randn(2, layers, 2, 5).double()
     state = torch.stack([hidden, cell]).permute(2, 0, 1, 3).reshape(2, -1)
-    output, after = step(lstm, features, state)
+    output, after = lstm_step(lstm, features, state)
     expected, (new_hidden, new_cell) = lstm(features[None], (hidden, cell))
     torch.testing.assert_close(output, expected[0])
     torch.testing.assert_close(after, torch.stack([new_hidden, new_cell]).permute(2, 0, 1, 3).reshape(2, -1))

@@ -54,7 +54,8 @@ def _add_time(wrapper: Any, inner: NamedLeaves) -> NamedLeaves:
     observed = wrapper.env.observation_space
     key = wrapper._saved_kwargs["dict_time_key"]
     last: Path = (len(observed.spaces),) if isinstance(observed, spaces.Tuple) else (key,)
-    time = {last: NamedLeaf(Leaf(last, "number", (1,), "float32"), ("time",), (unit,))}
+    origins = ("the wrapper TimeAwareObservation",)
+    time = {last: NamedLeaf(Leaf(last, "number", (1,), "float32"), ("time",), (unit,), origins=origins)}
     if isinstance(observed, spaces.Tuple):
         leaves = inner | time
     elif isinstance(observed, spaces.Dict):
@@ -71,7 +72,12 @@ def _cast(wrapper: Any, inner: NamedLeaves) -> NamedLeaves:
     named = inner[()]
     if named.leaf.kind == "choice" and not named.leaf.shape:
         lags = named.element_lags()[:1]
-        return {(): dataclasses.replace(named, names=named.choices, units=(), dims=(), choices=(), lags=lags)}
+        origins = named.origins[:1]
+        return {
+            (): dataclasses.replace(
+                named, names=named.choices, units=(), dims=(), choices=(), lags=lags, origins=origins
+            )
+        }
     return inner
 
 
@@ -84,8 +90,19 @@ def _discretize(wrapper: Any, inner: NamedLeaves) -> NamedLeaves:
         f"{name}={number}" for name, bins in zip(named.names, wrapper.bins, strict=True) for number in range(bins)
     )
     lags = tuple(lag for lag, bins in zip(named.element_lags(), wrapper.bins, strict=True) for _ in range(bins))
+    origins = tuple(
+        origin for origin, bins in zip(named.element_origins(), wrapper.bins, strict=True) for _ in range(bins)
+    )
     discrete = dataclasses.replace(
-        named, names=names, units=(), dims=(), channels=(), choices=named.names, lags=lags, leaf_names=()
+        named,
+        names=names,
+        units=(),
+        dims=(),
+        channels=(),
+        choices=named.names,
+        lags=lags,
+        leaf_names=(),
+        origins=origins,
     )
     return {(): discrete}
 
@@ -108,7 +125,7 @@ def _image(wrapper: Any, inner: NamedLeaves) -> NamedLeaves:
 
 
 def _resize(wrapper: Any, inner: NamedLeaves) -> NamedLeaves:
-    return {(): dataclasses.replace(inner[()], names=(), units=(), lags=())}
+    return {(): dataclasses.replace(inner[()], names=(), units=(), lags=(), origins=())}
 
 
 def _render(wrapper: Any, inner: NamedLeaves) -> NamedLeaves:

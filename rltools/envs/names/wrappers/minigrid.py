@@ -48,7 +48,8 @@ def _flatten_with_letters(wrapper: Any, inner: NamedLeaves) -> NamedLeaves:
     """The image, then each letter of the mission one-hot."""
     letters = [*"abcdefghijklmnopqrstuvwxyz", "space", "comma"]
     names = tuple(f"mission letter {index}={letter}" for index in range(wrapper.maxStrLen) for letter in letters)
-    text = NamedLeaf(Leaf(MISSION, "number", (len(names),), "uint8"), names)
+    origins = ("the wrapper FlatObsWrapper",) * len(names)
+    text = NamedLeaf(Leaf(MISSION, "number", (len(names),), "uint8"), names, origins=origins)
     return flatten({IMAGE: inner[IMAGE], MISSION: text})
 
 
@@ -59,14 +60,19 @@ def _encode_words(wrapper: Any, inner: NamedLeaves) -> NamedLeaves:
     choices = tuple(f"mission word {index}" for index in range(wrapper.max_words_in_mission))
     names = tuple(f"{choice}={word}" for choice in choices for word in words)
     leaf = Leaf(MISSION, "choice", (len(choices),), "int64", (len(words),) * len(choices), (0,) * len(choices))
-    return inner | {MISSION: NamedLeaf(leaf, names, choices=choices)}
+    origins = ("the wrapper DictObservationSpaceWrapper",) * len(names)
+    return inner | {MISSION: NamedLeaf(leaf, names, choices=choices, origins=origins)}
 
 
 def _add_goal_direction(wrapper: Any, inner: NamedLeaves) -> NamedLeaves:
     path = ("goal_direction",)
     angle = wrapper.type.startswith("angle")
     name, unit = ("angle towards goal", "rad") if angle else ("slope towards goal", "")
-    return inner | {path: NamedLeaf(Leaf(path, "number", (), "float64"), (name,), (unit,))}
+    return inner | {
+        path: NamedLeaf(
+            Leaf(path, "number", (), "float64"), (name,), (unit,), origins=("the wrapper DirectionObsWrapper",)
+        )
+    }
 
 
 _RULES: dict[str, Rule] = {

@@ -26,6 +26,7 @@ def _select_features(wrapper: Any, inner: NamedLeaves) -> NamedLeaves:
             units=tuple(named.units[position] for position in wrapper.positions) if named.units else (),
             lags=tuple(lags[position] for position in wrapper.positions),
             leaf_names=tuple(named.leaf_names[position] for position in wrapper.positions) if named.leaf_names else (),
+            origins=tuple(named.origins[position] for position in wrapper.positions) if named.origins else (),
         )
     }
 
@@ -52,6 +53,7 @@ def _plant_features(wrapper: Any, inner: NamedLeaves) -> NamedLeaves:
             units=tuple(units),
             lags=tuple(lags),
             leaf_names=(*named.leaf_names, *planted_leaves) if named.leaf_names else (),
+            origins=(*named.element_origins(), *("the wrapper PlantFeatures",) * len(wrapper.planted)),
         )
     }
 

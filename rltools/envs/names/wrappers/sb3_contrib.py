@@ -20,6 +20,7 @@ def _add_time_left(wrapper: Any, inner: NamedLeaves) -> NamedLeaves:
         units=(*(named.units or ("",) * named.leaf.size), unit),
         lags=(*named.element_lags(), 0),
         leaf_names=(*named.leaf_names, "") if named.leaf_names else (),
+        origins=(*named.element_origins(), "the wrapper TimeFeatureWrapper"),
     )
     return inner | {path: longer}
 

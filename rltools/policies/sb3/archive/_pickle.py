@@ -18,6 +18,8 @@ from rltools.errors import ModelError, UnsafeFileError, argument
 from rltools.policies.sb3.archive._opcodes import MAX_NODES, names_in
 
 MAX_DEPTH = 40
+MOST_OPCODES = 200_000
+"""Steps of a pickle of which any record is accepted: checkpoints also hold optimizers and logs."""
 
 _MOVED = (("gym.", "gymnasium."), ("numpy._core.", "numpy.core."))
 
@@ -75,6 +77,20 @@ class Record:
         return record
 
 
+class Loose(Record):
+    """A record that may also be filled like a list or a dict, as a deque or a defaultdict is; its state is a dict."""
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        if self.state is None:
+            self.state = {}
+        if isinstance(self.state, dict):
+            self.state[key] = value
+
+    def append(self, value: Any) -> None:
+        """Add an element under its number."""
+        self[len(self.state or ())] = value
+
+
 def unpickle(
     content: bytes,
     entry: str,
@@ -126,6 +142,43 @@ def unpickle(
     return loaded
 
 
+def unpickle_as_records(content: bytes, entry: str, where: str) -> Any:
+    """Unpickle plain data, where any name is allowed and becomes a record, unless it is one of `COMMANDS`.
+
+    For files of which only arrays and plain values are used, whatever else is in them.
+
+    Args:
+        content: the pickle; what follows it is left alone.
+        entry: the part of the file this is, for errors.
+        where: the file, for errors.
+
+    Raises:
+        UnsafeFileError: it names a command; nothing has been run.
+        ModelError: it is damaged, or expands far beyond its size.
+    """
+    names: dict[str, None] = {}
+    try:
+        names = dict.fromkeys(names_in(content, iter(range(MOST_OPCODES))))
+        loaded = None if any(map(COMMANDS.fullmatch, names)) else _Unpickler(io.BytesIO(content), names, Loose).load()
+        _check_tree(loaded, 4 * len(content) + 2**20)
+    # As in `unpickle`.
+    except Exception as error:
+        _refuse_commands(names, entry, where)
+        raise ModelError(
+            f"{where}: {entry} is damaged ({type(error).__name__}: {printable(error)}); save it again"
+        ) from error
+    _refuse_commands(names, entry, where)
+    return loaded
+
+
+def _refuse_commands(names: Iterable[str], entry: str, where: str) -> None:
+    for name in filter(COMMANDS.fullmatch, names):
+        raise UnsafeFileError(
+            f"{where}: {entry} wants {printable(name)}, which no weights need; it was NOT run. Do not use this file, "
+            f"or save the state dict of the network again: torch.save(network.state_dict(), PATH)"
+        )
+
+
 def current_name(name: str) -> str:
     """A qualified name as in the current versions of the libraries."""
     for old, new in _MOVED:
@@ -145,13 +198,14 @@ def _is_allowed(name: str) -> bool:
 
 
 class _Unpickler(pickle.Unpickler):
-    def __init__(self, file: io.BytesIO, foreign: Collection[str]) -> None:
+    def __init__(self, file: io.BytesIO, foreign: Collection[str], base: type[Record] = Record) -> None:
         super().__init__(file)
-        self._foreign = foreign
+        self._foreign, self._base = foreign, base
 
     def persistent_load(self, pid: Any) -> Any:
-        """The key of something stored outside the pickle: the numbers of a tensor."""
-        return pid
+        """The key of something stored outside the pickle: the numbers of a tensor, or the source of a class."""
+        is_class = isinstance(pid, tuple) and len(pid) > 1 and pid[0] == "module"
+        return pid[1] if is_class else pid
 
     def find_class(self, module: str, name: str) -> Any:
         """A record class in place of what the pickle names; never the class itself."""
@@ -163,7 +217,7 @@ class _Unpickler(pickle.Unpickler):
         # The opcodes were checked before; this check is the one that protects.
         if qualified not in self._foreign and not _ALLOWED.fullmatch(current_name(qualified)):
             raise ValueError(f"{qualified} appears only when it is unpickled")
-        return type(name, (Record,), {"qualified": current_name(qualified)})
+        return type(name, (self._base,), {"qualified": current_name(qualified)})
 
 
 def _check_tree(loaded: Any, most_text: int) -> None:

@@ -7,7 +7,6 @@ which the families infer from the names of the weights and of the arguments.
 from __future__ import annotations
 
 import hashlib
-import math
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -19,21 +18,14 @@ from rltools._util.foreign_files import MIB, ends_of
 from rltools.errors import ModelError, UnsafeFileError
 from rltools.policies.kinds import HEAD, POLICY_ALONE, kind_in
 from rltools.policies.sb3.archive._decode import decode_space
-from rltools.policies.sb3.archive._pickle import Record, unpickle
+from rltools.policies.sb3.archive._pickle import unpickle
+from rltools.policies.sb3.archive._tensors import decode_tensor
 from rltools.policies.sb3.archive._weights import pickle_in
 from rltools.policies.sb3.archive._zip import open_zip, read_file, read_member
 from rltools.policies.sb3.archive.saved import Saved, decode_entry, without_training
 from rltools.policies.sb3.families import class_of_weights, qualified_name
 
 MAX_STORAGE = 192 * MIB
-_DTYPES = {
-    "DoubleStorage": torch.float64,
-    "FloatStorage": torch.float32,
-    "HalfStorage": torch.float16,
-    "LongStorage": torch.int64,
-    "IntStorage": torch.int32,
-    "BoolStorage": torch.bool,
-}
 
 
 def is_policy_alone(path: Path) -> bool:
@@ -89,7 +81,7 @@ def _tensors(records: dict[str, Any], archive: zipfile.ZipFile, root: str, where
         raise ValueError("numbers that are not little-endian")
     total, tensors = sum(member.file_size for member in archive.infolist()), {}
     for name, record in records.items():
-        tensor = _tensor(record, archive, root, where)
+        tensor = decode_tensor(record, lambda key: read_member(archive, f"{root}/data/{key}", where, MAX_STORAGE))
         total -= tensor.numel() * tensor.element_size() // 4
         if total < 0:
             raise UnsafeFileError(f"{where} holds weights far larger than itself; not used. Save the model again")
@@ -97,21 +89,3 @@ def _tensors(records: dict[str, Any], archive: zipfile.ZipFile, root: str, where
             raise ModelError(f"{where}: {name:.80} holds NaN or infinity: its training diverged, or it is damaged")
         tensors[name] = tensor
     return tensors
-
-
-def _tensor(record: Any, archive: zipfile.ZipFile, root: str, where: str) -> Tensor:
-    if not isinstance(record, Record) or record.qualified != "torch._utils._rebuild_tensor_v2":
-        raise ValueError("something other than weights")
-    (_, kind, key, _, length), offset, shape, strides, *_ = record.args
-    dtype = _DTYPES[kind.qualified.rpartition(".")[2]]
-    if not all(type(number) is int and number >= 0 for number in (length, offset, *shape, *strides)):
-        raise ValueError("a tensor of an impossible shape")
-    last = offset + sum((side - 1) * stride for side, stride in zip(shape, strides, strict=True))
-    if math.prod(shape) > length or (math.prod(shape) and last >= length):
-        raise ValueError("a tensor larger than its storage")
-    content = read_member(archive, f"{root}/data/{int(key)}", where, MAX_STORAGE)
-    if len(content) != length * dtype.itemsize:
-        raise ValueError(f"{len(content)} bytes for {length} numbers")
-    if not math.prod(shape):
-        return torch.zeros(shape, dtype=dtype)
-    return torch.frombuffer(bytearray(content), dtype=dtype).as_strided(shape, strides, offset).clone()

@@ -1,8 +1,7 @@
 """Actor-critic networks with an LSTM: RecurrentPPO.
 
 A recurrent state is the hidden and the cell state of all layers of the actor's LSTM, followed by those of the critic's
-LSTM if it has one. The step is written out because the library detaches the critic from a shared LSTM, and because
-cuDNN cannot differentiate an LSTM in eval mode.
+LSTM if it has one. The library detaches the critic from a shared LSTM, so its step is written out.
 """
 
 from __future__ import annotations
@@ -17,14 +16,14 @@ from sb3_contrib.common.recurrent.policies import (
     RecurrentActorCriticPolicy,
     RecurrentMultiInputActorCriticPolicy,
 )
-from torch import Tensor, nn
+from torch import Tensor
 
 from rltools.errors import ArgumentError
+from rltools.policies._recurrence import lstm_step
 from rltools.policies.base import RecurrentState
 from rltools.policies.sb3._composition import composition_of
 from rltools.policies.sb3._heads import Heads, actor_critic
 from rltools.policies.vjp._chain import Chain, Child
-from rltools.policies.vjp._plan import is_plain
 
 CLASSES = (RecurrentActorCriticPolicy, RecurrentActorCriticCnnPolicy, RecurrentMultiInputActorCriticPolicy)
 ALGORITHMS = (RecurrentPPO,)
@@ -63,43 +62,21 @@ def _recurrent_state(network: Any) -> RecurrentState:
 
     def recall(name: str, x: Any, state: Tensor) -> Tensor:
         if name != "value" or network.shared_lstm:
-            return step(network.lstm_actor, actor_features(x), state[:, :size])[0]
+            return lstm_step(network.lstm_actor, actor_features(x), state[:, :size])[0]
         if has_critic:
-            return step(network.lstm_critic, critic_features(x), state[:, size:])[0]
+            return lstm_step(network.lstm_critic, critic_features(x), state[:, size:])[0]
         latent: Tensor = network.critic(critic_features(x))
         return latent
 
     def advance(x: Any, state: Tensor) -> tuple[Tensor, Tensor]:
         features = actor_features(x)
-        recalled, after = step(network.lstm_actor, features, state[:, :size])
+        recalled, after = lstm_step(network.lstm_actor, features, state[:, :size])
         if has_critic:
             shared = network.pi_features_extractor is network.vf_features_extractor
-            critic_state = step(network.lstm_critic, features if shared else critic_features(x), state[:, size:])[1]
+            critic_state = lstm_step(network.lstm_critic, features if shared else critic_features(x), state[:, size:])[
+                1
+            ]
             after = torch.cat([after, critic_state], dim=1)
         return recalled, after
 
     return RecurrentState(2 * size if has_critic else size, recall, advance)
-
-
-def step(lstm: nn.LSTM, features: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-    """`features [batch, feature]`, `state [batch, 2 * layers * hidden]` -> the last layer's output and the new state.
-
-    Parameters are looked up at each call, because `functional_call` replaces them to compute in another dtype. A
-    subclass of LSTM or a hooked one is called as it is.
-    """
-    hidden, cell = state.to(features).view(len(state), 2, lstm.num_layers, lstm.hidden_size).unbind(1)
-    if type(lstm) is not nn.LSTM or not is_plain(lstm) or nn.LSTM.forward is not _FORWARD:
-        before = hidden.transpose(0, 1).contiguous(), cell.transpose(0, 1).contiguous()
-        outputs, (hidden, cell) = lstm(features[None], before)
-        return outputs[0], torch.cat([hidden.transpose(0, 1).flatten(1), cell.transpose(0, 1).flatten(1)], dim=1)
-    output, hiddens, cells = features, [], []
-    for layer in range(lstm.num_layers):
-        names = ["weight_ih", "weight_hh"] + (["bias_ih", "bias_hh"] if lstm.bias else [])
-        weights = [getattr(lstm, f"{name}_l{layer}") for name in names]
-        output, after = torch.lstm_cell(output, (hidden[:, layer], cell[:, layer]), *weights)
-        hiddens.append(output)
-        cells.append(after)
-    return output, torch.cat([*hiddens, *cells], dim=1)
-
-
-_FORWARD = nn.LSTM.forward

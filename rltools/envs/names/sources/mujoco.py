@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Callable
 from itertools import chain
@@ -10,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import gymnasium
 
-from rltools.envs.names._named import NamedLeaf, NamedLeaves
+from rltools.envs.names._named import NamedLeaves
+from rltools.envs.names.sources import Names, named_leaf
 
 if TYPE_CHECKING:
     from rltools.cards import EnvironmentCard
@@ -23,14 +23,27 @@ AXES = ("x", "y", "z")
 FIRST_DRIVEN = 6  # the humanoids omit the actuator forces of their free joint
 
 
-def model_names(env: gymnasium.Env[Any, Any], plain: NamedLeaf) -> NamedLeaves:
+COMES_LAST = True
+_ORIGIN = "the MuJoCo model"
+
+
+def observed(env: gymnasium.Env[Any, Any], plain: NamedLeaves) -> NamedLeaves:
     """The observation of a MuJoCo environment, named if its `observation_structure` adds up to its size."""
+    if () not in plain:
+        return {}
     structure = getattr(env, "observation_structure", None)
     elements = _observed(env.unwrapped, structure) if isinstance(structure, dict) and hasattr(env, "model") else []
-    if len(elements) != plain.leaf.size or len({name for name, _ in elements}) < len(elements):
-        return {(): plain}
+    if not elements:
+        return {}
     names, units = zip(*elements, strict=True)
-    return {(): dataclasses.replace(plain, names=names, units=units)}
+    named = named_leaf(plain[()], names, units, _ORIGIN)
+    return {} if named is None else {(): named}
+
+
+def acted(env: gymnasium.Env[Any, Any]) -> Names | None:
+    """The actuators of a MuJoCo environment."""
+    names = tuple(name for name, _ in actuator_names(env))
+    return Names(names, _ORIGIN) if names else None
 
 
 def actuator_names(env: gymnasium.Env[Any, Any]) -> tuple[Element, ...]:

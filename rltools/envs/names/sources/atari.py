@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from typing import Any
 
 import gymnasium
 
-from rltools.envs.names._named import NamedLeaf, NamedLeaves
+from rltools.envs.names._named import NamedLeaves
+from rltools.envs.names.sources import Names, named_leaf
 
 _BUTTONS = re.compile("NOOP|FIRE|UP|DOWN|LEFT|RIGHT")
 _BYTES = 128
+COMES_LAST = True
 
 
 def button_names(env: gymnasium.Env[Any, Any]) -> tuple[str, ...]:
@@ -22,8 +23,15 @@ def button_names(env: gymnasium.Env[Any, Any]) -> tuple[str, ...]:
     return tuple(" ".join(_BUTTONS.findall(name)).lower() or name for name in meanings())
 
 
-def memory_names(env: gymnasium.Env[Any, Any], plain: NamedLeaf) -> NamedLeaves:
+def acted(env: gymnasium.Env[Any, Any]) -> Names | None:
+    """The buttons of a game."""
+    names = button_names(env)
+    return Names(names, "the environment's get_action_meanings()") if names else None
+
+
+def observed(env: gymnasium.Env[Any, Any], plain: NamedLeaves) -> NamedLeaves:
     """The bytes of the console's memory by their numbers, if the observation is this memory."""
-    if not hasattr(env, "ale") or plain.leaf.shape != (_BYTES,):
-        return {(): plain}
-    return {(): dataclasses.replace(plain, names=tuple(f"ram[{number}]" for number in range(_BYTES)))}
+    if not hasattr(env, "ale") or () not in plain or plain[()].leaf.shape != (_BYTES,):
+        return {}
+    named = named_leaf(plain[()], [f"ram[{number}]" for number in range(_BYTES)], (), "the console's memory")
+    return {} if named is None else {(): named}

@@ -1,0 +1,47 @@
+"""Tensors by name in the safetensors format, which cannot hold code; read by its own parser."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from rltools._util.foreign_files import ends_of
+from rltools.errors import ModelError
+from rltools.policies.kinds import HEAD, SAFETENSORS, kind_in
+from rltools.policies.saved.rebuilt import Contents
+from rltools.policies.sb3.archive._pickle import printable
+from rltools.policies.sb3.archive._zip import read_file
+
+_LENGTH = 8  # bytes, of the header's length before it
+
+
+def reads(path: Path, head: bytes) -> bool:
+    """Whether it begins as the format does."""
+    return kind_in(head, ends_of(path, HEAD)[1], path.suffix.lower()) is SAFETENSORS
+
+
+def read(path: Path) -> Contents:
+    """The tensors in the file, and the texts in its metadata as values.
+
+    Raises:
+        ModelError: damaged.
+        UnsafeFileError: larger than models are.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    content = read_file(path)
+    try:
+        tensors = load(content)  # checks that the tensors fill the file exactly, without gaps or overlaps
+    except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        raise ModelError(f"{path} is damaged ({printable(error)}); fetch or save it again") from error
+    return Contents(path, "safetensors", tensors, _metadata(content), hashlib.sha256(content).hexdigest())
+
+
+def _metadata(content: bytes) -> dict[str, Any]:
+    """The texts that a header, which the parser accepted, holds beside the tensors."""
+    size = int.from_bytes(content[:_LENGTH], "little")
+    metadata: dict[str, Any] = json.loads(content[_LENGTH : _LENGTH + size]).get("__metadata__") or {}
+    return metadata
