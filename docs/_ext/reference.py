@@ -5,14 +5,14 @@ Nothing is listed by hand: a public name, a command or a method that is added ha
 
 from __future__ import annotations
 
+import ast
 import importlib
 import inspect
 import pkgutil
+import re
 import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from sphinx.pycode import ModuleAnalyzer
 
 import rltools
 
@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 DOCS = Path(__file__).parents[1]
 PLACE = DOCS / "reference"
 BAR = r"\|"
+CONTRACTS = (
+    *("rltools.errors", "rltools.policies.base", "rltools.policies.context", "rltools.policies.library"),
+    *(f"rltools.plots.drawing.{name}" for name in ("alt", "colors", "quantities", "style")),
+)
+"""Modules without a list of names that extensions build on; see CONTRIBUTING."""
 
 
 def public_names() -> dict[str, list[str]]:
@@ -31,9 +36,37 @@ def public_names() -> dict[str, list[str]]:
         if any(part.startswith("_") for part in module.name.split(".")):
             continue
         names = getattr(importlib.import_module(module.name), "__all__", None)
+        if names is None and module.name in CONTRACTS:
+            names = _defined(module.name)
         if names:
             modules[module.name] = list(names)
     return modules
+
+
+def _defined(module: str) -> list[str]:
+    """The public classes and functions that a module defines."""
+    names = _comments(module) | {
+        name
+        for name, thing in vars(importlib.import_module(module)).items()
+        if getattr(thing, "__module__", "") == module
+    }
+    return sorted(name for name in names if not name.startswith("_"))
+
+
+def _comments(module: str) -> set[str]:
+    """The constants of a module that have a text below them."""
+    body = ast.parse(inspect.getsource(importlib.import_module(module))).body
+    pairs = zip(body, body[1:], strict=False)
+    documented = [
+        node for node, after in pairs if isinstance(after, ast.Expr) and isinstance(node, ast.Assign | ast.AnnAssign)
+    ]
+    targets = [node.targets[0] if isinstance(node, ast.Assign) else node.target for node in documented]
+    return {target.id for target in targets if isinstance(target, ast.Name)}
+
+
+def described_names() -> set[str]:
+    """Every name that a page of the reference describes, with its module."""
+    return {name for text in _api().values() for name in re.findall(r"^\.\. \S+:: (\S+)$", text, re.MULTILINE)}
 
 
 def pages() -> dict[str, str]:
@@ -64,7 +97,7 @@ def _module_page(name: str, names: list[str], described: dict[str, str]) -> str:
     parts = [f"# {name}\n\n{introduction}\n"]
     for public in sorted(names, key=str.lower):
         thing = getattr(module, public)
-        if inspect.ismodule(thing) or described.setdefault(_identity(thing, f"{name}.{public}"), name) != name:
+        if inspect.ismodule(thing) or described.setdefault(identity(thing, f"{name}.{public}"), name) != name:
             continue  # a name is described in one place
         if inspect.isclass(thing) or inspect.isroutine(thing):
             parts.append(f"```{{eval-rst}}\n.. {_directive(thing)}:: {name}.{public}\n```\n")
@@ -74,7 +107,7 @@ def _module_page(name: str, names: list[str], described: dict[str, str]) -> str:
     return "\n".join(parts)
 
 
-def _identity(thing: Any, name: str) -> str:
+def identity(thing: Any, name: str) -> str:
     """Where a class or a function was defined; the name itself for plain values."""
     return f"{thing.__module__}.{thing.__qualname__}" if inspect.isroutine(thing) or inspect.isclass(thing) else name
 
@@ -87,6 +120,8 @@ def _directive(thing: Any) -> str:
 
 def _comment(module: str, name: str) -> str:
     """The text below a constant or an alias, in whichever module of the room defines it."""
+    from sphinx.pycode import ModuleAnalyzer
+
     package = importlib.import_module(module)
     inside = pkgutil.walk_packages(getattr(package, "__path__", ()), f"{module}.")
     for candidate in [module, *(found.name for found in inside)]:
