@@ -13,7 +13,7 @@ import rltools  # noqa: E402
 
 project = "rltools"
 author = "the authors of rltools"
-copyright = author
+copyright = author  # noqa: A001  Sphinx calls it so
 release = version = rltools.__version__
 extensions = [
     "myst_nb",

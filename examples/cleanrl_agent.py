@@ -61,12 +61,7 @@ with TemporaryDirectory() as folder:
     agent.load_state_dict(torch.load(checkpoint, weights_only=True))
 
 policy = rltools.TorchPolicy(
-    agent,
-    env.observation_space,
-    env.action_space,
-    heads={"logit": agent.actor, "value": agent.critic},
-    action_names=["left", "right"],
-    environment=env.spec,
+    agent, env, heads={"logit": agent.actor, "value": agent.critic}, action_names=["left", "right"]
 )
 recording = rltools.record(policy, episodes=3)
 rltools.explain(recording, policy, method="shapley")

@@ -19,7 +19,7 @@ def action(x: Tensor) -> Tensor:
     return 2 * actor(TensorDict({"observation": x}, batch_size=[len(x)]))["action"]
 
 
-policy = rltools.TorchPolicy(actor, env.observation_space, env.action_space, {"action": action}, environment=env.spec)
+policy = rltools.TorchPolicy(actor, env, heads={"action": action})
 recording = rltools.record(policy, episodes=2)
 rltools.explain(recording, policy, method="integrated_gradients")
 print(recording.to_xarray()["attribution_integrated_gradients"].mean("step").values)

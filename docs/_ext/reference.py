@@ -11,6 +11,7 @@ import inspect
 import pkgutil
 import re
 import textwrap
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +57,7 @@ def _defined(module: str) -> list[str]:
 def _comments(module: str) -> set[str]:
     """The constants of a module that have a text below them."""
     body = ast.parse(inspect.getsource(importlib.import_module(module))).body
-    pairs = zip(body, body[1:], strict=False)
+    pairs = pairwise(body)
     documented = [
         node for node, after in pairs if isinstance(after, ast.Expr) and isinstance(node, ast.Assign | ast.AnnAssign)
     ]

@@ -11,7 +11,7 @@ def load(source: Any, options: LoadOptions) -> Policy: ... # its policy
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from rltools._util.discovery import PluginWarning, load_offered, modules_in, origin, others
 from rltools.errors import ArgumentError, PluginError, RltoolsError
 from rltools.policies.kinds import described, object_kind
+from rltools.policies.naming import Naming
 
 if TYPE_CHECKING:
     import torch
@@ -45,6 +46,8 @@ class LoadOptions:
         notes: caveats that go into the policy's source.
         trust: the sha256 of each file that may run code, 64 hexadecimal digits each; every one must belong to a file
             in the source or beside it. Nothing is run just because reading it safely failed.
+        naming: the caller's names of features and actions, for an environment that the library finds itself, see
+            `in_environment`; one that is known has them already.
         layout: see `load_policy`.
         activation: see `load_policy`.
         strides: see `load_policy`.
@@ -65,6 +68,16 @@ class LoadOptions:
     strides: tuple[int, ...] | None = None
     head: str | None = None
     check: Any = None
+    naming: Naming = field(default_factory=Naming)
+
+    def in_environment(self, environment: EnvInfo) -> LoadOptions:
+        """The same options in an environment, whose features and actions get the caller's names.
+
+        Raises:
+            ArgumentError: another number of names than there are features or actions.
+            UnknownNameError: a mapping from a name that there is not.
+        """
+        return replace(self, environment=self.naming.env_info(environment), naming=Naming())
 
 
 class Library(Protocol):

@@ -25,13 +25,14 @@ from rltools.policies.bounds import Bounds, check_bounds
 from rltools.policies.env_info import EnvInfo, check_match, elsewhere_note, inspect_env, place
 from rltools.policies.hub import fetch, is_hub
 from rltools.policies.library import LoadOptions, policy_of
+from rltools.policies.naming import Naming, check_loaded
 
 if TYPE_CHECKING:
     import torch
 
     from rltools.cards import AgentCard
     from rltools.envs import Environment
-    from rltools.policies.loading import Names
+    from rltools.spaces.renaming import Names
 
 MAX_FILE = 256 * MIB
 """Most bytes of a model's file, or of its statistics."""
@@ -120,7 +121,9 @@ def load_policy(
         raise ArgumentError(f"trust (--trust) is for files, and {type(source).__name__} is live already; leave it out")
     if device is not None and not isinstance(source, (str, Path)):
         raise ArgumentError(f"device={device!r} is for files; move the {type(source).__name__} there yourself")
+    naming = Naming(names, units, action_names)
     if isinstance(source, Policy):
+        check_loaded(naming, source.source.name)
         return _unchanged(source, env, normalize, dtype, bounds)
     env_info = None if env is None else inspect_env(env, bounds=bounds)
     options = LoadOptions(
@@ -133,6 +136,7 @@ def load_policy(
         strides=None if strides is None else tuple(strides),
         head=head,
         check=check,
+        naming=naming,
     )
     if is_hub(source):
         source, options = _from_hub(source, options)
@@ -191,8 +195,9 @@ def _unchanged(
 
 def _loaded(source: Any, options: LoadOptions, env_info: EnvInfo | None) -> tuple[Policy, LoadOptions]:
     """The policy in a source, and how it was loaded: in no environment if that of a model card has other spaces."""
+    in_environment = options if options.environment is None else options.in_environment(options.environment)
     try:
-        return policy_of(source, options), options
+        return policy_of(source, in_environment), in_environment
     except MismatchError:
         named = options.environment if env_info is None and options.from_model_card else None
         if named is None or not _says_its_spaces(source):

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from rltools.policies.bounds import Bounds
+from rltools.spaces.renaming import Names
 
 if TYPE_CHECKING:
     import torch
-
-Names = Sequence[str] | Mapping[str | int, Any]
-"""Names or units of an observation's elements; see `load_policy`."""
 
 
 class Loading(TypedDict, total=False):

@@ -23,7 +23,7 @@ def write_case(
     library: str,
     version: str,
     file: str,
-    layout: str,
+    layout: str | None,
     head: str,
     observations: Any,
     scores: Any,
@@ -42,7 +42,7 @@ def write_case(
         library: its name on the package index.
         version: of the library.
         file: the saved file's name, or "." if the folder itself is what the library saved.
-        layout: the file in `rltools/policies/saved/layouts` that rebuilds it.
+        layout: the file in `rltools/policies/saved/layouts` that rebuilds it; None if a policy library reads it.
         head: what the scores are: "logit", "q_value", "mean" or "action".
         observations: as the environment gives them, `[batch, ...]`; of a recurrent network `[step, batch, ...]`, from
             the state at the start of an episode.
@@ -82,18 +82,18 @@ def described(space: Any) -> dict[str, Any] | None:
     if space is None:
         return None
     if hasattr(space, "n"):
-        return {"Discrete": int(space.n)}
+        return {"discrete": int(space.n)}
     low, high = (float(b.flat[0]) if (b == b.flat[0]).all() else b.tolist() for b in (space.low, space.high))
-    return {"Box": {"low": low, "high": high, "shape": list(space.shape), "dtype": str(space.dtype)}}
+    return {"box": {"low": low, "high": high, "shape": list(space.shape), "dtype": str(space.dtype)}}
 
 
 def space_of(description: dict[str, Any]) -> Any:
     """The space that `described` described."""
     from gymnasium.spaces import Box, Discrete
 
-    if "Discrete" in description:
-        return Discrete(description["Discrete"])
-    box = description["Box"]
+    if "discrete" in description:
+        return Discrete(description["discrete"])
+    box = description["box"]
     low, high = (np.broadcast_to(np.asarray(box[key], box["dtype"]), box["shape"]) for key in ("low", "high"))
     return Box(low, high, dtype=np.dtype(box["dtype"]).type)
 

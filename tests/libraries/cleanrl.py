@@ -38,7 +38,7 @@ COMMIT = "fe8d8a03c41a7ef5b523e2e354bd01c363e786bb"
 CLASSES = r"(?ms)^class (?:Agent|QNetwork|Actor|SoftQNetwork)\(nn\.Module\):.*?(?=^\S)"
 NARROW = (
     (r"3136|64 \* 7 \* 7", "4 * 7 * 7"),
-    (r"Conv2d\((\w+), 32", r"Conv2d(\1, 4"),
+    (r"Conv2d\(([\w\[\]]+), 32", r"Conv2d(\1, 4"),
     (r"Conv2d\(32, 64", "Conv2d(4, 4"),
     (r"Conv2d\(64, 64", "Conv2d(4, 4"),
     (r"\b(?:64|120|84|256|512)\b(?! \*)", "16"),
@@ -272,7 +272,7 @@ class Frames:
 
 @torch.no_grad()
 def atari(scripts: Path, out: Path) -> None:
-    """Networks for Atari, untrained: the PPO agent with and without an LSTM, DQN and C51."""
+    """Networks for Atari, untrained: the PPO agent with and without an LSTM, DQN, C51 and the actor of SAC."""
     envs, single = Frames(4), Frames(1)
     spaces = {"observation_space": envs.single_observation_space, "action_space": envs.single_action_space}
     common = spaces | {"synthetic": True, "observations": envs.states(4)}
@@ -294,6 +294,11 @@ def atari(scripts: Path, out: Path) -> None:
     actions, q_values = expected_values(network, x)
     here = saved(out, "c51_atari", {"model_weights": network.state_dict(), "args": {"n_atoms": 5}})
     case(*here, head="q_value", scores=q_values, actions=actions, **common)
+
+    actor = script(scripts, "sac_atari", main=False)["Actor"](envs)
+    logits = actor(x / 255.0)
+    here = saved(out, "sac_atari", actor.state_dict())
+    case(*here, head="logit", scores=logits, actions=actor.get_action(x)[2].argmax(1), **common)
 
     agent = script(scripts, "ppo_atari_lstm", main=False)["Agent"](single)
     agent.actor.weight *= 100

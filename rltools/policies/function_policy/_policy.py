@@ -13,18 +13,20 @@ from torch import Tensor
 
 from rltools.errors import ArgumentError, MismatchError
 from rltools.policies._encoding import encode
-from rltools.policies.actions import as_logits, branches, clipping, default_names, in_branches
+from rltools.policies.actions import as_logits, branches, clipping, in_branches
 from rltools.policies.base import ActResult, Context, Source, decide
 from rltools.policies.env_info import EnvInfo, inspect_env
 from rltools.policies.function_policy._calls import Caller
 from rltools.policies.function_policy._observations import decoded
 from rltools.policies.function_policy._outputs import HEADS, Reader, Returns, check_returns
 from rltools.policies.function_policy._probe import probes, tried
+from rltools.policies.naming import Naming
 from rltools.spaces import space_features
 from rltools.spaces.leaves import leaves, map_leaves
 
 if TYPE_CHECKING:
     from rltools.envs import Environment
+    from rltools.spaces.renaming import Names
 
 
 class FunctionPolicy:
@@ -47,6 +49,8 @@ class FunctionPolicy:
         name: what pages and files call it; that of the function by default.
         action_names: one per discrete action, or per dimension of a continuous one; by default those of the
             environment.
+        names: of features, in place of those of the environment; see `load_policy`.
+        units: likewise.
         batch: exactly how many rows each call gets, the last call's padded with repeated ones, for functions that are
             compiled for a shape (JAX) or have a limit (a service). None gives each call all rows there are.
         batched: whether the function takes a batch. If not, it gets single observations, `[*observation]`, and returns
@@ -89,20 +93,21 @@ class FunctionPolicy:
         returns: Returns = "actions",
         name: str | None = None,
         action_names: Sequence[str] | None = None,
+        names: Names | None = None,
+        units: Names | None = None,
         batch: int | None = None,
         batched: bool = True,
     ) -> None:
         _check_arguments(function, batch, batched)
-        env_info = inspect_env(env)
+        naming = Naming(names, units, action_names)
+        env_info = naming.env_info(inspect_env(env))
         self.function, self.returns = function, returns
         self.observation_space, self.action_space = env_info.observation_space, env_info.action_space
         check_returns(returns, self.action_space)
         self.features = env_info.features or space_features(self.observation_space)
         self.branches = branches(self.action_space)
         self.heads: tuple[str, ...] = (HEADS[returns] if self.branches else "action",)
-        self.action_names = tuple(action_names or env_info.action_names or default_names(self.action_space))
-        if len(self.action_names) != (count := len(default_names(self.action_space))):
-            raise ArgumentError(f"{len(self.action_names)} action names for {count} actions: {self.action_names}")
+        self.action_names = naming.actions(env_info.action_names, self.action_space)
         self.environment = env_info.env
         self.rounds_by_batch = batched and batch is None
         arrays = leaves(self.observation_space)

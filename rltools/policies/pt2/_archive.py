@@ -156,10 +156,11 @@ def _tensors(archive: zipfile.ZipFile, root: str, kind: str, where: str) -> dict
     except ValidationError as error:
         raise ModelError(f"{where}: {config} has {fault(error)}; save the program again") from error
     tensors: dict[str, Tensor] = {}
+    left = MAX_WEIGHT
     for name, payload in payloads.config.items():
         tensors[name] = _tensor(archive, f"{root}/data/{kind}/", payload, f"{where}: {printable(name)}")
-        # Many names may share a few bytes.
-        if sum(value.nbytes for value in tensors.values()) > MAX_WEIGHT:
+        left -= tensors[name].nbytes  # many names may share a few bytes
+        if left < 0:
             raise UnsafeFileError(f"{where} has over {MAX_WEIGHT:,} bytes of {kind}; not used. Save a smaller one")
     return tensors
 
@@ -168,8 +169,8 @@ def _tensor(archive: zipfile.ZipFile, folder: str, payload: _Payload, where: str
     meta = payload.tensor_meta
     if payload.use_pickle or meta is None:
         raise UnsafeFileError(
-            f"{where} is a pickled tensor of another class, or an object, which can run code when it is read; not read. "
-            f"Save the program again with plain tensors"
+            f"{where} is a pickled tensor of another class, or an object, which can run code when it is read; not "
+            f"read. Save the program again with plain tensors"
         )
     if not _PLAIN.fullmatch(payload.path_name):
         raise UnsafeFileError(f"{where} is in {printable(payload.path_name)!r}, no plain name; not read. Save it again")

@@ -35,7 +35,7 @@ _SHAPES = """
     cat.default chunk.default concat.default expand.default flatten.using_ints gather.default index_select.default
     movedim.int narrow.default permute.default repeat.default reshape.default select.int slice.Tensor split.Tensor
     split_with_sizes.default squeeze.default squeeze.dim squeeze.dims stack.default t.default transpose.int
-    unbind.int unflatten.int unsqueeze.default view.default _unsafe_view.default constant_pad_nd.default pad.default
+    unbind.int unflatten.int unsqueeze.default constant_pad_nd.default pad.default
 """
 _LAYERS = """
     _adaptive_avg_pool2d.default adaptive_avg_pool1d.default adaptive_avg_pool2d.default addmm.default
@@ -54,24 +54,13 @@ _COPIES = """
     _to_copy.default alias.default clone.default contiguous.default detach.default lift_fresh_copy.default to.dtype
     to.dtype_layout to.device type_as.default
 """
+_DROPOUTS = "alpha_dropout.default dropout.default feature_dropout.default"
+_CHECKS = """
+    _assert_async.msg _assert_scalar.default _assert_tensor_metadata.default sym_constrain_range.default
+    sym_constrain_range_for_size.default
+"""
 _CALLED = frozenset(" ".join((_ELEMENTWISE, _REDUCTIONS, _SHAPES, _LAYERS, _MADE)).split())
-_COPYING = frozenset(_COPIES.split())
-_SKIPPED = frozenset({"alpha_dropout.default", "dropout.default", "feature_dropout.default"})
-_CHECKS = frozenset(
-    {
-        "_assert_async.msg",
-        "_assert_scalar.default",
-        "_assert_tensor_metadata.default",
-        "sym_constrain_range.default",
-        "sym_constrain_range_for_size.default",
-    }
-)
-_OF_SIZES: dict[str, Callable[..., Any]] = {
-    "_operator.add": operator.add,
-    "_operator.floordiv": operator.floordiv,
-    "_operator.mul": operator.mul,
-    "_operator.sub": operator.sub,
-}
+_MAKING = frozenset(_MADE.split())
 _IN_TRAINING = {"training": "batch normalization", "train": "a dropout or recurrent layer"}
 _IN_PLACE = ("relu_", "elu_", "tanh_", "sigmoid_", "leaky_relu_", "hardtanh_", "silu_", "copy_", "dropout_", "mish_")
 _ADVICE = (
@@ -91,48 +80,61 @@ _ADVICE = (
 
 
 def _compute(node: Node, arguments: Sequence[Any], settings: Mapping[str, Any], like: Tensor) -> Any:
-    name = node.operator
-    if name in _OF_SIZES:
-        a, b = (_size(value) for value in settings.values())
-        return _OF_SIZES[name](a, b)
-    if name == "sym_size.int":
-        return settings["self"].shape[settings["dim"]]
-    if name in _CHECKS:
-        return None
-    if name in _SKIPPED or name in _COPYING:
-        return _copied(node, settings, like)
+    own = _OWN.get(node.operator)
+    if own is not None:
+        return own(settings, like)
     if training := next((title for key, title in _IN_TRAINING.items() if settings.get(key)), None):
         raise NotImplementedError(f"{training} in training mode; export the network in eval mode")
-    packet, _, overload = name.partition(".")
+    packet, _, overload = node.operator.partition(".")
     function = getattr(getattr(torch.ops.aten, packet), overload)
-    if name in _MAKING:
-        settings = dict(settings) | {"device": like.device}
-    made = function(**settings)
-    if made is not None and any(made is value for value in settings.values()):
-        return made.clone()
-    return made
+    return function(**settings, device=like.device) if node.operator in _MAKING else function(**settings)
 
 
-_MAKING = frozenset(_MADE.split())
+def _of_sizes(function: Callable[[int, int], int]) -> Callable[..., int]:
+    """Arithmetic with two sizes."""
+
+    def compute(settings: Mapping[str, Any], like: Tensor) -> int:
+        a, b = settings.values()
+        if type(a) is not int or type(b) is not int:
+            raise TypeError("arithmetic with sizes is for integers")
+        return function(a, b)
+
+    return compute
 
 
-def _size(value: Any) -> int:
-    if type(value) is not int:
-        raise TypeError("arithmetic with sizes is for integers")
-    return value
+def _viewed(settings: Mapping[str, Any], like: Tensor) -> Any:
+    # What was contiguous in the program may be laid out otherwise here, such as an image whose channels came last.
+    return settings["self"].reshape(settings["size"])
 
 
-def _copied(node: Node, settings: Mapping[str, Any], like: Tensor) -> Any:
+def _copied(settings: Mapping[str, Any], like: Tensor) -> Any:
     """A tensor in the type that a copy is to have; floats keep the type that the network computes in."""
-    x = settings.get("self", settings.get("input"))
-    if node.operator in _SKIPPED and settings.get("train"):
-        raise NotImplementedError("dropout in training mode; export the network in eval mode")
-    other = settings.get("other")
+    x, other = settings["self"], settings.get("other")
     dtype = other.dtype if isinstance(other, Tensor) else settings.get("dtype")
     if dtype is None or (dtype.is_floating_point and x.dtype is like.dtype):
         return x
     return x.to(like.dtype if dtype.is_floating_point else dtype)
 
+
+def _kept(settings: Mapping[str, Any], like: Tensor) -> Any:
+    """What a dropout makes when it drops nothing."""
+    if settings.get("train"):
+        raise NotImplementedError("dropout in training mode; export the network in eval mode")
+    return settings["input"]
+
+
+_OWN: dict[str, Callable[[Mapping[str, Any], Tensor], Any]] = {
+    "_operator.add": _of_sizes(operator.add),
+    "_operator.floordiv": _of_sizes(operator.floordiv),
+    "_operator.mul": _of_sizes(operator.mul),
+    "_operator.sub": _of_sizes(operator.sub),
+    "_unsafe_view.default": _viewed,
+    "sym_size.int": lambda settings, like: settings["self"].shape[settings["dim"]],
+    "view.default": _viewed,
+    **dict.fromkeys(_COPIES.split(), _copied),
+    **dict.fromkeys(_DROPOUTS.split(), _kept),
+    **dict.fromkeys(_CHECKS.split(), lambda settings, like: None),
+}
 
 _MODULES: dict[str, Callable[[Mapping[str, Any]], nn.Module | None]] = {
     "alias.default": lambda settings: None,
@@ -183,6 +185,8 @@ def _weighted(graph: Graph, node: Node, source: str) -> Part | None:
         return Part(linear(weight, bias), source) if weight.ndim == 2 else None
     if node.operator == "layer_norm.default":
         return Part(layer_norm(weight, bias, node.settings.get("eps", 1e-5)), source) if weight.ndim == 1 else None
+    if node.settings.get("transposed") or weight.ndim != 4:
+        return None
     own = {key: tuple(node.settings[key]) for key in ("stride", "padding", "dilation") if key in node.settings}
     return Part(convolution(weight, bias, groups=node.settings.get("groups", 1), **own), source)
 
@@ -213,6 +217,7 @@ def _permutation(graph: Graph, node: Node, source: str) -> Part | None:
 _PARTS: dict[str, Callable[[Graph, Node, str], Part | None]] = {
     "addmm.default": _addmm,
     "conv2d.default": _weighted,
+    "convolution.default": _weighted,
     "div.Scalar": _division,
     "div.Tensor": _division,
     "layer_norm.default": _weighted,
@@ -233,7 +238,7 @@ def _transposed(graph: Graph, value: Any) -> Tensor | None:
 
 DIALECT = Dialect(
     "torch.export",
-    _CALLED | _COPYING | _SKIPPED | _CHECKS | frozenset(_OF_SIZES) | {"sym_size.int"},
+    _CALLED | frozenset(_OWN),
     _compute,
     _part,
     _ADVICE,

@@ -243,7 +243,8 @@ def _are_side_by_side(children: Mapping[str, Sequence[LayerWeights]]) -> bool:
     The layers of a network that are named one by one, such as `fc1` and `fc2`, are no networks.
     """
     named = {name: child for name, child in children.items() if not name.isdecimal()}
-    if len(named) < 2 or all(len(child) == 1 for child in named.values()):
+    are_layers = all(len(child) == 1 and child[0].key.endswith(name) for name, child in named.items())
+    if len(named) < 2 or are_layers:
         return False
     first, *others = children.values()
     return any(child[0].inputs == first[0].inputs for child in others)

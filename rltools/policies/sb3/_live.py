@@ -40,7 +40,7 @@ def load_live(model: Any, options: LoadOptions) -> TorchPolicy:
     fresh = not getattr(model, "num_timesteps", 0)
     own = None if vector is None else _inner_environment(vector, network, fresh)
     if environment is None and own is not None:
-        options = dataclasses.replace(options, environment=own)
+        options = options.in_environment(own)
     elif environment is not None and own is not None and own.spec is not None:
         wrappers = [wrapper.name for wrapper in own.spec.additional_wrappers if wrapper.name != "FrozenStatistics"]
         notes = elsewhere_note(own.spec.id, own.spec.kwargs, environment, wrappers)

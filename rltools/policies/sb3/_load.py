@@ -114,10 +114,10 @@ def _with_environment(record: ZooRecord | None, options: LoadOptions) -> LoadOpt
         return options
     if options.environment is None:
         environment, notes = zoo_environment(record)
+        options = options if environment is None else options.in_environment(environment)
     else:
-        environment = options.environment
-        notes = elsewhere_note(record.environment, record.kwargs, environment)
-    return dataclasses.replace(_with_notes(options, notes), environment=environment, normalized=record.normalized)
+        notes = elsewhere_note(record.environment, record.kwargs, options.environment)
+    return dataclasses.replace(_with_notes(options, notes), normalized=record.normalized)
 
 
 def _safe_network(path: Path) -> _Network:

@@ -65,6 +65,7 @@ def make_policy(
     check_dtype(dtype)
     outer = _outer_space(source.name, inner, actions, environment, statistics)
     features = (environment.features if environment is not None else None) or space_features(outer)
+    features = options.naming.features(features)
     network_heads = family.make_heads(network, settings)
     prepare = preprocessing(inner, outer, network.normalize_images)
     before = prepare if network_heads.recurrent_state is None else None  # else it precedes the LSTM
@@ -75,7 +76,7 @@ def make_policy(
         outer,
         actions,
         heads,
-        action_names=environment.action_names if environment is not None else None,
+        action_names=options.naming.actions(None if environment is None else environment.action_names, actions),
         features=features,
         dtype=dtype,
         choose=network_heads.choose,

@@ -8,25 +8,31 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from gymnasium import Space
 from gymnasium.spaces import Box
 from torch import Tensor, nn
 
+from rltools.envs import is_old_space
 from rltools.errors import ArgumentError, argument
 from rltools.policies._identity import source_of
 from rltools.policies._modes import evaluating
 from rltools.policies._normalization import Normalization
-from rltools.policies.actions import as_logits, branches, clipping, count_actions, default_names, gaussian, in_branches
+from rltools.policies.actions import as_logits, branches, clipping, count_actions, gaussian, in_branches
 from rltools.policies.base import ActResult, Context, Discounting, RecurrentState, Source, decide
-from rltools.policies.env_info import names_in
+from rltools.policies.env_info import EnvInfo, inspect_env, names_in
 from rltools.policies.library import LoadOptions
+from rltools.policies.naming import Naming
 from rltools.policies.torch_policy._network import Head, Network
 from rltools.policies.torch_policy._refusals import check_given, without_forward
 from rltools.policies.vjp._plan import Plan
 from rltools.spaces import Features, space_features
+from rltools.spaces.leaves import leaves
 
 if TYPE_CHECKING:
-    from gymnasium import Space
     from gymnasium.envs.registration import EnvSpec
+
+    from rltools.envs import Environment
+    from rltools.spaces.renaming import Names
 
 
 Choose = Callable[[Tensor, bool, Sequence[np.random.Generator] | None], np.ndarray]
@@ -41,8 +47,10 @@ class TorchPolicy(Network):
         module: `x [batch, *observation] -> [batch, k]`. x is float, in the environment's own layout and units: an image
             comes as 0..255, and the module has to scale it. A choice (Discrete, MultiDiscrete) comes one-hot. For a
             Dict or Tuple, x is a dict or tuple of such tensors, without its texts.
-        observation_space: a Box, Discrete, MultiDiscrete or MultiBinary, or a Dict or Tuple of these and of Text.
-        action_space: a Discrete, MultiDiscrete, MultiBinary or Box.
+        env: where it acts: an id, a specification, an environment or a function that makes one, which also names the
+            features and actions. Or its observation space alone: a Box, Discrete, MultiDiscrete or MultiBinary, or a
+            Dict or Tuple of these and of Text.
+        action_space: a Discrete, MultiDiscrete, MultiBinary or Box; left out unless `env` is a space.
         heads: name -> function `x -> [batch, k]`, with the names "logit", "probability", "q_value", "advantage" of
             dueling networks, "mean", "action" and "value"; the first one decides. By default the module itself, as
             "action" for Box and as "logit" for others, where k is the number of values of all choices, one choice after
@@ -51,8 +59,10 @@ class TorchPolicy(Network):
         name: what pages and files call it; the name of the module's class by default.
         action_names: one per discrete action, or per dimension of a continuous one, or per value of each choice;
             "action 0", ... or "action[0]=2", ... by default.
+        names: of features, in place of those of the environment; see `load_policy`.
+        units: likewise.
         features: names and units of the observation's elements; by default those of the environment, else numbered.
-        environment: the specification it was trained on.
+        environment: the specification it was trained on; by default that of `env`.
         dtype: torch.float32 or torch.float64, which the module must compute in.
         choose: (scores `[batch, k]` of the first head, deterministic, rngs) -> positions `[batch]` from 0 for Discrete,
             values `[batch, k]` for Box. By default the highest score or a draw from the logits; for Box the scores
@@ -72,29 +82,33 @@ class TorchPolicy(Network):
         module: the module itself; changes to its parameters, layers and hooks take effect from the next call on.
 
     Raises:
-        ArgumentError: other spaces, an unknown head, or not as many names as actions.
+        ArgumentError: other spaces, an unknown head, or not as many names as features or actions.
+        SimulationError: the environment cannot be made.
 
     Example:
-        >>> import gymnasium, rltools
+        >>> import rltools
         >>> from torch import nn
-        >>> env = gymnasium.make("CartPole-v1")
         >>> net = nn.Sequential(nn.Linear(4, 16), nn.Tanh(), nn.Linear(16, 2))
-        >>> policy = rltools.TorchPolicy(net, env.observation_space, env.action_space, environment=env.spec)
+        >>> policy = rltools.TorchPolicy(net, "CartPole-v1")
         >>> policy
         TorchPolicy('Sequential', 4 features, 2 actions, heads logit)
         >>> rltools.record(policy, episodes=1).header.action_names
         ('push left', 'push right')
+        >>> rltools.TorchPolicy(net, "CartPole-v1", names=["x", "speed", "tilt", "spin"]).features.names
+        ('x', 'speed', 'tilt', 'spin')
     """
 
     def __init__(
         self,
         module: nn.Module | Callable[[Tensor], Tensor],
-        observation_space: Space[Any],
-        action_space: Space[Any],
+        env: Environment | Space[Any],
+        action_space: Space[Any] | None = None,
         heads: Mapping[str, Head] | None = None,
         *,
         name: str | None = None,
         action_names: Sequence[str] | None = None,
+        names: Names | None = None,
+        units: Names | None = None,
         features: Features | None = None,
         environment: EnvSpec | None = None,
         dtype: torch.dtype = torch.float32,
@@ -108,21 +122,27 @@ class TorchPolicy(Network):
         sha256_of: Callable[[str], str] | None = None,
     ) -> None:
         check_given(module, heads, features, environment, action_names)
+        env_info = _acts_in(env, action_space)
+        observation_space, action_space = env_info.observation_space, env_info.action_space
         count = count_actions(action_space)
         deciding = "logit" if branches(action_space) else "action"
         if not heads and isinstance(module, nn.Module) and (refusal := without_forward(module, deciding)):
             raise ArgumentError(refusal)
-        if environment is not None and (features is None or action_names is None):
-            named, actions = names_in(environment, observation_space, action_space)
-            features, action_names = features or named, action_names or actions
-        self.action_names = tuple(action_names or default_names(action_space))
-        if len(self.action_names) != count:
-            raise ArgumentError(f"{len(self.action_names)} action names for {count} actions: {self.action_names}")
+        features, actions = features or env_info.features, env_info.action_names
+        environment = environment or env_info.spec
+        if environment is not None and environment is not env_info.spec and (features is None or action_names is None):
+            named, other_actions = names_in(environment, observation_space, action_space)
+            features, actions = features or named, actions or other_actions
+        naming = Naming(names, units, action_names)
+        features = naming.features(features or space_features(observation_space))
+        self.action_names = naming.actions(actions, action_space)
+        if env_info.env is not None:
+            self.environment = env_info.env
         super().__init__(
             module,
             heads or {deciding: module},
             source=source or source_of(module, name, environment),
-            features=features or space_features(observation_space),
+            features=features,
             branches=branches(action_space),
             width=count,
             dtype=dtype,
@@ -246,6 +266,20 @@ class TorchPolicy(Network):
             return clipping(self.action_space)(scores)
         logits = as_logits(scores) if self.heads[0] == "probability" else scores
         return in_branches(logits, self.branches, deterministic, rngs, mask)
+
+
+def _acts_in(env: Any, action_space: Any) -> EnvInfo:
+    """The environment that a policy is made for, or its spaces alone."""
+    if action_space is not None:
+        if not isinstance(env, Space) and not is_old_space(env):
+            leaves(env)  # says what to give
+        return EnvInfo(env, action_space)
+    if isinstance(env, Space) or is_old_space(env):
+        raise ArgumentError(
+            f"the second argument is the observation space {env!r:.80}, and there is no action space after it; give "
+            f"the environment itself, its id, or both of its spaces"
+        )
+    return inspect_env(env)
 
 
 def claims(source: object) -> bool:

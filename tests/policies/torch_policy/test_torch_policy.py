@@ -191,11 +191,11 @@ def test_a_network_that_cannot_take_the_observation_is_named_with_its_shape():
         ({"action_names": ["left"]}, "1 action names for 3 actions"),
         ({"dtype": torch.float16}, "float16"),
         ({"action_space": Tuple([Discrete(2)])}, "actions of Tuple are not supported"),
-        ({"observation_space": Sequence(VECTOR)}, "observations of Sequence are not supported"),
+        ({"env": Sequence(VECTOR)}, "observations of Sequence are not supported"),
     ],
 )
 def test_arguments_that_cannot_be_meant_are_refused(changes, message):
-    arguments = {"module": network(), "observation_space": VECTOR, "action_space": THREE} | changes
+    arguments = {"module": network(), "env": VECTOR, "action_space": THREE} | changes
     with pytest.raises(ArgumentError, match=message):
         TorchPolicy(**arguments)
 

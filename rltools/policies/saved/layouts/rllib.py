@@ -64,11 +64,8 @@ def rebuild(contents: Contents, wanted: Wanted) -> Rebuilt:
     encoder = next((name for name in _ENCODERS if contents.under(name)), None)
     if encoder is None:
         raise ModelError(f"{contents.path} has no encoder of RLlib's default modules; {_OWN}")
-    if "af.net.mlp.0.weight" in contents.tensors:
-        rebuilt = _dqn(contents, wanted)
-    else:
-        rebuilt = _actor(contents, wanted, encoder)
-    return rebuilt
+    is_dqn = "af.net.mlp.0.weight" in contents.tensors
+    return _dqn(contents, wanted) if is_dqn else _actor(contents, wanted, encoder)
 
 
 _OWN = (
@@ -159,7 +156,8 @@ class _Encoder(nn.Module):
             )
         activation = activation_for(CARD, wanted)
         layers = sequential(tensors, activation, last=activation, eps=NORM_EPSILON) if tensors else None
-        self.memory = recurrent_module(find_layers(contents.under(f"{prefix}.{recurrent}"))[0][0]) if recurrent else None
+        memories = find_layers(contents.under(f"{prefix}.{recurrent}"))[0] if recurrent else []
+        self.memory = recurrent_module(memories[0]) if memories else None
         self.tokenizer = layers if recurrent else None
         self.layers = None if recurrent else layers
         _check_inputs(contents, layers or self.memory, wanted)
@@ -321,7 +319,8 @@ def _notes(contents: Contents, heads: Sequence[str]) -> tuple[str, ...]:
 
 def _check_inputs(contents: Contents, first: nn.Module | None, wanted: Wanted) -> None:
     layer = next((part for part in first.modules() if hasattr(part, "in_features")), first) if first else None
-    taken, size = getattr(layer, "in_features", getattr(layer, "input_size", 0)), observation_size(wanted.observation_space)
+    taken = getattr(layer, "in_features", getattr(layer, "input_size", 0))
+    size = observation_size(wanted.observation_space)
     if taken != size:
         raise MismatchError(
             f"the module in {contents.path} takes {taken} features and the environment has {size}; give the "
