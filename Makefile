@@ -65,4 +65,4 @@ $(VENV)/installed-%: pyproject.toml constraints.txt | $(VENV)/bin/python
 	touch $@
 
 clean:
-	rm -rf $(VENV) .venv-interchange .venv-libraries .venv-cluster runs dist
+	rm -rf $(VENV) .venv-interchange .venv-libraries .venv-cluster .venv-docs runs dist docs/_build docs/reference
