@@ -39,7 +39,7 @@ def at_a_glance(path: Path) -> None:
     policy = rltools.load_policy("lunarlander-ppo")
     with tempfile.TemporaryDirectory() as folder:
         recording = rltools.record(policy, episodes=3, frames=True, directory=folder)
-        rltools.explain(recording, policy, method="shapley")
+        rltools.explain(recording, policy, method="shapley", references=8)
         rltools.plots.filmstrip(recording).figure.savefig(path, dpi=160)
         with dark():
             rltools.plots.filmstrip(recording).figure.savefig(dark_variant(path), dpi=160)
@@ -50,7 +50,7 @@ def replay(path: Path) -> None:
     policy = rltools.load_policy("lunarlander-ppo")
     with tempfile.TemporaryDirectory() as folder:
         recording = rltools.record(policy, episodes=3, directory=Path(folder) / "lunarlander-ppo")
-        rltools.explain(recording, policy, method="shapley")
+        rltools.explain(recording, policy, method="shapley", references=8)
         page = replay_episode(recording, 0)
         screenshot(f"{page.as_uri()}#step={STEP}", path)
         screenshot(f"{page.as_uri()}#step={STEP}", dark_variant(path), "--blink-settings=preferredColorScheme=0")

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from rltools.videos import video as video
     from rltools.wrappers import AttributionWrapper as AttributionWrapper
     from rltools.wrappers import FrozenStatistics as FrozenStatistics
+    from rltools.wrappers import OneAgent as OneAgent
     from rltools.wrappers import PlantFeatures as PlantFeatures
     from rltools.wrappers import ReplayWrapper as ReplayWrapper
     from rltools.wrappers import SelectFeatures as SelectFeatures
@@ -66,6 +67,7 @@ _PUBLIC = {
     "Features": "spaces",
     "FrozenStatistics": "wrappers",
     "FunctionPolicy": "policies.function_policy",
+    "OneAgent": "wrappers",
     "PlantFeatures": "wrappers",
     "Policy": "policies.base",
     "Recording": "recording",

@@ -30,7 +30,7 @@ def policy() -> rltools.Policy:
 @pytest.fixture(scope="module")
 def recording(policy: rltools.Policy, tmp_path_factory: Any) -> rltools.Recording:
     output = rltools.record(policy, episodes=2, max_steps=4, directory=tmp_path_factory.mktemp("run") / "poles")
-    return rltools.explain(output, policy)
+    return rltools.explain(output, policy, method="gradient")
 
 
 def refusal(call: Callable[[], Any]) -> str:
@@ -51,7 +51,7 @@ def test_plots_draw_recordings(name: str, arguments: Any) -> None:
 def test_recordings(arguments: Any, policy: rltools.Policy, recording: rltools.Recording) -> None:
     for call in (
         lambda: rltools.summarize(arguments),
-        lambda: rltools.explain(arguments, policy),
+        lambda: rltools.explain(arguments, policy, method="gradient"),
         lambda: rltools.replay(arguments, 0, "page.html"),
         lambda: rltools.video(arguments, 0, "poles.gif"),
     ):
@@ -68,7 +68,7 @@ def test_a_folder_is_opened_first() -> None:
 def test_policies(arguments: Any, recording: rltools.Recording) -> None:
     for call in (
         lambda: rltools.record(arguments),
-        lambda: rltools.explain(recording, arguments),
+        lambda: rltools.explain(recording, arguments, method="gradient"),
         lambda: rltools.attribute(arguments, np.zeros((1, 4))),
     ):
         assert f"policy is a {type(arguments).__name__}; make it a policy" in refusal(call)
@@ -113,9 +113,9 @@ def test_numbers_of_frames_of_numpy(policy: rltools.Policy) -> None:
 @pytest.mark.parametrize("seconds", ["3", None, float("nan"), 0, -1, [1]])
 def test_seconds(seconds: Any, policy: rltools.Policy, recording: rltools.Recording) -> None:
     if seconds is None:
-        assert rltools.explain(recording, policy, seconds=None).specs
+        assert rltools.explain(recording, policy, method="gradient", seconds=None).specs
     else:
-        assert "seconds is" in refusal(lambda: rltools.explain(recording, policy, seconds=seconds))
+        assert "seconds is" in refusal(lambda: rltools.explain(recording, policy, method="gradient", seconds=seconds))
 
 
 @pytest.mark.parametrize("level", ["95%", None, 95, 0, float("nan")])
@@ -131,7 +131,7 @@ def test_methods(method: Any, policy: rltools.Policy, recording: rltools.Recordi
 def test_episodes(recording: rltools.Recording) -> None:
     for number in ("a", 0.0, None):
         assert "integer" in refusal(lambda number=number: recording.episode(number))
-    assert "it must be a number, or a list" in refusal(lambda: rltools.replay(recording, "worst", "page.html"))  # type: ignore[arg-type]
+    assert "'last' is no episode" in refusal(lambda: rltools.replay(recording, "last", "page.html"))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("options", [{"speed": "2"}, {"width": "640"}, {"fps": "5"}, {"speed": [1]}])

@@ -84,7 +84,7 @@ def cartpole() -> Any:
 @pytest.fixture(scope="module")
 def recording(cartpole: Any, tmp_path_factory: pytest.TempPathFactory) -> rltools.Recording:
     remaining = rltools.record(cartpole, episodes=2, max_steps=8, directory=tmp_path_factory.mktemp("copies") / "run")
-    return rltools.explain(remaining, cartpole)
+    return rltools.explain(remaining, cartpole, method="gradient")
 
 
 @pytest.fixture(scope="module", params=POLICIES)

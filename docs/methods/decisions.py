@@ -31,7 +31,7 @@ policy, temporary = rltools.load_policy("lunarlander-ppo"), tempfile.TemporaryDi
 folder = Path(temporary.name)
 recording = rltools.record(policy, episodes=20, directory=folder / "unchanged")
 rltools.explain(recording, policy, method="decision_change", references=32, every=2)
-rltools.explain(recording, policy, method="shapley", every=4)
+rltools.explain(recording, policy, method="shapley", references=8, every=4)
 decisions, shapley = (rltools.summarize(recording, method=method) for method in ("decision_change", "shapley"))
 print("\n".join(map(str, decisions.findings)))
 

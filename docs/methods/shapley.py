@@ -12,7 +12,7 @@ policy = rltools.load_policy("lunarlander-ppo")
 with tempfile.TemporaryDirectory() as folder:
     recording = rltools.record(policy, episodes=6, directory=folder)
     for method in METHODS:
-        rltools.explain(recording, policy, method=method)
+        rltools.explain(recording, policy, method=method, references=8)
         print(rltools.summarize(recording, method=method).findings[0])
     figure = rltools.plots.importance(recording, method=METHODS).figure
 figure.savefig(picture, dpi=150)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from rltools.ablation._folder import ablation_keys as ablation_keys
     from rltools.ablation._folder import write_ablation as write_ablation
     from rltools.ablation._losses import Losses as Losses
+    from rltools.ablation._players import Groups as Groups
     from rltools.ablation._players import Players as Players
     from rltools.ablation._players import find_players as find_players
     from rltools.ablation._rollouts import Rollouts as Rollouts
@@ -40,6 +41,7 @@ _MODULES = {
     "CoalitionValues": "_coalition_values",
     "Curve": "_curves",
     "Curves": "_curves",
+    "Groups": "_players",
     "Interaction": "_coalition_values",
     "Losses": "_losses",
     "Players": "_players",

@@ -43,6 +43,7 @@ from rltools.recording.attribution import VARIABLES
 from rltools.rollout import record
 from rltools.rollout.env_check import environment_of, examine
 from rltools.rollout.settings import STEP_LIMIT
+from rltools.spaces.groups import resolved_groups
 
 EPISODES = 20
 """Episodes that are recorded for their visited states, if there is no recording."""
@@ -93,8 +94,8 @@ def ablate(
         most: up to how many seeds the leaders are raced at.
         groups: what is hidden together: "variables", which a summary ranks too: an element of a vector with all its
             lags, a choice, or each factor of one that the environment's card decodes, an entry of a Dict, a region of
-            an observation that is an image; "features", every element, choice, factor and region; or
-            `{name: [feature, ...]}`.
+            an observation that is an image; "features", every element, choice, factor and region; "card", the groups
+            of the environment's card; or `{name: [feature, ...]}`.
         coalitions: also measure sets of features: outcome Shapley values, interactions and curves. All sets of up to 8
             features; beyond, the sets along pairs of random orders, twice as many as seeds.
         leave_out: also search the largest set of features that can be replaced together for less than a part of the
@@ -147,6 +148,7 @@ def ablate(
     second = _second(policy, find_replacement(replace), second)
     if second is not None and find_replacement(second) and second == replace:
         raise ArgumentError(f"second is {second!r}, as replace is; name another replacement, or None")
+    groups = resolved_groups(groups, policy.features)
     find_players(policy.features, groups)  # before anything is recorded
     if recording is not None:
         _check_recording(recording)
@@ -323,6 +325,7 @@ def _environment(policy: Policy, recording: Recording, env: Environment | None) 
         )
     if env is None:
         return spec_from_json(header.environment) if header.environment else _made_by_function(policy, recording)
+    env = environment_of(policy, env)
     spec = environment_spec(env)
     if spec is not None and header.environment and spec.id != recording.header.environment_id:
         raise MismatchError(

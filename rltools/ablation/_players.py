@@ -14,6 +14,7 @@ from rltools.errors import ArgumentError
 from rltools.recording.attribution import VARIABLES
 from rltools.spaces import Features
 from rltools.spaces.factors import decode, encode
+from rltools.spaces.groups import group_rows, resolved_groups
 from rltools.spaces.layout import Rows
 from rltools.spaces.variables import DETAILS
 
@@ -70,14 +71,17 @@ def find_players(features: Features, groups: Groups) -> Players:
         groups: "variables": an element of a vector with all its lags, a choice or each factor that a card decodes it
             to, an entry of a Dict or Tuple, a region of an observation that is an image alone. "features": every
             element, a choice or factor and a region alike. Or `{name: [feature, ...]}`: these groups, and every other
-            one as in "variables".
+            one as in "variables". "card": the groups of the environment's card, likewise.
 
     Raises:
         ArgumentError: the groups are something else, a feature is in two of them, or there is nothing to hide.
         UnknownNameError: no feature has this name.
     """
+    groups = resolved_groups(groups, features.decoded)
     if not isinstance(groups, Mapping) and not (isinstance(groups, str) and groups in (VARIABLES, FEATURES)):
-        raise ArgumentError(f"groups is {groups!r:.80}; it must be 'variables', 'features' or {{name: [feature, ...]}}")
+        raise ArgumentError(
+            f"groups is {groups!r:.80}; it must be 'variables', 'features', 'card' or {{name: [feature, ...]}}"
+        )
     decoded = features.decoded
     if isinstance(groups, Mapping):
         rows = _with_groups(decoded, decoded.variables(), groups)
@@ -111,7 +115,7 @@ def _with_groups(features: Features, rows: Rows, groups: Mapping[str, Any]) -> R
         if isinstance(names, str) or not isinstance(names, Sequence) or not names:
             raise ArgumentError(f"the group {name!r:.80} is {names!r:.80}; it must be a list of names of features")
         positions = [
-            by_name[member] if member in by_name else np.array([features.position(member)]) for member in names
+            by_name[member] if member in by_name else group_rows(features, {"": [member]})[0][1] for member in names
         ]
         members.append((str(name), np.sort(np.concatenate(positions))))
     grouped = np.concatenate([positions for _, positions in members]) if members else np.zeros(0, np.int64)

@@ -81,8 +81,8 @@ def fitting_methods(policy: Policy) -> tuple[tuple[str, ...], dict[str, str]]:
         >>> rule = rltools.FunctionPolicy(lambda observations: observations[:, 2] > 0, "CartPole-v1")
         >>> fitting, lacking = fitting_methods(rule)
         >>> fitting
-        ('decision_change', 'occlusion', 'sampled_shapley', 'sarfa', 'shapley')
-        >>> lacking["gradient"], lacking["rise"]
+        ('decision_change', 'occlusion', 'rise', 'sampled_shapley', 'sarfa', 'shapley')
+        >>> lacking["gradient"], lacking["blur_saliency"]
         ('gradients', 'an image')
     """
     missing_need = import_module(f"{__name__}._support.fitting").missing_need

@@ -5,30 +5,36 @@ observation and its actions. `content` finds both, the user's own before those o
 `_util` only. Start with `_agent.py` and `_environment.py`.
 """
 
-from rltools.cards._agent import AgentCard, ModelFile, Returns, Training, read_agent_card
-from rltools.cards._card import (
-    Arguments,
-    Card,
-    Count,
-    EnvironmentChoice,
-    Text,
-    WrappedEnvironment,
-    WrapperChoice,
-    must_match,
-)
-from rltools.cards._environment import (
-    Action,
-    Choice,
-    Element,
-    EnvironmentCard,
-    Factor,
-    ImageObservation,
-    ObjectCodes,
-    ObservationCard,
-    TextObservation,
-    read_environment_card,
-)
-from rltools.cards._find import CardWarning, environment_card
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rltools.cards._agent import AgentCard, ModelFile, Returns, Training, read_agent_card
+    from rltools.cards._card import (
+        Arguments,
+        Card,
+        Count,
+        EnvironmentChoice,
+        Text,
+        WrappedEnvironment,
+        WrapperChoice,
+        must_match,
+    )
+    from rltools.cards._environment import (
+        Action,
+        Choice,
+        Element,
+        EnvironmentCard,
+        Factor,
+        ImageObservation,
+        ObjectCodes,
+        ObservationCard,
+        TextObservation,
+        read_environment_card,
+    )
+    from rltools.cards._find import CardWarning, environment_card
 
 __all__ = [
     "Action",
@@ -57,3 +63,40 @@ __all__ = [
     "read_agent_card",
     "read_environment_card",
 ]
+
+# The module of each name: it is loaded with the first use, so that finding content by its name does not load pydantic.
+_MODULES = {
+    "AgentCard": "_agent",
+    "ModelFile": "_agent",
+    "Returns": "_agent",
+    "Training": "_agent",
+    "read_agent_card": "_agent",
+    "Arguments": "_card",
+    "Card": "_card",
+    "Count": "_card",
+    "EnvironmentChoice": "_card",
+    "Text": "_card",
+    "WrappedEnvironment": "_card",
+    "WrapperChoice": "_card",
+    "must_match": "_card",
+    "Action": "_environment",
+    "Choice": "_environment",
+    "Element": "_environment",
+    "EnvironmentCard": "_environment",
+    "Factor": "_environment",
+    "ImageObservation": "_environment",
+    "ObjectCodes": "_environment",
+    "ObservationCard": "_environment",
+    "TextObservation": "_environment",
+    "read_environment_card": "_environment",
+    "CardWarning": "_find",
+    "environment_card": "_find",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    globals()[name] = value
+    return value

@@ -8,7 +8,7 @@ from typing import Annotated, Self
 from pydantic import Field, JsonValue, model_validator
 
 from rltools._util.yaml import read_yaml, validate
-from rltools.cards._card import Card, Count, Text, WrappedEnvironment, must_match
+from rltools.cards._card import Card, Count, Text, WrappedEnvironment, must_match, or_text
 
 Sha256 = Annotated[str, must_match(r"[0-9a-f]{64}", "64 hexadecimal digits in lower case")]
 FileName = Annotated[
@@ -20,25 +20,36 @@ FileName = Annotated[
 ]
 
 
+MAX_STRIDES = 100
+
+
 class ModelFile(Card):
     """The model file beside an agent's card.
 
     Attributes:
         file: name of the model file in the card's folder.
-        sha256: of the model file.
+        sha256: of the model file, which is then compared; None leaves that out.
         normalize: name of the file of VecNormalize statistics in the same folder; None without one.
-        normalize_sha256: of that file; given exactly when `normalize` is.
+        normalize_sha256: of that file, likewise.
+        layout: of a file of weights; this and the following as of `rltools.load_policy`.
+        activation: of a file of weights.
+        strides: of a file of weights with convolutions.
+        head: of a file of weights or a graph.
     """
 
     file: FileName
-    sha256: Sha256
+    sha256: Sha256 | None = None
     normalize: FileName | None = None
     normalize_sha256: Sha256 | None = None
+    layout: Text | None = None
+    activation: Text | None = None
+    strides: Annotated[tuple[Count, ...] | None, Field(strict=False, max_length=MAX_STRIDES)] = None
+    head: Text | None = None
 
     @model_validator(mode="after")
-    def _both_or_neither(self) -> Self:
-        if (self.normalize is None) != (self.normalize_sha256 is None):
-            raise ValueError("normalize and normalize_sha256 belong together: give both or neither")
+    def _of_a_file(self) -> Self:
+        if self.normalize is None and self.normalize_sha256 is not None:
+            raise ValueError("normalize_sha256 is of a file; give its name as normalize")
         return self
 
 
@@ -75,16 +86,27 @@ class Returns(Card):
 
 
 class AgentCard(Card):
-    """An agent.yaml: the model beside it, its training and its returns."""
+    """An agent.yaml: the model beside it, the environment it acts in, and what else is known of it.
 
-    name: Text
-    description: Text
-    library: Text
-    algorithm: Text
-    environment: WrappedEnvironment
-    model: ModelFile
-    training: Training
-    returns: Returns
+    Attributes:
+        environment: where it was trained; its id alone is enough.
+        model: the file; its name alone is enough.
+        name: of the agent; by default that of its folder.
+        description: a sentence for `rltools list`.
+        library: with which it was trained, and its version.
+        algorithm: with which it was trained.
+        training: how; None if unknown.
+        returns: how well it does; None if unknown.
+    """
+
+    environment: Annotated[WrappedEnvironment, or_text("id")]
+    model: Annotated[ModelFile, or_text("file")]
+    name: Text = "agent"
+    description: str = ""
+    library: str = ""
+    algorithm: str = ""
+    training: Training | None = None
+    returns: Returns | None = None
 
 
 def read_agent_card(folder: Path) -> AgentCard:
@@ -94,4 +116,5 @@ def read_agent_card(folder: Path) -> AgentCard:
         ConfigError: no agent.yaml, or one with faults; all faults are listed.
     """
     path = folder / "agent.yaml"
-    return validate(AgentCard, read_yaml(path), path)
+    card = validate(AgentCard, read_yaml(path), path)
+    return card if "name" in card.model_fields_set else card.model_copy(update={"name": folder.resolve().name})

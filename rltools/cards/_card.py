@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
 
 from rltools._util.limits import MAX_WRAPPERS, oversized
 
@@ -30,6 +30,11 @@ def must_match(pattern: str, description: str) -> AfterValidator:
         return text
 
     return AfterValidator(check)
+
+
+def or_text(key: str) -> BeforeValidator:
+    """A validator by which a plain text stands for a mapping with this key alone: `CartPole-v1` for its id."""
+    return BeforeValidator(lambda value: {key: value} if isinstance(value, str) else value)
 
 
 class Card(BaseModel):
@@ -64,7 +69,8 @@ class WrapperChoice(Card):
     """A wrapper and the arguments it is made with.
 
     Attributes:
-        name: the wrapper's class, one of those that a file may name (`rltools.envs.wrapper_names`).
+        name: the wrapper's class, one of those that a file may name (`rltools.envs.wrapper_names`), or `module:Class`
+            of a module that the user imports by name.
         kwargs: its arguments.
     """
 
@@ -79,7 +85,9 @@ class WrappedEnvironment(EnvironmentChoice):
         wrappers: its wrappers, from the inside out.
     """
 
-    wrappers: Annotated[tuple[WrapperChoice, ...], Field(strict=False, max_length=MAX_WRAPPERS)] = ()
+    wrappers: Annotated[
+        tuple[Annotated[WrapperChoice, or_text("name")], ...], Field(strict=False, max_length=MAX_WRAPPERS)
+    ] = ()
 
 
 def check_distinct_names(items: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -8,8 +8,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
+from rltools._util.text import did_you_mean
 from rltools._util.yaml import read_yaml, validate
-from rltools.cards._card import Card, EnvironmentChoice, Text, check_distinct_names, must_match
+from rltools.cards._card import Card, EnvironmentChoice, Text, check_distinct_names, must_match, or_text
 from rltools.cards.content import content_folders
 
 
@@ -18,32 +19,36 @@ class Action(Card):
 
     name: Text
     unit: str = ""
-    meaning: Text
+    meaning: str = ""
 
 
 class EnvironmentCard(Card):
     """The names of the elements of an environment's observation and of its actions.
 
     Attributes:
-        environments: the ids and arguments it describes; arguments not named here do not matter.
-        description: a sentence about the environment.
-        source: URL of the documentation it was written from.
+        environments: the ids and arguments it describes; arguments not named here do not matter, and an id alone is
+            enough.
+        description: a sentence about the environment; "" for none.
+        source: URL of the documentation it was written from; "" for none.
         observation: see `ObservationCard`; for an observation that is one array.
         image: see `ObservationCard`.
         choices: see `ObservationCard`.
         parts: for a Dict or a Tuple, what each of its arrays holds, by its path: `camera/0`.
         actions: one per discrete action, per dimension of a continuous action, or per value of each element of a
             MultiDiscrete or MultiBinary one; omitted if the environment itself names them, as Atari games do.
+        groups: of features that are explained or hidden together (`groups="card"`), by name; each feature, choice or
+            array of a Dict is in one group at most.
     """
 
-    environments: Annotated[tuple[EnvironmentChoice, ...], Field(strict=False, min_length=1)]
-    description: Text
-    source: Annotated[str, must_match(r"(?s)https?://.*", "an address that begins with http:// or https://")]
-    observation: Annotated[tuple[Element, ...], Field(strict=False)] = ()
+    environments: Annotated[tuple[Annotated[EnvironmentChoice, or_text("id")], ...], Field(strict=False, min_length=1)]
+    description: str = ""
+    source: Annotated[str, must_match(r"(?s)(https?://.*)?", "an address that begins with http:// or https://")] = ""
+    observation: Annotated[tuple[Annotated[Element, or_text("name")], ...], Field(strict=False)] = ()
     image: ImageObservation | None = None
     choices: Annotated[tuple[Choice, ...], Field(strict=False)] = ()
     parts: dict[str, ObservationCard] = Field(default_factory=dict)
-    actions: Annotated[tuple[Action, ...], Field(strict=False)] = ()
+    actions: Annotated[tuple[Annotated[Action, or_text("name")], ...], Field(strict=False)] = ()
+    groups: dict[Text, Annotated[tuple[Text, ...], Field(strict=False, min_length=1)]] = Field(default_factory=dict)
 
     _path: Path | None = PrivateAttr(None)
 
@@ -95,6 +100,19 @@ class EnvironmentCard(Card):
     def _names_differ(cls, items: tuple[Element | Action, ...]) -> tuple[Element | Action, ...]:
         return check_distinct_names(items)
 
+    @model_validator(mode="after")
+    def _grouped_once(self) -> Self:
+        members = [member for group in self.groups.values() for member in group]
+        if twice := sorted({member for member in members if members.count(member) > 1}):
+            raise ValueError(f"groups: {twice[0]!r} is in two groups; each feature is in one")
+        names = {element.name for element in self.observation}
+        unknown = [member for member in members if names and member not in names]
+        if unknown:
+            raise ValueError(
+                f"groups: {unknown[0]!r} is no element of the observation ({did_you_mean(unknown[0], names)})"
+            )
+        return self
+
 
 def read_environment_card(path: Path) -> EnvironmentCard:
     """Read an environment's card.
@@ -113,13 +131,13 @@ class Element(Card):
     Attributes:
         name: short, fit for an axis label.
         unit: "" for none.
-        meaning: a sentence.
+        meaning: a sentence; "" for none.
         range: the lowest and the highest value, in that unit; None if unbounded.
     """
 
     name: Text
     unit: str = ""
-    meaning: Text
+    meaning: str = ""
     # YAML has lists only, which strict validation would not accept as a tuple.
     range: Annotated[tuple[float | None, float | None], Field(strict=False)] = (None, None)
 
@@ -141,8 +159,8 @@ class ImageObservation(Card):
 
     Attributes:
         layout: its axes, for instance "y,x,channel"; "lag" is the axis of several frames, the newest last.
-        channels: what each channel holds.
-        meaning: what the image shows.
+        channels: what each channel holds; empty if unknown.
+        meaning: what the image shows; "" if unknown.
         range: of a pixel.
         objects: the codes of what is in each cell, if one of the channels holds such codes.
     """
@@ -151,8 +169,8 @@ class ImageObservation(Card):
         Literal["y,x", "y,x,channel", "channel,y,x", "x,y,channel"]
         | Literal["lag,y,x", "lag,y,x,channel", "lag,channel,y,x", "y,x,channel,lag"]
     )
-    channels: Annotated[tuple[Text, ...], Field(strict=False, min_length=1)]
-    meaning: Text
+    channels: Annotated[tuple[Text, ...], Field(strict=False)] = ()
+    meaning: str = ""
     range: Annotated[tuple[float | None, float | None], Field(strict=False)] = (None, None)
     objects: ObjectCodes | None = None
 
@@ -177,14 +195,14 @@ class Choice(Card):
 
     Attributes:
         name: short, fit for an axis label; its one-hot elements are called `name=value`.
-        meaning: a sentence.
+        meaning: a sentence; "" for none.
         values: a name for each value, from the lowest on.
         factors: the quantities that a value combines, the last one varying fastest; they name the values. Given exactly
             where `values` is not.
     """
 
     name: Text
-    meaning: Text
+    meaning: str = ""
     values: Annotated[tuple[Text, ...], Field(strict=False)] = ()
     factors: Annotated[tuple[Factor, ...], Field(strict=False)] = ()
 
@@ -206,7 +224,7 @@ class Choice(Card):
 class TextObservation(Card):
     """An observation that is a text; it is recorded and not encoded."""
 
-    meaning: Text
+    meaning: str = ""
 
 
 class ObservationCard(Card):
@@ -219,7 +237,7 @@ class ObservationCard(Card):
         text: a text.
     """
 
-    observation: Annotated[tuple[Element, ...], Field(strict=False)] = ()
+    observation: Annotated[tuple[Annotated[Element, or_text("name")], ...], Field(strict=False)] = ()
     image: ImageObservation | None = None
     choices: Annotated[tuple[Choice, ...], Field(strict=False)] = ()
     text: TextObservation | None = None

@@ -25,6 +25,10 @@ MAX_CHARACTERS = 10_000_000
 """Length of all cards together."""
 MAX_IDS = 1_000
 _LISTED = re.compile(r"""\bid["']?: *["']?([^\s"',}]{1,200})""")
+# Ids may also stand in the list alone, as plain texts.
+_BEGIN = re.compile(r"^environments:", re.MULTILINE)
+_NEXT_KEY = re.compile(r"^\w", re.MULTILINE)
+_WORDS = re.compile(r"""[^\s"',:\[\]{}-][^\s"',\[\]{}]{0,200}(?<!:)""")
 
 
 class CardWarning(UserWarning):
@@ -114,7 +118,12 @@ def _ids(text: str, path: Path) -> list[str]:
     ids = [match[1] for match in islice(_LISTED.finditer(text), MAX_IDS + 1)]
     if len(ids) > MAX_IDS:
         raise ConfigError(f"{path} lists more than {MAX_IDS:,} ids; write a pattern for many of them")
-    return ids
+    begin = _BEGIN.search(text)
+    if begin is None:
+        return ids
+    end = _NEXT_KEY.search(text, begin.end())
+    plain = _WORDS.finditer(text, begin.end(), len(text) if end is None else end.start())
+    return ids + [word[0] for word in islice(plain, MAX_IDS)]
 
 
 def _letters(name: str) -> str:

@@ -66,7 +66,7 @@ def _guarded(run: Callable[[], object], request: EndRequest) -> int:
 
     import typer
 
-    from rltools.cli.options import message_with_options
+    from rltools.cli.messages import message_with_options
     from rltools.errors import ConfigError, RltoolsError
 
     message, code = "", 1
@@ -164,7 +164,7 @@ def _warning_printer() -> Callable[..., None]:
     A repeated message, for instance about a damaged file that is read several times, is printed once.
     """
     from rltools._util.console import say
-    from rltools.cli.options import message_with_options
+    from rltools.cli.messages import message_with_options
     from rltools.cli.screen import wrapped_error
 
     printed = set()

@@ -2,40 +2,36 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import shlex
+from typing import TYPE_CHECKING
 
 from rltools.errors import ArgumentError
 
 if TYPE_CHECKING:
+    from rltools.cli.agent_options import AgentOptions
+    from rltools.envs import Environment
     from rltools.policies.base import Policy
     from rltools.recording import Recording
 
 
-def recorded_agent(recording: Recording, agent: str | None, loading: dict[str, Any]) -> Policy | None:
-    """The named agent; else the reference agent of the recorded name, if it is the one that was recorded."""
-    from rltools.cards.content import content_path
-    from rltools.policies.load import load_policy
-
-    if agent is not None:
-        return load_policy(agent, **loading)
-    name = recording.header.policy
-    if content_path("agents", name) is None:
-        return None
-    policy = load_policy(name, **loading)
-    return policy if policy.source.sha256 == recording.header.policy_sha256 else None
-
-
-def needed_agent(recording: Recording, agent: str | None, loading: dict[str, Any], command: str) -> Policy:
-    """Likewise, for a command that needs the agent.
+def needed_agent(
+    recording: Recording, agent: str | None, options: AgentOptions, command: str
+) -> tuple[Policy, Environment | None]:
+    """The agent that was typed; else that of the recording, loaded as it was then; and the environment that was typed.
 
     Raises:
-        ArgumentError: no agent is named, and the recorded one is not known by its name.
+        ArgumentError: no agent was typed, and that of the recording is not to be had; the message says what to type.
     """
-    policy = recorded_agent(recording, agent, loading)
-    if policy is None:
-        raise ArgumentError(
-            f"{recording.directory} is a recording of {recording.header.policy}, and no agent by that name is the one "
-            f"that was recorded; give it after the folder, for instance "
-            f"`{command} {recording.directory} best_model.zip`"
-        )
-    return policy
+    if agent is not None:
+        return options.load(agent)
+    from rltools.policies.own_environment import environment_with
+    from rltools.rollout.recorded_agent import load_recorded_agent, recorded_words
+
+    options.import_modules()
+    try:
+        env = environment_with(recording.header.policy, options.env, options.arguments, options.loading)
+        return load_recorded_agent(recording, env, **options.loading), env
+    except ArgumentError as error:
+        words = recorded_words(recording.header) or ["best_model.zip"]
+        example = shlex.join(["rltools", command, str(recording.directory), *words])
+        raise type(error)(f"{error.args[0]}; give it after the folder, for instance `{example}`") from error

@@ -16,6 +16,7 @@ from gymnasium.envs.registration import EnvSpec
 
 from rltools._util.limits import MAX_WRAPPERS
 from rltools._util.text import nearest_names
+from rltools.envs._named_modules import name_module
 from rltools.envs._wrapper_specs import remakeable, with_arguments_of
 from rltools.errors import ArgumentError, SimulationError
 
@@ -168,7 +169,9 @@ def registered_ids(pattern: str) -> tuple[str, ...]:
 
 
 def import_modules(names: Iterable[str]) -> None:
-    """Import modules that the user named, so that they register their environments; also from the working directory.
+    """Import modules that the user named, also from the working directory.
+
+    They register their environments, and files may then name their wrappers, as `module:Class`.
 
     Raises:
         SimulationError: a module cannot be imported.
@@ -184,6 +187,7 @@ def import_modules(names: Iterable[str]) -> None:
                 f"the module {name!r} cannot be imported ({type(error).__name__}: {error}); install it, or run in the "
                 f"folder that contains it"
             ) from error
+        name_module(name)
 
 
 def without_render_mode(spec: EnvSpec) -> EnvSpec:

@@ -16,7 +16,8 @@ from gymnasium.error import DependencyNotInstalled
 from rltools._util.text import nearest_names
 from rltools.envs._ids import Environment, environment_spec
 from rltools.envs._statistics import freeze_statistics, without_reward_scaling
-from rltools.errors import ArgumentError, SimulationError, argument
+from rltools.envs._vectors import is_vector, single_environment
+from rltools.errors import ArgumentError, SimulationError
 
 _CAMERA = {"camera_id", "camera_name", "default_camera_config"}
 _EXTRAS = {
@@ -52,6 +53,7 @@ def make_with_wrapped_rewards(env: Environment, *, render_mode: str | None = Non
         ArgumentError: as `make_environment`.
         SimulationError: as `make_environment`.
     """
+    env = single_environment(env)
     spec = environment_spec(env)
     if spec is not None:
         if render_mode is not None:
@@ -83,6 +85,9 @@ def check_kind(env: object) -> None:
         ArgumentError: it is neither; for vectors and environments of other libraries it says what to give instead.
     """
     if isinstance(env, str | EnvSpec | gymnasium.Env):
+        return
+    if is_vector(env):
+        single_environment(env)
         return
     if kind := foreign_kind(env):
         raise ArgumentError(f"the environment given is {kind}")
@@ -180,13 +185,13 @@ def foreign_kind(value: object) -> str:
     modules = [cls.__module__ for cls in type(value).__mro__]
     roots = {module.partition(".")[0] for module in modules}
     if "stable_baselines3" in roots and hasattr(value, "num_envs"):
-        return _vector(value, "a vector of environments of Stable-Baselines3", "envs[0]", _wrapped_statistics(value))
+        return _vector(value, "a vector of environments of Stable-Baselines3")
     if isinstance(value, gymnasium.vector.VectorEnv):
-        return _vector(value, "a vector of environments", "envs[0]", _statistics_of_vector(value))
+        return _vector(value, "a vector of environments")
     if "pettingzoo" in roots:
         return (
-            f"a {type(value).__name__} of PettingZoo, in which several agents act; give a function that makes a "
-            f"gymnasium.Env of the one agent that this policy plays, with the others inside it"
+            f"a {type(value).__name__} of PettingZoo, in which several agents act; give the one agent that this policy "
+            f"plays: rltools.OneAgent(make, agent, others), where make is a function that makes it"
         )
     if "gym" in roots:
         return f"a {type(value).__name__} of {OLD_GYM}"
@@ -203,33 +208,5 @@ def is_old_space(space: object) -> bool:
     return type(space).__module__.partition(".")[0] == "gym"
 
 
-def _vector(value: object, kind: str, first: str, addition: str) -> str:
-    inner: Any = value
-    while not hasattr(inner, "envs") and hasattr(inner, "venv" if hasattr(inner, "venv") else "env"):
-        inner = inner.venv if hasattr(inner, "venv") else inner.env
-    single = f"one of its environments (.{first}), " if hasattr(inner, "envs") else ""
-    return (
-        f"{kind} ({type(value).__name__}), and each episode has an environment of its own; give {single}its id, or a "
-        f"function that makes one gymnasium.Env{addition}"
-    )
-
-
-def _wrapped_statistics(value: object) -> str:
-    level = value
-    while level is not None:
-        if type(level).__name__ == "VecNormalize":
-            return f", and the VecNormalize as {argument('normalize')}"
-        level = getattr(level, "venv", None)
-    return ""
-
-
-def _statistics_of_vector(value: object) -> str:
-    level = value
-    while level is not None:
-        if "obs_rms" in vars(level):
-            return (
-                ", with the statistics of this one: rltools.FrozenStatistics(gymnasium.wrappers.NormalizeObservation("
-                "env), mean=..., var=...)"
-            )
-        level = vars(level).get("env")
-    return ""
+def _vector(value: object, kind: str) -> str:
+    return f"{kind} ({type(value).__name__}), where a single gymnasium.Env is needed; give one of its environments"

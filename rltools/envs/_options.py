@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import gymnasium
@@ -26,10 +27,21 @@ def environment_options(env: Environment | None) -> list[str]:
         return ["--env", env]
     if not isinstance(env, EnvSpec) or (arguments := _arguments(env)) is None:
         return ["--env", "ENV"]
-    return ["--env", env.id, *(word for text in arguments for word in ("--env-kwargs", text))]
+    return ["--env", env.id, *argument_options(arguments)]
 
 
-def _arguments(spec: EnvSpec) -> list[str] | None:
+def argument_options(arguments: Mapping[str, Any]) -> list[str]:
+    """The options of the arguments of an environment.
+
+    Raises:
+        TypeError: one is not plain data.
+        ValueError: likewise.
+    """
+    texts = [f"{name}={_typed(value)}" for name, value in arguments.items()]
+    return [word for text in texts for word in ("--env-kwargs", text)]
+
+
+def _arguments(spec: EnvSpec) -> dict[str, Any] | None:
     """The arguments that a spec has beyond those of its id; None if it differs from its id in anything else."""
     plain = gymnasium.registry.get(spec.id)
     if plain is None or spec.additional_wrappers or spec.max_episode_steps != plain.max_episode_steps:
@@ -41,9 +53,10 @@ def _arguments(spec: EnvSpec) -> list[str] | None:
         name: value for name, value in spec.kwargs.items() if name not in plain.kwargs or plain.kwargs[name] != value
     }
     try:
-        return [f"{name}={_typed(value)}" for name, value in own.items()]
+        argument_options(own)
     except (TypeError, ValueError):
         return None
+    return own
 
 
 def _typed(value: Any) -> str:

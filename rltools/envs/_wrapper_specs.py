@@ -13,6 +13,7 @@ from gymnasium.envs.registration import EnvSpec, WrapperSpec
 
 from rltools._util.limits import MAX_STACK, MAX_WRAPPERS, oversized
 from rltools._util.text import nearest_names
+from rltools.envs._named_modules import check_own_wrapper
 from rltools.envs._statistics import FROZEN_STATISTICS, frozen_numbers, has_learned, normalizers
 from rltools.envs.names.wrappers import WrapperLibrary, wrapper_libraries, wrapper_library
 from rltools.errors import SimulationError
@@ -28,7 +29,8 @@ def wrapped_spec(spec: EnvSpec, wrappers: Iterable[tuple[str, Mapping[str, Any]]
 
     Args:
         spec: of the environment.
-        wrappers: the name of each wrapper's class, see `wrapper_names`, and its arguments, from the inside out.
+        wrappers: the name of each wrapper's class, see `wrapper_names`, and its arguments, from the inside out. Of a
+            module that the user named, `module:Class`.
 
     Raises:
         SimulationError: a wrapper that a file may not name, or wrappers beyond the limits.
@@ -36,12 +38,16 @@ def wrapped_spec(spec: EnvSpec, wrappers: Iterable[tuple[str, Mapping[str, Any]]
     more = []
     for name, kwargs in wrappers:
         entry_point = _entry_points().get(name)
+        if entry_point is None and ":" in name:
+            check_own_wrapper(name)
+            more.append(WrapperSpec(name.partition(":")[2], name, dict(kwargs)))
+            continue
         if entry_point is None:
             near = nearest_names(name, wrapper_names())
             hint = f"did you mean {' or '.join(near)}? " if near else ""
             raise SimulationError(
-                f"no wrapper {name!r} may be named by a file; {hint}there are {', '.join(wrapper_names())}. For any "
-                f"other, make the environment yourself and give the function that makes it"
+                f"no wrapper {name!r} may be named by a file; {hint}there are {', '.join(wrapper_names())}. For one "
+                f"of your own, give module:Class of a module that you import (--import MODULE)"
             )
         more.append(_wrapper_spec(name, entry_point, kwargs))
     return dataclasses.replace(spec, additional_wrappers=checked_wrappers((*spec.additional_wrappers, *more)))
@@ -79,10 +85,8 @@ def wrapper_from_file(entry_point: str, kwargs: dict[str, Any]) -> WrapperSpec:
     name = entry_point.rpartition(":")[2]
     canonical = canonical_entry_point(entry_point)
     if _entry_points().get(name) != canonical:
-        raise SimulationError(
-            f"the file's environment is wrapped in {entry_point!r}, which is not imported just because a file "
-            f"names it; make the environment yourself and give the function that makes it"
-        )
+        check_own_wrapper(entry_point)
+        return WrapperSpec(name, entry_point, kwargs)
     return _wrapper_spec(name, canonical, kwargs)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
@@ -13,11 +14,10 @@ from typing import TYPE_CHECKING, Any
 from rltools._util.progress import say
 from rltools._util.text import plural
 from rltools._util.workers import Workers, parallel_parts
-from rltools.ablation import ablate, ablations, find_players
+from rltools.ablation import Groups, ablate, ablations, find_players
 from rltools.errors import RltoolsError, RltoolsWarning
 from rltools.policies.bounds import Bounds
 from rltools.recording import Recording
-from rltools.recording.attribution import VARIABLES
 from rltools.rollout import record
 
 if TYPE_CHECKING:
@@ -94,6 +94,7 @@ def ablate_in_time(
     seeds: int,
     seconds: float,
     recorded_in: float,
+    groups: Groups,
     workers: Workers,
     bounds: Bounds,
     progress: bool,
@@ -107,18 +108,20 @@ def ablate_in_time(
         seeds: at how many seeds each feature is hidden, if there is time.
         seconds: about how long it may take.
         recorded_in: seconds that recording took; 0 if it was there before.
+        groups: as for `ablate`.
         workers: as for `ablate`.
         bounds: as for `record`.
         progress: show progress.
     """
-    options: dict[str, Any] = {"workers": workers, "bounds": bounds, "progress": progress}
+    options: dict[str, Any] = {"groups": groups, "workers": workers, "bounds": bounds, "progress": progress}
     try:
-        before, raced = _seeds_before(recording)
+        hidden = find_players(recording.features, groups).names
+        before, raced = _seeds_before(recording, hidden)
         if before >= seeds:  # it goes on as it was begun, if it was interrupted
             return ablate(policy, recording, env, seeds=seeds, most=raced, **options), ""
         lengths = [outcome.steps for outcome in recording.readable_outcomes() if not outcome.fault]
         steps = sum(lengths) / len(lengths) if lengths else 0.0
-        players = len(find_players(recording.features, VARIABLES).names)
+        players = len(hidden)
         slow = recorded_in > LONG and steps > 0
         if slow:
             per_step = recorded_in / sum(lengths)
@@ -166,8 +169,9 @@ def _seconds_per_step(policy: Policy, recording: Recording, env: Environment | N
     return max(all_of_it - anyway, 0.0) / max(1, many - few)
 
 
-def _seeds_before(recording: Recording) -> tuple[int, int]:
+def _seeds_before(recording: Recording, hidden: Sequence[str]) -> tuple[int, int]:
     """At how many seeds every feature was hidden before, and up to how many the leaders were raced."""
-    counts = [each.losses().seeds for each in ablations(recording) if each.replace == REPLACEMENT]
+    losses = [each.losses() for each in ablations(recording) if each.replace == REPLACEMENT]
+    counts = [each.seeds for each in losses if tuple(each.players) == tuple(hidden)]
     best = max(counts, key=lambda seeds: int(min(seeds, default=0)), default=None)
     return (0, 0) if best is None else (int(min(best, default=0)), int(max(best, default=0)))

@@ -13,10 +13,12 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from rltools._util.foreign_files import path_exists
 from rltools._util.text import did_you_mean
-from rltools.cards import Card, Text
+from rltools.cards import Text
 from rltools.cards.content import content_path, list_content
+from rltools.experiments._agent_loading import AgentLoading
 from rltools.experiments._elements import MAX_ELEMENTS, NOT_EMPTY, Name, file_safe
 from rltools.experiments._environments import EnvironmentVariant, environment_from_id
+from rltools.policies.hub import is_hub
 
 _WILD = re.compile(r"[*?\[]")
 MAX_WILD = 3
@@ -43,15 +45,15 @@ def natural_order(path: str) -> list[tuple[bool, int, str]]:
 
 
 def existing_agent(agent: str) -> str:
-    """The name of an agent or the path of a model, checked.
+    """The name of an agent, the path of a model or the id of one on a hub, checked.
 
     Raises:
         ValueError: there is neither.
     """
-    if content_path("agents", agent) or path_exists(agent) or path_exists(f"{agent}.zip"):
+    if is_hub(agent) or content_path("agents", agent) or path_exists(agent) or path_exists(f"{agent}.zip"):
         return agent
     hint = did_you_mean(agent, list_content("agents"), count=1, cutoff=0.6)
-    raise ValueError(f"must be the name of an agent or the path of a model ({hint})")
+    raise ValueError(f"must be the name of an agent, the path of a model or hf:ORG/NAME ({hint})")
 
 
 def _existing_models(source: str) -> str:
@@ -74,12 +76,12 @@ def _list_of_text(sources: Any) -> Any:
 _Models = Annotated[tuple[Annotated[Text, AfterValidator(_existing_models)], ...], Field(strict=False), NOT_EMPTY]
 
 
-class AgentChoice(Card):
-    """An agent, or a group of agents that are trainings of one algorithm.
+class AgentChoice(AgentLoading):
+    """An agent, or a group of agents that are trainings of one algorithm, and how they are loaded.
 
     Attributes:
         name: what tables and pages call it; None for the name of the agent, or for one made from the path of its model.
-        model: the name of an agent, or the path of a model; None for a group.
+        model: the name of an agent, the path of a model or the id of one on a hub; None for a group.
         models: the names or paths of a group, or one, in which `*` stands for anything: `runs/ppo-*/best_model.zip`.
         environment: where it acts, whatever the others do; None is the environments of the experiment.
     """

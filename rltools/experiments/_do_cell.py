@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from rltools._util.progress import say
 from rltools._util.text import plural
@@ -25,7 +26,7 @@ from rltools.explanation import declared_stride, explain, plan_explaining
 from rltools.explanation.views import Window, in_units
 from rltools.pages.replay import replay_episodes
 from rltools.pages.report import Groups, write_comparison, write_report
-from rltools.policies.base import Policy
+from rltools.policies.base import HasOrigin, Policy
 from rltools.recording import Recording, open_recording
 from rltools.rollout import record
 
@@ -54,12 +55,13 @@ def do_cell(job: Job, cell: Cell, *, threads: int | None = None, progress: bool 
 def agent_of(job: Job, run: Run) -> tuple[Policy, Environment | None]:
     """The agent of a run, and the environment that it acts in; None for its own."""
     plan = job.plan_of(run)  # a sweep may be over either key
-    return load_agent(run.agent, run.environment, plan.bounds, plan.device)
+    return load_agent(run.agent, run.environment, plan.bounds, plan.device, run.loading)
 
 
 def _record(job: Job, cell: Cell, run: Run, threads: int | None, progress: bool) -> dict[str, Any]:
     plan = job.plan_of(run)
     policy, env = agent_of(job, run)
+    _say_relative(policy, job.folder / run.name)
     recording = record(
         policy,
         env,
@@ -77,6 +79,21 @@ def _record(job: Job, cell: Cell, run: Run, threads: int | None, progress: bool)
         held = plural(len(recording), "episode")
         say(f"{recording.directory} held {held}, which are all used: no episode is removed", show=progress)
     return {"episodes": len(recording)}
+
+
+def _say_relative(policy: Policy, folder: Path) -> None:
+    """Let a recording say from its own folder where the model is, so that its bytes are the same on every machine."""
+    origin: dict[str, Any] = getattr(policy, "loaded_from", {})
+    loading = dict(origin.get("loading", {}))
+    paths = {name: value for name, value in loading.items() if name in ("normalize", "check") and value}
+    relative = {name: _from_folder(path, folder) for name, path in paths.items()}
+    if origin:
+        typed = {"source": _from_folder(origin["source"], folder)}
+        cast("HasOrigin", policy).loaded_from = origin | typed | ({"loading": loading | relative} if relative else {})
+
+
+def _from_folder(path: str, folder: Path) -> str:
+    return os.path.relpath(path, folder.absolute()) if Path(path).is_absolute() else path
 
 
 def _explain(job: Job, cell: Cell, run: Run, threads: int | None, progress: bool) -> dict[str, Any]:

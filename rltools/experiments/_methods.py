@@ -15,6 +15,7 @@ from rltools.experiments._elements import NOT_EMPTY
 from rltools.explanation.views import Units
 from rltools.metrics import find_metric
 from rltools.recording.attribution import VARIABLES
+from rltools.spaces.groups import CARD
 
 References = Annotated[int, Field(ge=1, le=MAX_REFERENCES)]
 Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
@@ -85,7 +86,7 @@ class MethodChoice(Card):
         if "name" in info.data:
             settings = find_method(info.data["name"]).settings(parameters)
             if settings.get("groups") is not None:
-                _check_groups(settings["groups"], VARIABLES)
+                _check_groups(settings["groups"], VARIABLES, CARD)
         return parameters
 
     @field_validator("seed")
@@ -112,7 +113,7 @@ class AblationChoice(Card):
         second: the name of another replacement that is measured at a few seeds; None for none.
         seeds: number of paired episodes for each variable.
         most: the largest number of seeds for those that may be needed most.
-        groups: what is hidden together: "variables", "features", or `{name: [feature, ...]}`.
+        groups: what is hidden together: "variables", "features", "card", or `{name: [feature, ...]}`.
         coalitions: also measure sets of variables: outcome Shapley values, interactions and curves.
         leave_out: also find the largest set that can be left out for less than this part of the return, and certify it;
             true is 0.05.
@@ -138,7 +139,7 @@ class AblationChoice(Card):
     @field_validator("groups", mode="before")
     @classmethod
     def _check_groups(cls, groups: Any) -> Any:
-        _check_groups(groups, VARIABLES, FEATURES)
+        _check_groups(groups, VARIABLES, FEATURES, CARD)
         return groups
 
     @field_validator("leave_out", mode="before")

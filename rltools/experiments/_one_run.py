@@ -30,6 +30,7 @@ class Run:
             value; empty without a sweep.
         folder: the folder of its recording within that of the experiment, which runs share that differ only in what is
             done with the recording; "" for one that is named after label and seed.
+        loading: what else `load_policy` is to know of the agent, as JSON.
     """
 
     label: str
@@ -39,6 +40,7 @@ class Run:
     group: str | None = None
     point: Mapping[str, JsonValue] = field(default_factory=dict)
     folder: str = ""
+    loading: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -65,6 +67,7 @@ class Run:
             "group": self.group,
             "point": dict(self.point),
             "folder": self.folder,
+            "loading": dict(self.loading),
         }
 
 
@@ -79,4 +82,5 @@ def run_from_content(content: dict[str, Any]) -> Run:
         None if content["group"] is None else str(content["group"]),
         dict(content["point"]),
         str(content["folder"]),
+        dict(content.get("loading", {})),  # older manifests have none
     )

@@ -9,7 +9,7 @@ from rltools.attributions import find_method
 from rltools.errors import ArgumentError, GradientError, TargetError, UnknownNameError
 from rltools.experiments._methods import MethodChoice
 from rltools.experiments.file import Experiment
-from rltools.explanation.spec import decodes, with_groups, with_whole_choices
+from rltools.explanation.spec import decodes, with_card_groups, with_groups, with_whole_choices
 from rltools.explanation.views import Window, in_units
 from rltools.policies.base import Policy
 from rltools.recording.attribution import VARIABLES
@@ -58,6 +58,7 @@ def _too_many(choice: MethodChoice, policy: Policy) -> str:
     method, features = find_method(choice.name), policy.features
     try:
         settings = method.settings(dict(with_whole_choices(policy, method, choice.parameters)))
+        settings = dict(with_card_groups(settings, features))
         features = features.decoded if decodes(method, settings, features) else features
         settings = with_groups(method, settings, features)
     except (ArgumentError, UnknownNameError) as error:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from rltools._util.console import as_text
 from rltools.cards.content import content_path
 from rltools.errors import ArgumentError, ConfigError, MismatchError, RltoolsError, SimulationError
+from rltools.experiments._agent_loading import with_absolute_paths
 from rltools.experiments._agents import AgentChoice
 from rltools.experiments._elements import file_safe
 from rltools.experiments._environments import EnvironmentVariant
@@ -21,6 +22,7 @@ from rltools.experiments._sweep import Point, plan_at, point_text, points_of
 from rltools.experiments.cells import OF_AGENTS, Run
 from rltools.experiments.file import Experiment
 from rltools.experiments.zoo import zoo_agents, zoo_label
+from rltools.policies.hub import is_hub
 from rltools.recording.folders import folder_name, run_name, short_name
 from rltools.rollout.env_check import environment_of
 
@@ -39,6 +41,7 @@ class Candidate:
         is_zoo: whether it is left out, and not refused, if it cannot do what the experiment wants.
         points: the points at which all that concerns it is the same.
         plan: the experiment at the first of them.
+        loading: what else `load_policy` is to know of the agent, as JSON.
     """
 
     name: str | None
@@ -50,11 +53,13 @@ class Candidate:
     is_zoo: bool
     points: tuple[Point, ...]
     plan: Experiment
+    loading: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def place(self) -> tuple[str, str]:
-        """The agent and its environment, as a key."""
-        return self.source, "" if self.variant is None else self.variant.model_dump_json()
+    def place(self) -> tuple[str, str, str]:
+        """The agent, how it is loaded, and its environment, as a key."""
+        variant = "" if self.variant is None else self.variant.model_dump_json()
+        return self.source, variant, json.dumps(self.loading, sort_keys=True)
 
     @property
     def point(self) -> Point:
@@ -92,7 +97,7 @@ def absolute(plan: Experiment) -> Experiment:
 
 
 def _absolute(agent: str) -> str:
-    return agent if content_path("agents", agent) else str(Path(agent).absolute())
+    return agent if is_hub(agent) or content_path("agents", agent) else str(Path(agent).absolute())
 
 
 def runs_of(plan: Experiment, path: Path) -> Expanded:
@@ -112,14 +117,14 @@ def runs_of(plan: Experiment, path: Path) -> Expanded:
     candidates = _candidates(plan)
     names: dict[str, tuple[str, str]] = {}
     faults: list[str] = []
-    left_out: dict[tuple[str, str], str] = {}
+    left_out: dict[tuple[str, str, str], str] = {}
     for place, here in _by_place(candidates).items():
         first = here[0]
         misfit: RltoolsError | None = None
         reasons: list[str] = []
         try:
             for bounds, device in dict.fromkeys((each.plan.bounds, each.plan.device) for each in here):
-                policy, env = load_agent(first.source, first.variant, bounds, device)
+                policy, env = load_agent(first.source, first.variant, bounds, device, first.loading)
                 environment_of(policy, env)
             names[first.source] = (policy.source.name, run_name(first.source, policy))
             plans = {id(candidate.plan): candidate.plan for candidate in here}
@@ -187,12 +192,13 @@ def _listed(plan: Experiment, point: Point) -> Iterator[Candidate]:
             title = variant.title if variant is not None and not own and len(shared) > 1 else ""
             group = agent.name if agent is not None and agent.models is not None else None
             for seed in plan.seeds:
-                yield Candidate(name, source, seed, variant, title, group, agent is None, (point,), plan)
+                loading = {} if agent is None else with_absolute_paths(agent.loading)
+                yield Candidate(name, source, seed, variant, title, group, agent is None, (point,), plan, loading)
 
 
-def _by_place(candidates: Sequence[Candidate]) -> dict[tuple[str, str], list[Candidate]]:
+def _by_place(candidates: Sequence[Candidate]) -> dict[tuple[str, str, str], list[Candidate]]:
     """The candidates of each agent in each environment."""
-    places: dict[tuple[str, str], list[Candidate]] = {}
+    places: dict[tuple[str, str, str], list[Candidate]] = {}
     for candidate in candidates:
         places.setdefault(candidate.place, []).append(candidate)
     return places
@@ -204,12 +210,12 @@ def _called(candidate: Candidate) -> str:
 
 
 def _fitting_nowhere(
-    candidates: Sequence[Candidate], fitting: Sequence[Candidate], left_out: Mapping[tuple[str, str], str]
+    candidates: Sequence[Candidate], fitting: Sequence[Candidate], left_out: Mapping[tuple[str, str, str], str]
 ) -> list[str]:
     """The faults of agents that fit none of the environments."""
     somewhere = {candidate.source for candidate in fitting}
     nowhere = dict.fromkeys(each.source for each in candidates if each.source not in somewhere and not each.is_zoo)
-    reasons = {source: why for (source, _), why in left_out.items()}
+    reasons = {source: why for (source, *_), why in left_out.items()}
     return [f"agents: {source} fits none of the environments ({reasons[source]})" for source in nowhere]
 
 
@@ -249,6 +255,7 @@ def _runs(candidates: Sequence[Candidate], names: Mapping[str, tuple[str, str]],
             candidate.group,
             candidate.point,
             folders[candidate.recording],
+            candidate.loading,
         )
         for candidate in candidates
     )

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-import shlex
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from rltools._util.limits import MAX_EPISODES, MAX_REFERENCES, MAX_SEED, MAX_WINDOW, check_count
 from rltools._util.progress import say, stage
 from rltools._util.workers import Workers
+from rltools.ablation import Groups, find_players
 from rltools.attributions import find_method, fitting_methods
-from rltools.envs import environment_options, import_modules
+from rltools.envs import import_modules
+from rltools.envs.names import origin_lines
 from rltools.errors import ArgumentError, RltoolsWarning, TooCostlyError
 from rltools.experiments._ablate_in_time import ablate_in_time
 from rltools.experiments._analysis import Analysis
+from rltools.experiments._command import analyze_command, env_words, group_words, option_words
 from rltools.explanation import Plan, explain, plan_explaining
+from rltools.explanation.choice import by_variables, default_method, takes_groups
+from rltools.explanation.references import VISITED
 from rltools.pages.replay import replay_episodes
 from rltools.pages.report import write_report
 from rltools.policies.base import is_differentiable
-from rltools.policies.bounds import Bounds
 from rltools.policies.load import load_policy
+from rltools.policies.loading import Loading, loading_words
+from rltools.policies.own_environment import environment_with
 from rltools.recording import Outcome, Recording, notable_episodes
 from rltools.recording.attribution import VARIABLES
 from rltools.recording.folders import RUNS, run_name
@@ -37,14 +42,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Analysis", "LeftOutWarning", "analyze", "notable", "specs"]
 
-EXACT_FEATURES = 12
-"""The most features for which Shapley values are computed exactly by default."""
 DECISION = "decision_change"
 """The best predictor of the return lost without a feature; its findings come before those of the main method."""
 SEEDS = 16
 """At 16 seeds losses are as well known as 40 seeds know them; the leaders are raced further."""
-COMPARED = 32
-"""The default number: with 8, another draw turned a leading share of 34 % into 44 %, and changed signs."""
 WINDOW = 8
 """The number of observations over which a recurrent policy is explained through its state."""
 SECONDS = 60.0
@@ -59,6 +60,7 @@ def analyze(
     source: Any,
     env: Environment | None = None,
     *,
+    env_kwargs: Mapping[str, Any] | None = None,
     episodes: int = 20,
     seed: int = 0,
     method: str | None = None,
@@ -68,17 +70,16 @@ def analyze(
     seconds: float = SECONDS,
     ablate: bool = True,
     seeds: int = SEEDS,
-    normalize: Any = None,
-    trust: str | Iterable[str] | None = None,
+    groups: Groups = VARIABLES,
+    max_steps: int | None = None,
     frames: bool = True,
     modules: Sequence[str] = (),
     directory: str | Path | None = None,
     overwrite: bool = False,
     threads: int | None = None,
     workers: Workers = 1,
-    device: str | None = None,
     progress: bool = False,
-    bounds: Bounds = "same",
+    **loading: Unpack[Loading],
 ) -> Analysis:
     """Record an agent, measure what it needs, explain its steps, and write a page about that.
 
@@ -90,12 +91,13 @@ def analyze(
     score and of the default target are always computed, and so is how often the decision changes when a feature takes
     its value in another visited state. A policy without gradients, such as a `FunctionPolicy`, is explained by methods
     that replace features alone: exact Shapley values of up to 12 variables, and sampled ones beyond; the page and the
-    terminal say which methods are left out. For a recurrent policy, the gradient is also taken
-    through its state, over the last observations. The episodes of median, lowest and highest return get replays.
+    terminal say which methods are left out. For a recurrent policy, the gradient is also taken through its state, over
+    the last observations. The episodes of median, lowest and highest return get replays.
 
     Args:
         source: see `load_policy`.
         env: see `record`; None is the agent's own.
+        env_kwargs: further arguments of the environment, if it is one's own by its id, or the agent's.
         episodes: number of episodes.
         seed: the seed of the first episode.
         method: the main method, if not the default one.
@@ -110,8 +112,8 @@ def analyze(
         ablate: measure what the return is without each feature, too.
         seeds: at how many seeds each feature is hidden; fewer if that would take longer than `seconds`, and none if
             there is no time for two.
-        normalize: see `load_policy`.
-        trust: see `load_policy`.
+        groups: what is hidden together, and taken together by methods that can; see `ablate`.
+        max_steps: see `record`.
         frames: whether replays and page show the environment; it is rendered in a child process if it has a spec.
         modules: modules to import because they register environments.
         directory: folder of the run; by default `runs/<agent>`, and for a model without a card
@@ -119,9 +121,8 @@ def analyze(
         overwrite: start anew, whatever the folder contains.
         threads: see `record` and `explain`.
         workers: how many processes record, ablate and explain, or an executor; see `record`.
-        device: see `load_policy`.
         progress: show progress bars, and before each method how long it will take.
-        bounds: see `load_policy`.
+        loading: see `load_policy`: `normalize`, `trust`, `bounds`, `device`, `name`, `names`, `layout` and the others.
 
     Returns:
         The recording, its summary, what was measured, and the page.
@@ -140,23 +141,22 @@ def analyze(
         >>> [verdict.kind for verdict in analysis.ablation.verdicts()][3]
         'needed'
     """
-    if not seconds > 0:
-        raise ArgumentError(f"seconds is {seconds}; it must be above 0")
-    check_count("episodes", episodes, most=MAX_EPISODES)
-    check_count("seed", seed, least=0, most=MAX_SEED)
-    check_count("seeds", seeds, most=MAX_EPISODES // 2)
-    if references is not None:
-        check_count("references", references, most=MAX_REFERENCES)
+    _check_numbers(seconds, episodes, seed, seeds, references)
     import_modules(modules)
-    trusted = [trust] if isinstance(trust, str) else None if trust is None else list(trust)
+    if (trust := loading.get("trust")) is not None:
+        loading["trust"] = [trust] if isinstance(trust, str) else list(trust)
     with stage("load the policy", show=progress):
-        policy = load_policy(source, env, normalize=normalize, trust=trusted, bounds=bounds, device=device)
+        typed_env, env = env, environment_with(source, env, env_kwargs, loading)
+        policy = load_policy(source, env, **loading)
+    bounds = loading.get("bounds", "same")
     lags = _lags(policy, window)
-    main_method = method or _main_method(policy)
+    main_method = method or default_method(policy)
     main_target = str(fitting_target(main_method, find_method(main_method).needs, target, policy))
     # Checked before recording, which can take hours.
     pairs = [(find_method(name).name, target_name) for name, target_name in specs(policy, main_method, main_target)]
-    say(_without_gradients(policy), show=progress and not is_differentiable(policy))
+    find_players(policy.features, groups)
+    for line in _about(policy):
+        say(line, show=progress)
     folder = Path(directory) if directory is not None else RUNS / run_name(source, policy)
     fresh = overwrite or not (folder / "recording.json").is_file()
     begun = perf_counter()
@@ -166,6 +166,7 @@ def analyze(
         episodes=episodes,
         seed=seed,
         directory=folder,
+        max_steps=max_steps,
         overwrite=overwrite,
         threads=threads,
         workers=workers,
@@ -181,13 +182,13 @@ def analyze(
             seeds=seeds,
             seconds=seconds,
             recorded_in=perf_counter() - begun if fresh else 0.0,
+            groups=groups,
             workers=workers,
             bounds=bounds,
             progress=progress,
         )
     attributions = [
-        {"method": name, "target": target_name, "references": references or COMPARED}
-        | ({"groups": VARIABLES} if name == DECISION or _by_variables(policy, name) else {})
+        {"method": name, "target": target_name, "references": references or VISITED} | _grouped(policy, name, groups)
         for name, target_name in pairs
     ]
     if lags and is_differentiable(policy):
@@ -206,27 +207,12 @@ def analyze(
         "window": window,
         "seconds": None if seconds == SECONDS else seconds,
         "seeds": None if seeds == SEEDS or not ablate else seeds,
-        "normalize": normalize,
-        "bounds": None if bounds == "same" else bounds,
+        "max-steps": max_steps,
         "out": directory,
     }
-    typed = [
-        *environment_options(env),
-        *_options(options),
-        *([] if ablate else ["--no-ablate"]),
-        *([] if frames else ["--no-frames"]),
-    ]
-    agent = str(source) if isinstance(source, (str, Path)) else "MODEL"
-    command = shlex.join(
-        [
-            "rltools",
-            "analyze",
-            agent,
-            *typed,
-            *(f"--trust={sha256}" for sha256 in trusted or ()),
-            *(f"--import={name}" for name in modules),
-        ]
-    )
+    words = [*env_words(env, env_kwargs, own=typed_env is None), *option_words(options), *loading_words(loading)]
+    words += [*group_words(groups), *([] if ablate else ["--no-ablate"]), *([] if frames else ["--no-frames"])]
+    command = analyze_command(source, [*words, *(f"--import={name}" for name in modules)])
     numbers = [outcome.number for outcome in notable(recording.readable_outcomes())]
     summary = summarize(recording, method=main_method, target=main_target)
     decisions = None
@@ -246,6 +232,22 @@ def analyze(
         write()
         raise
     return replace(analysis, page=write())
+
+
+def _check_numbers(seconds: float, episodes: int, seed: int, seeds: int, references: int | None) -> None:
+    if not seconds > 0:
+        raise ArgumentError(f"seconds is {seconds}; it must be above 0")
+    check_count("episodes", episodes, most=MAX_EPISODES)
+    check_count("seed", seed, least=0, most=MAX_SEED)
+    check_count("seeds", seeds, most=MAX_EPISODES // 2)
+    if references is not None:
+        check_count("references", references, most=MAX_REFERENCES)
+
+
+def _about(policy: Policy) -> list[str]:
+    """What to know of a policy beforehand: where the names are from, and that it has no gradients."""
+    named = [f"{policy.source.name}: {'; '.join(lines)}"] if (lines := origin_lines(policy.features)) else []
+    return named if is_differentiable(policy) else [*named, _without_gradients(policy)]
 
 
 def _without_gradients(policy: Policy) -> str:
@@ -269,34 +271,11 @@ def _lags(policy: Policy, window: int | None) -> int:
     return (WINDOW if window is None else window) if policy.state_size else 0
 
 
-def _main_method(policy: Policy) -> str:
-    """Exact Shapley values where that is possible, by factors of choices where a card has any."""
-    features = policy.features
-    by_replacing = any(features.factors) or not is_differentiable(policy)
-    if features.size <= EXACT_FEATURES or (by_replacing and len(features.decoded.variables()) <= EXACT_FEATURES):
-        return "shapley"
-    return "integrated_gradients" if is_differentiable(policy) else "sampled_shapley"
-
-
-def _by_variables(policy: Policy, method: str) -> bool:
-    """Whether a method explains variables as a whole: it takes groups, and needs them for this observation.
-
-    It needs them if a card decodes a choice into factors, and where there are no gradients for more elements.
-    """
-    features = policy.features
-    many = not is_differentiable(policy) and features.size > EXACT_FEATURES
-    return (any(features.factors) or many) and "groups" in find_method(method).defaults
-
-
-def _options(options: dict[str, Any]) -> list[str]:
-    """The options that give the same page; a live object or a function is named by a placeholder."""
-    words = []
-    for name, value in options.items():
-        if value is False:
-            words += [f"--{name}", "none"]
-        elif value is not None:
-            words += [f"--{name}", str(value) if isinstance(value, (str, int, float, Path)) else name.upper()]
-    return words
+def _grouped(policy: Policy, method: str, groups: Groups) -> dict[str, Any]:
+    """The features that a method takes together: those that were named, or the factors of a choice."""
+    if groups == VARIABLES:
+        return {"groups": groups} if method == DECISION or by_variables(policy, method) else {}
+    return {"groups": groups} if takes_groups(method) and not isinstance(groups, str) else {}
 
 
 def specs(policy: Policy, main_method: str, target: str | None) -> list[tuple[str, str]]:

@@ -51,9 +51,9 @@ class Experiment(Card):
         tuple[Annotated[AgentChoice, BeforeValidator(agent_from_source)], ...],
         Field(
             strict=False,
-            description="names, or paths of models relative to the working directory; or mappings of name, model and "
-            "environment; a mapping of name and models, in which * stands for anything, is a group of trainings of one "
-            "algorithm",
+            description="names, hf: ids, or paths of models relative to the working directory; or mappings of name, "
+            "model, environment and what rltools.load_policy takes: normalize, names, layout, activation and others; a "
+            "mapping of name and models, in which * stands for anything, is a group of trainings of one algorithm",
         ),
         NOT_EMPTY,
     ]
@@ -108,7 +108,7 @@ class Experiment(Card):
     ] = (0,)
     references: Annotated[
         References | None,
-        Field(description="number of visited states to compare with, unless a method sets its own; by default 8"),
+        Field(description="number of visited states to compare with, unless a method sets its own; by default 32"),
     ] = None
     max_steps: Annotated[
         Annotated[int, Field(ge=1, le=MAX_STEPS)] | None,

@@ -18,6 +18,7 @@ from rltools.experiments.file import Experiment
 from rltools.metrics import assess
 from rltools.policies.base import Policy
 from rltools.recording import Recording, open_recording
+from rltools.spaces.groups import resolved_groups
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,7 +72,7 @@ def ablation_of(plan: Experiment, recording: Recording) -> Ablation | None:
         each
         for each in ablations(recording)
         if (each.replace, each.second, each.spec.groups, each.spec.seed)
-        == (choice.replace, choice.second, choice.groups, choice.seed)
+        == (choice.replace, choice.second, resolved_groups(choice.groups, recording.features), choice.seed)
     )
     return next(own, None)
 

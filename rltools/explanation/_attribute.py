@@ -13,7 +13,7 @@ from rltools.attributions import find_method
 from rltools.errors import ArgumentError, TooCostlyError
 from rltools.explanation.batches import explained_rows, most_copies
 from rltools.explanation.references import as_batch, encode_references, references_id
-from rltools.explanation.spec import decodes, separated_axes, with_groups, with_whole_choices
+from rltools.explanation.spec import decodes, separated_axes, with_card_groups, with_groups, with_whole_choices
 from rltools.explanation.views import Decoded, compiled
 from rltools.policies.base import Context, Policy, check_is_policy, decide, decision_pass
 from rltools.policies.device_memory import halving
@@ -88,6 +88,7 @@ def attribute(
     x = _encoded(policy, batch)
     with compute_threads(policy, len(x), threads):
         context = _decide(policy, batch, context or Context(), x, max_batch)
+    parameters = dict(with_card_groups(parameters, policy.features))
     settings, states = implementation.settings(dict(with_whole_choices(policy, implementation, parameters))), None
     identifier: dict[str, Any] = {}
     if decodes(implementation, settings, policy.features):

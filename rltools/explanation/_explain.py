@@ -26,6 +26,7 @@ from rltools.explanation._groups import explain_episodes
 from rltools.explanation._plan import plan_explaining
 from rltools.explanation._read import check_one
 from rltools.explanation.batches import pass_rows
+from rltools.explanation.choice import with_default_method
 from rltools.explanation.references import References, visited_references
 from rltools.explanation.spec import bind, check_folder
 from rltools.explanation.views import Units, compiled
@@ -57,7 +58,7 @@ def explain(
     recording: Recording,
     policy: Policy,
     *,
-    method: str = "gradient",
+    method: str | None = None,
     target: str | Target | None = None,
     references: References = None,
     window: int = 0,
@@ -80,10 +81,11 @@ def explain(
     Args:
         recording: the episodes to explain.
         policy: the policy that was recorded, loaded again.
-        method: a name from `rltools list methods`.
+        method: a name from `rltools list methods`; None is "shapley" for up to 12 features, or where choices decode
+            into up to 12 factors, which are then its groups, and "integrated_gradients" beyond, as in `analyze`.
         target: what is explained, for instance "logit:chosen"; None is "centered:chosen" for discrete actions,
             "action:all" for others.
-        references: how many visited states to draw (None: 8), or observations `[reference, *observation]`, for methods
+        references: how many visited states to draw (None: 32), or observations `[reference, *observation]`, for methods
             that compare with references.
         window: for a recurrent policy, how many of the last observations are explained, each through the recurrent
             state: values are then `[step, target, lag, *feature]`, the last lag now. 0 explains the current
@@ -104,8 +106,9 @@ def explain(
         compile: compile the network with torch: some seconds for each shape, then a faster forward pass. Results agree
             to rounding.
         progress: show a progress bar.
-        parameters: the parameters of the method. `groups` are `{name: [feature, ...]}`, or "variables" for those that
-            a summary ranks: entries of a Dict, regions of an image, a choice or the factors that a card decodes it to.
+        parameters: the parameters of the method. `groups` are `{name: [feature, ...]}`, "card" for those of the
+            environment's card, or "variables" for those that a summary ranks: entries of a Dict, regions of an image, a
+            choice or the factors that a card decodes it to.
 
     Returns:
         The recording, which now prefers this attribution: its `attribution(method, target)` returns it, even if the
@@ -141,6 +144,7 @@ def explain(
         check_count("threads", threads, most=MAX_THREADS)
     check_workers(workers)
     policy = compiled(policy) if compile else policy
+    method, parameters = with_default_method(policy, method, parameters)
     choice: dict[str, Any] = {"method": method, "target": target, "references": references, "seed": seed}
     choice |= {"window": window, "units": units}
     if seconds is not None:

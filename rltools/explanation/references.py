@@ -23,9 +23,10 @@ from rltools.recording.seal import RECORDING
 from rltools.recording.writers import BlockFile
 from rltools.spaces.leaves import map_leaves, pick
 
-VISITED = 8
+VISITED = 32
 """The default number of visited states.
 
+With 8, another draw turned a leading share of 34 % into 44 %, and changed signs.
 Exact Shapley values of 8 features cost 2 s with 1 reference, 8 s with 8 and 63 s with 64, for 6,000 states.
 """
 References = int | np.ndarray | Tensor | Mapping[str, Any] | tuple[Any, ...] | None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from rltools.recording import AttributionSpec, Recording
 from rltools.recording.attribution import VARIABLES
 from rltools.recording.specs import folder_key, request_text, spec_path
 from rltools.spaces import Features
+from rltools.spaces.groups import CARD, group_rows, resolved_groups
 from rltools.targets import Target, fitting_target, target_labels
 
 
@@ -65,6 +67,7 @@ def bind(
     """
     policy = in_units(policy, units)
     implementation = find_method(method)
+    parameters = with_card_groups(parameters, recording.features)
     parameters = with_whole_choices(policy, implementation, parameters)
     decoded = decodes(implementation, parameters, recording.features)
     policy = Decoded(policy, recording.features) if decoded else policy
@@ -110,7 +113,23 @@ def check_folder(recording: Recording, key: str, spec: AttributionSpec) -> None:
 
 def decodes(method: Method, parameters: Mapping[str, Any], features: Features) -> bool:
     """Whether a method explains choices by the factors that they combine: where these are its groups."""
-    return "groups" in method.defaults and parameters.get("groups") == VARIABLES and any(features.factors)
+    groups = parameters.get("groups")
+    if "groups" not in method.defaults or not any(features.factors):
+        return False
+    factors = {factor.name for factors in features.factors for factor in factors}
+    is_named = isinstance(groups, Mapping) and not factors.isdisjoint(chain.from_iterable(groups.values()))
+    return groups == VARIABLES or is_named
+
+
+def with_card_groups(parameters: Mapping[str, Any], features: Features) -> Mapping[str, Any]:
+    """The parameters of a method with the groups of the environment's card in place of "card".
+
+    Raises:
+        ArgumentError: the features have no groups.
+    """
+    if "groups" not in parameters:
+        return parameters
+    return {**parameters, "groups": resolved_groups(parameters["groups"], features)}
 
 
 def with_whole_choices(policy: Policy, method: Method, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -142,26 +161,23 @@ def with_whole_choices(policy: Policy, method: Method, parameters: Mapping[str, 
 def with_groups(method: Method, settings: dict[str, Any], features: Features) -> dict[str, Any]:
     """The settings as the method takes them: each group as the row-major positions of its elements.
 
-    Groups are `{name: [feature, ...]}`, where a feature that is in none is a group of its own, or "variables": those of
-    a summary, such as each choice or factor of one, each entry of a Dict, or each region of an image.
+    Groups are `{name: [feature, ...]}`, where a feature that is in none is a group of its own; "card", those of the
+    environment's card; or "variables": those of a summary, such as each choice or factor of one, each entry of a Dict,
+    or each region of an image.
 
     Raises:
         ArgumentError: the groups are neither, or a feature is in two groups.
         UnknownNameError: no feature has this name.
     """
-    groups = settings.get("groups")
+    groups = resolved_groups(settings.get("groups"), features)
     if "groups" not in method.defaults or groups is None:
         return settings
     if groups == VARIABLES:
         members = [positions for _, positions in features.variables()]
-    elif isinstance(groups, Mapping) and all(_are_names(names) for names in groups.values()):
-        positions = {name: i for i, name in reversed(list(enumerate(features.names)))}  # the first of equal names
-        members = [
-            np.array([positions[name] if name in positions else features.position(name) for name in names], np.int64)
-            for names in groups.values()
-        ]
+    elif isinstance(groups, Mapping) and all(names and _are_names(names) for names in groups.values()):
+        members = [positions for _, positions in group_rows(features, groups)]
     else:
-        raise ArgumentError(f"groups must be {{name: [feature, ...]}} or {VARIABLES!r}, not {groups!r}")
+        raise ArgumentError(f"groups must be {{name: [feature, ...]}}, {VARIABLES!r} or {CARD!r}, not {groups!r}")
     grouped = np.concatenate([np.zeros(0, np.int64), *members])
     twice = [features.names[i] for i in np.flatnonzero(np.bincount(grouped, minlength=features.size) > 1)]
     if twice or any(len(group) == 0 for group in members):

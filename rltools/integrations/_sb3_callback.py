@@ -13,7 +13,6 @@ from types import MappingProxyType
 import numpy as np
 import torch
 from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.vec_env import VecEnv
 
 from rltools._util.console import say
 from rltools._util.files import os_errors_as
@@ -66,13 +65,13 @@ class AttributionCallback(BaseCallback):
     parameters, random streams and statistics of observations are the same to the last bit.
 
     Args:
-        eval_env: an id, a specification or a function that makes an environment; see `rltools.record`.
+        eval_env: an id, a specification, a vector of environments or a function that makes one; see `rltools.record`.
         every: training steps between two recordings, counted over all environments as SB3 counts them.
         episodes: how many episodes are recorded each time, always with the same seeds.
         method: a name from `rltools list methods`.
         target: what is explained, for instance "logit:chosen"; None is "centered:chosen" for discrete actions,
             "action:all" for others.
-        references: how many visited observations features are compared with, by methods that compare; None is 8.
+        references: how many visited observations features are compared with, by methods that compare; None is 32.
         seed: the seed of the first episode.
         max_steps: see `rltools.record`.
         directory: the folder for `step-000010000` and so on, for `rltools.integrations.open_checkpoints`; None keeps
@@ -132,11 +131,6 @@ class AttributionCallback(BaseCallback):
                 raise ArgumentError(f"{name} is {number}; it must be at least 1")
         if seed < 0:
             raise ArgumentError(f"seed is {seed}; it must be at least 0")
-        if isinstance(eval_env, VecEnv):
-            raise ArgumentError(
-                f"eval_env is a {type(eval_env).__name__}; each episode gets its own environment: pass an id, a "
-                f"specification, or a function that makes one gymnasium.Env"
-            )
         self._env, self._every, self._episodes, self._seed = eval_env, every, episodes, seed
         self._method, self._target, self._references = method, target, references
         self._max_steps, self._overwrite = max_steps, overwrite

@@ -91,7 +91,7 @@ def agreement(
         >>> policy = rltools.load_policy("lunarlander-ppo")
         >>> recording = rltools.record(policy, episodes=8)
         >>> for method in ("gradient", "smooth_grad", "integrated_gradients", "std", "random"):
-        ...     recording = rltools.explain(recording, policy, method=method)
+        ...     recording = rltools.explain(recording, policy, method=method, references=8)
         >>> axes = rltools.plots.agreement(recording)
         >>> [label.get_text() for label in axes.get_yticklabels()][-2:]
         ['SmoothGrad × std', 'std (control)']

@@ -85,7 +85,7 @@ def beeswarm(
         >>> import rltools
         >>> policy = rltools.load_policy("lunarlander-ppo")
         >>> recording = rltools.record(policy, episodes=8)
-        >>> recording = rltools.explain(recording, policy, method="integrated_gradients")
+        >>> recording = rltools.explain(recording, policy, method="integrated_gradients", references=8)
         >>> axes = rltools.plots.beeswarm(recording)
         >>> " ".join(axes.get_xlabel().split())
         'integrated gradients of the score of the action taken (centered)'

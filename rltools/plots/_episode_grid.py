@@ -96,7 +96,7 @@ def episode_grid(
         >>> import rltools
         >>> policy = rltools.load_policy("lunarlander-ppo")
         >>> recording = rltools.record(policy, episodes=16)
-        >>> recording = rltools.explain(recording, policy, method="integrated_gradients", every=2)
+        >>> recording = rltools.explain(recording, policy, method="integrated_gradients", references=8, every=2)
         >>> axes = rltools.plots.episode_grid(recording)
         >>> axes.get_xlabel()
         'step'

@@ -95,7 +95,7 @@ def images(
         >>> import rltools
         >>> policy = rltools.load_policy("lavagap-cnn-ppo")
         >>> recording = rltools.record(policy, episodes=5)
-        >>> recording = rltools.explain(recording, policy, method="integrated_gradients")
+        >>> recording = rltools.explain(recording, policy, method="integrated_gradients", references=8)
         >>> axes = rltools.plots.images(recording)
         >>> axes.get_title(loc="left")
         'Where the agent looks'

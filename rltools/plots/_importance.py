@@ -101,7 +101,7 @@ def importance(
         >>> recording = rltools.record(policy, episodes=8)
         >>> methods = ["gradient", "integrated_gradients", "random"]
         >>> for method in methods:
-        ...     recording = rltools.explain(recording, policy, method=method)
+        ...     recording = rltools.explain(recording, policy, method=method, references=8)
         >>> axes = rltools.plots.importance(recording, method=methods)
         >>> axes.get_xlabel()
         'share of mean |attribution|\xa0(%)'

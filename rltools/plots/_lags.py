@@ -95,7 +95,7 @@ def lags(
         >>> import rltools
         >>> policy = rltools.load_policy("cartpole-recurrent-ppo")
         >>> recording = rltools.record(policy, episodes=6, max_steps=200)
-        >>> recording = rltools.explain(recording, policy, method="integrated_gradients", window=8)
+        >>> recording = rltools.explain(recording, policy, method="integrated_gradients", references=8, window=8)
         >>> axes = rltools.plots.lags(recording)
         >>> axes.get_xlabel()
         'when it was observed (steps ago)'

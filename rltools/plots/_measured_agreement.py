@@ -76,7 +76,7 @@ def measured_agreement(
         >>> policy = rltools.load_policy("lunarlander-ppo")
         >>> recording = rltools.record(policy, episodes=10)
         >>> for method in ("decision_change", "shapley", "gradient", "std", "random"):
-        ...     recording = rltools.explain(recording, policy, method=method, every=5)
+        ...     recording = rltools.explain(recording, policy, method=method, references=8, every=5)
         >>> ablation = rltools.ablate(policy, recording, seeds=8, most=8)
         >>> axes = rltools.plots.measured_agreement(recording)
         >>> [label.get_text() for label in axes.get_yticklabels()][0]

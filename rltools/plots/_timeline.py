@@ -93,7 +93,7 @@ def timeline(
         >>> import rltools
         >>> policy = rltools.load_policy("lunarlander-ppo")
         >>> recording = rltools.record(policy, episodes=3)
-        >>> recording = rltools.explain(recording, policy, method="integrated_gradients")
+        >>> recording = rltools.explain(recording, policy, method="integrated_gradients", references=8)
         >>> axes = rltools.plots.timeline(recording)
         >>> axes.get_xlabel()
         'step'

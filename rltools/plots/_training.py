@@ -80,7 +80,7 @@ def training(
         ...         model = model.learn(1024, reset_num_timesteps=False)
         ...     policy = rltools.load_policy(model)
         ...     recording = rltools.record(policy, episodes=5, max_steps=150)
-        ...     recordings[steps] = rltools.explain(recording, policy)
+        ...     recordings[steps] = rltools.explain(recording, policy, method="gradient")
         >>> axes = rltools.plots.training(recordings)
         >>> axes.get_xlabel()
         'training steps'

@@ -33,7 +33,7 @@ class Policy(Protocol):
 
     Every call leaves the network's train/eval modes, its buffers and its parameters' `.grad` as they were. Abilities of
     some policies are declared below, and are looked up with `getattr`: `Recurrent`, `SupportsVjp`, `Normalizing`,
-    `Compilable`, `HasModule`, `HasEnvironment`, `HasDiscounting` and `HasLimits`.
+    `Compilable`, `HasModule`, `HasEnvironment`, `HasOrigin`, `HasDiscounting` and `HasLimits`.
 
     Attributes:
         features: names, units and shape of an encoded observation.
@@ -221,6 +221,21 @@ class HasEnvironment(Protocol):
     bounds: str
 
 
+class HasOrigin(Protocol):
+    """A policy that remembers how `load_policy` loaded it from a file or by a name, so that recordings can say so.
+
+    Attributes:
+        loaded_from: the text that was given as its `source`, and the other arguments; see `loading.loaded_from`.
+
+    Example:
+        >>> import rltools
+        >>> rltools.load_policy("cartpole-ppo", name="poles").loaded_from
+        {'source': 'cartpole-ppo', 'loading': {'name': 'poles'}}
+    """
+
+    loaded_from: dict[str, Any]
+
+
 class HasDiscounting(Protocol):
     """A policy that knows how the returns that its values estimate are discounted.
 
@@ -259,12 +274,26 @@ class HasLimits(Protocol):
 
 
 def is_differentiable(policy: Policy) -> bool:
-    """Whether a policy's heads have gradients; see `HasLimits`."""
+    """Whether a policy's heads have gradients; see `HasLimits`.
+
+    Example:
+        >>> import rltools
+        >>> from rltools.policies.base import is_differentiable
+        >>> is_differentiable(rltools.load_policy("cartpole-ppo"))
+        True
+    """
     return getattr(policy, "differentiable", True)
 
 
 def mixes_choices(policy: Policy) -> bool:
-    """Whether a policy's heads take any numbers in place of a one-hot choice; see `HasLimits`."""
+    """Whether a policy's heads take any numbers in place of a one-hot choice; see `HasLimits`.
+
+    Example:
+        >>> import rltools
+        >>> from rltools.policies.base import mixes_choices
+        >>> mixes_choices(rltools.FunctionPolicy(lambda states: states % 4, "FrozenLake-v1"))
+        False
+    """
     return getattr(policy, "mixes_choices", True)
 
 

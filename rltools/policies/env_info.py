@@ -21,10 +21,12 @@ from rltools.envs import (
     environment_spec,
     is_newer_version,
     make_environment,
+    single_environment,
     spec_to_json,
+    vector_statistics,
 )
 from rltools.envs.names import Names, action_names, observed_features
-from rltools.errors import MismatchError, SimulationError, argument
+from rltools.errors import ArgumentError, MismatchError, SimulationError, argument
 from rltools.policies.actions import branches, count_actions
 from rltools.policies.base import HasEnvironment, Policy
 from rltools.policies.bounds import Bounds, Difference, differences
@@ -98,6 +100,7 @@ def inspect_env(env: Environment, *, names: bool = True, bounds: Bounds = "same"
         SimulationError: it cannot be made.
     """
     check_kind(env)
+    env = single_environment(env)
     spec = environment_spec(env)
     # The specification of a live one holds what its wrappers have learned; without one it cannot be made again.
     source = spec or (None if isinstance(env, gymnasium.Env) else env)
@@ -116,6 +119,24 @@ def inspect_env(env: Environment, *, names: bool = True, bounds: Bounds = "same"
     notes = (renamed_note(str(env), current_id(str(env))),) if renamed else ()
     own = live.unwrapped.observation_space == live.observation_space
     return EnvInfo(*spaces, spec, notes + misfit, features, named.names, named.origin, own, bounds == "any", source)
+
+
+def check_normalizes(policy: Policy, env: object) -> None:
+    """Refuse environments in VecNormalize for a policy that does not normalize observations itself.
+
+    Raises:
+        MismatchError: it would get other observations than in its training.
+    """
+    if vector_statistics(env) is None:
+        return
+    try:
+        policy.in_network_units()  # type: ignore[attr-defined]
+    except (AttributeError, ArgumentError):
+        raise MismatchError(
+            f"the environments are in VecNormalize, and {policy.source.name} takes observations as they are; give the "
+            f"VecNormalize as {argument('normalize')} when the policy is loaded, or what is in it (.venv) as "
+            f"{argument('env')} if the policy was trained without it"
+        ) from None
 
 
 def place(policy: Policy, env_info: EnvInfo | None, bounds: Bounds) -> None:

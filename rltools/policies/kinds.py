@@ -51,7 +51,7 @@ STATE_DICT = Kind(
     "like), which does not describe its network",
     _WEIGHTS,
 )
-_TORCHSCRIPT = Kind(
+TORCHSCRIPT = Kind(
     "a TorchScript program, which is code",
     "give its file with .pt at the end of its name, or better save the network as ONNX or with torch.export.save",
 )
@@ -84,6 +84,8 @@ _ONNX = Kind("an ONNX network", "give its file, with .onnx at the end of its nam
 _EXPORTED = Kind("a torch.export program (.pt2)", "give its file, with .pt2 at the end of its name")
 _OF_SB3 = {"data", "policy.pth", "pytorch_variables.pth", "policy.optimizer.pth", "_stable_baselines3_version"}
 
+_STATE_DICT_KEY = re.compile(rb"(X\n\0\0\0|\x8c\n)state_dict")
+_OLD_TORCH = re.compile(rb"\x80[\x02-\x05]\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19\.")  # torch.save before version 1.6
 # First bytes of a file, its kind, and advice.
 _MAGIC = (
     (b"version https://git-lfs", "a Git LFS pointer in place of the file", "run `git lfs pull` in its repository"),
@@ -109,20 +111,34 @@ _PICKLED = (
     (b"VecNormalize", _STATISTICS),
     (b"stable_baselines3.common.buffers", _BUFFER),
     (b"stable_baselines3.her", _BUFFER),
-    (b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.", STATE_DICT),  # how torch.save began before version 1.6
-    (b"ray.rllib", Kind("a pickled RLlib checkpoint; it was not read", _OWN_NETWORK)),
-    (b"tianshou", Kind("a pickled Tianshou policy; it was not read", _OWN_NETWORK)),
-    (b"d3rlpy", Kind("a d3rlpy pickle; it was not read", _OWN_NETWORK)),
+    (
+        b"ray.rllib",
+        Kind(
+            "a pickled RLlib checkpoint; it was not read",
+            "give the folder that save_to_path() of an Algorithm or an RLModule wrote, with its environment",
+        ),
+    ),
+    (
+        b"tianshou",
+        Kind(
+            "a pickled Tianshou policy; it was not read",
+            "save its weights with torch.save(policy.state_dict(), PATH), and give that with its environment",
+        ),
+    ),
+    (
+        b"d3rlpy",
+        Kind("a d3rlpy pickle; it was not read", "give what save() or save_model() of d3rlpy wrote"),
+    ),
 )
 _FIND = "give the path of the model's .zip that was saved with it"
+_OF_RLLIB = "give the folder that save_to_path() of an Algorithm or an RLModule wrote"
 # Names in a folder, its kind, and advice.
 _FOLDERS = (
     ("recording.json", "the folder of a recording, not an agent", "give the agent's name, folder or model"),
-    ("rllib_checkpoint.json", "an RLlib checkpoint", _OWN_NETWORK),
-    ("class_and_ctor_args.pkl", "an RLlib checkpoint", _OWN_NETWORK),
-    ("algorithm_state.pkl", "an RLlib checkpoint", _OWN_NETWORK),
+    ("class_and_ctor_args.pkl", "a part of an RLlib checkpoint, without weights", _OF_RLLIB),
+    ("algorithm_state.pkl", "a part of an RLlib checkpoint, without weights", _OF_RLLIB),
     ("saved_model.pb", "a TensorFlow SavedModel", "give a PyTorch model"),
-    ("checkpoint_p0", "a Sample Factory training run", _OWN_NETWORK),
+    ("checkpoint_p0", "a Sample Factory training run without its config.json", "give a checkpoint in checkpoint_p0"),
     ("wandb-metadata.json", "the files of a Weights & Biases run", _FIND),
     ("MLmodel", "an MLflow model", "give the model's own .zip, or rltools.TorchPolicy around its network"),
     (
@@ -172,6 +188,8 @@ def kind_of(head: bytes, names: Collection[str] = (), suffix: str = "") -> Kind 
         return kind
     if head.startswith(b"PK"):
         return _zip_kind(head, names)
+    if _OLD_TORCH.match(head):
+        return STATE_DICT
     if re.match(rb"\x80[\x02-\x05]", head):
         return next((kind for name, kind in _PICKLED if name in head), _PICKLE)
     return _binary_kind(head, suffix) or _text_kind(head, suffix)
@@ -199,7 +217,7 @@ def _text_kind(head: bytes, suffix: str) -> Kind | None:
     if b"\0" not in head and _is_text(head):
         return Kind(f"a text that begins with {_quoted(head)}, not a model", "fetch or save the model's .zip again")
     if suffix == ".cleanrl_model":
-        return Kind("CleanRL weights in JAX (msgpack)", "give a PyTorch model")
+        return Kind("a file of CleanRL that is neither PyTorch's nor JAX's", "fetch or save it again")
     return None
 
 
@@ -223,14 +241,14 @@ def _zip_kind(head: bytes, names: Collection[str]) -> Kind | None:
     kinds = (
         (not names, Kind("an empty zip", "fetch or save it again")),
         (bool({"parameters", "parameter_list"} & set(names)), _SB2),
-        (script, _TORCHSCRIPT),
+        (script, TORCHSCRIPT),
         (bool({"archive_format", "archive_version"} & plain), _EXPORTED),
         (_first_member(head).endswith("/data.pkl"), torch_alone),
         ("model.weights.h5" in names, Kind("a Keras model", "give a PyTorch model")),
         (bool(inner), Kind(f"a zip of {_few(inner)}", "unpack it, and give one of them")),
         (all(name.endswith(".npy") for name in names), ARRAYS),
         ({"data", "policy.pth"} <= plain, _IN_FOLDER),
-        (bool({"rllib_checkpoint.json", "algorithm_state.pkl"} & plain), Kind("an RLlib checkpoint", _OWN_NETWORK)),
+        (bool({"rllib_checkpoint.json", "algorithm_state.pkl"} & plain), Kind("an RLlib checkpoint", "unpack it, and give the folder")),
         (any(name.endswith(".onnx") for name in names), _ONNX),
         (any(name.endswith(".safetensors") for name in names), Kind("a zip of safetensors weights", _OWN_NETWORK)),
         (not any(name in _OF_SB3 for name in plain), Kind(f"a zip of {_listed(names)}", "give the model's own .zip")),
@@ -244,8 +262,9 @@ def _first_member(head: bytes) -> str:
 
 
 def _is_policy_alone(head: bytes) -> bool:
-    # The pickle comes first and is not compressed. State dicts alone do not name spaces.
-    return b"state_dict" in head and b"observation_space" in head and b"action_space" in head
+    # The pickle comes first and is not compressed. State dicts alone do not name spaces, and policies that other
+    # libraries pickle whole have no key of this name.
+    return _STATE_DICT_KEY.search(head) is not None and b"observation_space" in head and b"action_space" in head
 
 
 def _few(names: list[str]) -> str:

@@ -11,6 +11,7 @@ def load(source: Any, options: LoadOptions) -> Policy: ... # its policy
 from __future__ import annotations
 
 import warnings
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from importlib.metadata import EntryPoint
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from rltools._util.discovery import PluginWarning, load_offered, modules_in, origin, others
-from rltools.errors import ArgumentError, PluginError, RltoolsError
+from rltools.errors import ArgumentError, PluginError, RltoolsError, argument
 from rltools.policies.kinds import described, object_kind
 from rltools.policies.naming import Naming
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from rltools.policies.env_info import EnvInfo
 
 GROUP = "rltools.policies"
+OPTIONAL = ("layout", "activation", "strides", "head")
+"""Options that only some libraries take; see `Library`."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,9 @@ class Library(Protocol):
     """The functions that a module must offer to be a policy library.
 
     A library that can run trusted files (`LoadOptions.trust`) says so with `RUNS_TRUSTED_FILES = True`; one of rltools
-    itself that claims whatever the others do not, with `CLAIMS_LAST = True`.
+    itself that claims whatever the others do not, with `CLAIMS_LAST = True`. The options of `OPTIONAL` that it takes
+    are in `TAKES`; one that takes `check` compares the outputs itself. A function `inspection(path)` gives the rows, a
+    term and a text each, that `rltools inspect` shows of a path that it claims.
     """
 
     def claims(self, source: object) -> bool:
@@ -116,7 +121,36 @@ def policy_of(source: Any, options: LoadOptions) -> Policy:
     if claimant is None:
         raise _unclaimed(source)
     library, point = claimant
-    return library.load(source, options) if point is None else _load_by_plugin(point, library, source, options)
+    takes = getattr(library, "TAKES", ())
+    _check_taken(source, options, takes)
+    policy = library.load(source, options) if point is None else _load_by_plugin(point, library, source, options)
+    if options.check is not None and "check" not in takes:
+        from rltools.policies.check import check_outputs
+
+        check_outputs(policy, options.check)
+    return policy
+
+
+def inspection_of(path: Path) -> list[tuple[str, str]] | None:
+    """What the library that claims a path shows of it; None if none claims it, or the library shows nothing.
+
+    Raises:
+        RltoolsError: whatever the library raises.
+    """
+    claimant = _claimant(path)
+    show = None if claimant is None else getattr(claimant[0], "inspection", None)
+    return None if show is None else show(path)
+
+
+def _check_taken(source: object, options: LoadOptions, takes: Collection[str]) -> None:
+    """Refuse options that a library would ignore."""
+    for name in OPTIONAL:
+        if getattr(options, name) is not None and name not in takes:
+            what = str(source) if isinstance(source, Path) else f"a {type(source).__name__}"
+            raise ArgumentError(
+                f"{name} is for files of weights alone{' and graphs' if name == 'head' else ''}, and {what} describes "
+                f"its own network; give no {argument(name)}"
+            )
 
 
 def _claimant(source: object) -> tuple[Library, EntryPoint | None] | None:

@@ -6,11 +6,11 @@ import dataclasses
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from rltools._util.foreign_files import MIB, foreign_sha256, is_file, path_exists
 from rltools.cards.content import content_path, find_content
-from rltools.envs import with_arguments, wrapped_spec
+from rltools.envs import vector_statistics, with_arguments, wrapped_spec
 from rltools.errors import (
     ArgumentError,
     ChecksumError,
@@ -20,11 +20,12 @@ from rltools.errors import (
     UnsafeFileError,
     argument,
 )
-from rltools.policies.base import Policy
+from rltools.policies.base import HasOrigin, Policy
 from rltools.policies.bounds import Bounds, check_bounds
-from rltools.policies.env_info import EnvInfo, check_match, elsewhere_note, inspect_env, place
+from rltools.policies.env_info import EnvInfo, check_match, check_normalizes, elsewhere_note, inspect_env, place
 from rltools.policies.hub import fetch, is_hub
 from rltools.policies.library import LoadOptions, policy_of
+from rltools.policies.loading import Loading, loaded_from
 from rltools.policies.naming import Naming, check_loaded
 
 if TYPE_CHECKING:
@@ -69,10 +70,11 @@ def load_policy(
             hub (`hf:org/name`, `hf:org/name/file.zip`, `hf:org/name@revision`), a live model, or a policy, which is
             returned as it is. From a run folder `<Env>_1` it loads `<Env>.zip`, else `best_model.zip`, else the latest
             checkpoint.
-        env: where it is to act: an id, a specification, an environment or a function that makes one. None is the
-            environment it was trained on, if known; for a model of a hub, the one that its model card names.
-        normalize: statistics of observations: None looks for them beside the model, False means none on purpose, else
-            the path of a vecnormalize.pkl or a live VecNormalize.
+        env: where it is to act: an id, a specification, an environment or a function that makes one, or a vector of
+            environments of Gymnasium or Stable-Baselines3, which stands for one of them. None is the environment it
+            was trained on, if known; for a model of a hub, the one that its model card names.
+        normalize: statistics of observations: None looks for them beside the model and around a vector of environments,
+            False means none on purpose, else the path of a vecnormalize.pkl or a live VecNormalize.
         dtype: torch.float32 or torch.float64, of encoded observations and scores; None is float32.
         trust: the sha256 of each file, model or statistics, that its own library may load, which runs the code in it.
             Other files are read without running anything, and none is trusted just because that failed.
@@ -116,6 +118,21 @@ def load_policy(
             ...
         rltools.errors.UnknownNameError: nothing in agents/ is called 'cartpole-pop'; did you mean 'cartpole-ppo' or ...
     """
+    loading: Loading = {
+        "normalize": normalize,
+        "dtype": dtype,
+        "trust": trust,
+        "bounds": bounds,
+        "name": name,
+        "names": names,
+        "units": units,
+        "action_names": action_names,
+        "layout": layout,
+        "activation": activation,
+        "strides": strides,
+        "head": head,
+        "check": check,
+    }
     check_bounds(bounds)
     if trust is not None and not isinstance(source, (str, Path)):
         raise ArgumentError(f"trust (--trust) is for files, and {type(source).__name__} is live already; leave it out")
@@ -126,6 +143,9 @@ def load_policy(
         check_loaded(naming, source.source.name)
         return _unchanged(source, env, normalize, dtype, bounds)
     env_info = None if env is None else inspect_env(env, bounds=bounds)
+    if normalize is None and getattr(source, "get_vec_normalize_env", lambda: None)() is None:
+        normalize = vector_statistics(env)
+    origin = loaded_from(source, "" if env_info is None else env_info.name, loading)
     options = LoadOptions(
         name=name,
         environment=env_info,
@@ -150,6 +170,8 @@ def load_policy(
     if options.environment is not None:
         check_match(policy.source.name, policy.observation_space, policy.action_space, options.environment)
     place(policy, env_info, bounds)
+    if origin:
+        cast("HasOrigin", policy).loaded_from = origin
     return policy if device is None else _moved(policy, device)
 
 
@@ -185,6 +207,7 @@ def _unchanged(
 ) -> Policy:
     if normalize is not None or dtype is not None:
         raise ArgumentError(f"{policy.source.name} is a policy already; give normalize and dtype when it is made")
+    check_normalizes(policy, env)
     env_info = None if env is None else inspect_env(env, names=False, bounds=bounds)
     if env_info is not None:
         check_match(policy.source.name, policy.observation_space, policy.action_space, env_info)
@@ -284,11 +307,21 @@ def _from_card(folder: Path, options: LoadOptions) -> tuple[Path, LoadOptions]:
     model = folder / card.model.file
     _check_sha256(model, card.model.sha256)
     normalize = options.normalize
-    if card.model.normalize is not None and card.model.normalize_sha256 is not None and normalize is None:
+    if card.model.normalize is not None and normalize is None:
         normalize = folder / card.model.normalize
         _check_sha256(normalize, card.model.normalize_sha256)
+    try:
+        options = _in_its_environment(card, options)
+    except SimulationError as error:
+        raise SimulationError(f"{folder / 'agent.yaml'}: {error}") from error
     return model, dataclasses.replace(
-        _in_its_environment(card, options), name=options.name or card.name, normalize=normalize
+        options,
+        name=options.name or card.name,
+        normalize=normalize,
+        layout=options.layout or card.model.layout,
+        activation=options.activation or card.model.activation,
+        strides=options.strides or card.model.strides,
+        head=options.head or card.model.head,
     )
 
 
@@ -299,12 +332,14 @@ def _in_its_environment(card: AgentCard, options: LoadOptions) -> LoadOptions:
         wrappers = [(wrapper.name, wrapper.kwargs) for wrapper in trained.wrappers]
         env_info = inspect_env(wrapped_spec(with_arguments(trained.id, trained.kwargs), wrappers))
         return dataclasses.replace(options, environment=env_info, normalized=normalized)
-    names = [wrapper.name for wrapper in trained.wrappers]
+    names = [wrapper.name.rpartition(":")[2] for wrapper in trained.wrappers]
     notes = options.notes + elsewhere_note(trained.id, trained.kwargs, options.environment, names)
     return dataclasses.replace(options, normalized=normalized, notes=notes)
 
 
-def _check_sha256(path: Path, expected: str) -> None:
+def _check_sha256(path: Path, expected: str | None) -> None:
+    if expected is None:
+        return
     try:
         actual = foreign_sha256(path, MAX_FILE, unreadable=ModelError, unfit=UnsafeFileError)
     except ModelError as error:

@@ -37,10 +37,18 @@ _KINDS = {
     "reward_scale": float | None,
     "reward_clip": float | None,
     "data": str,
+    "agent": dict[str, Any],
 }
 _RETURNS = ("value_head", "gamma", "gae_lambda", "reward_scale", "reward_clip")
-_LATER = frozenset({"branches", "seeds", "layers", "data", *_RETURNS})
+_LATER = frozenset({"branches", "seeds", "layers", "data", "agent", *_RETURNS})
 """Keys that older recordings lack."""
+_AGENT = {
+    "source": str,
+    "environment": str,
+    "loading": dict[str, Any],
+    "live": list[str],
+    "trusted": bool,
+}
 _LEAF = {
     "path": list[str | int],
     "kind": Literal["number", "choice", "text"],
@@ -62,8 +70,13 @@ _FEATURES = {
     "leaf_names": list[str],
     "factors": list[dict[str, Any]],
     "objects": list[dict[str, Any]],
+    "origins": list[dict[str, Any]],
+    "groups": list[dict[str, Any]],
 }
+_LATER_FEATURES = frozenset(_FEATURES) - {"shape", "dims", "names", "units"}
 _FACTOR = {"choice": int, "name": str, "values": list[str]}
+_ORIGINS = {"origin": str, "count": int}
+_GROUPS = {"name": str, "features": list[str]}
 _OBJECTS = {"leaf": int, "channel": str, "names": list[str]}
 _MAX_ELEMENTS = 1 << 30
 """Most elements of an observation: more would exceed any memory."""
@@ -100,6 +113,9 @@ class Header:
         reward_clip: the largest magnitude of a reward after that; None without a scale.
         data: the data set that the episodes were read from, for instance "minari:cartpole/expert-v0"; "" if the policy
             acted itself. Actions and rewards are then those of whoever recorded the data.
+        agent: what the policy was loaded from: the `source` as it was given, for instance a path, and if there were
+            any, the `environment`, the plain arguments of `load_policy` (`loading`), the names of others (`live`), and
+            whether the file was `trusted`; empty if it was not loaded from a file or by a name, or is not known.
 
     Example:
         >>> import rltools
@@ -133,12 +149,13 @@ class Header:
     reward_scale: float | None = None
     reward_clip: float | None = None
     data: str = ""
+    agent: dict[str, Any] = field(default_factory=dict)
 
     __repr__ = short_repr
 
     def to_json(self) -> dict[str, Any]:
-        """The content of `recording.json`; only a recording of a data set has the key `data`."""
-        own = {name: value for name, value in vars(self).items() if name != "data" or value}
+        """The content of `recording.json`; `data` and `agent` are there only if they say anything."""
+        own = {name: value for name, value in vars(self).items() if name not in ("data", "agent") or value}
         return own | {
             "features": self.features.to_json(),
             "action_names": list(self.action_names),
@@ -158,6 +175,8 @@ class Header:
         check_counts(path, content, {"max_steps": 0})
         _check_returns(path, content)
         _check_features(path, content["features"])
+        if "agent" in content:
+            check_fields(path, content["agent"], _AGENT, frozenset(_AGENT) - {"source"}, "agent")
         if content["environment"]:
             _check_environment(path, content["environment"])
         try:
@@ -213,12 +232,12 @@ def _check_features(path: Path, content: dict[str, Any]) -> None:
         path,
         content,
         _FEATURES,
-        frozenset({"channels", "leaves", "leaf_dims", "choices", "lags", "leaf_names", "factors", "objects"}),
+        _LATER_FEATURES,
         "features",
     )
     for leaf in content.get("leaves", ()):
         check_fields(path, leaf, _LEAF, frozenset(), "features.leaves")
-    for name, kinds in (("factors", _FACTOR), ("objects", _OBJECTS)):
+    for name, kinds in (("factors", _FACTOR), ("objects", _OBJECTS), ("origins", _ORIGINS), ("groups", _GROUPS)):
         for part in content.get(name, ()):
             check_fields(path, part, kinds, frozenset(), f"features.{name}")
     shapes = [content["shape"], *(leaf["shape"] for leaf in content.get("leaves", ()))]
@@ -228,6 +247,12 @@ def _check_features(path: Path, content: dict[str, Any]) -> None:
                 f"{path}: key 'features' has the shape {shape[:8]}, and must have sizes from 0 and at most "
                 f"{_MAX_ELEMENTS:,} elements; it was not written by rltools, or it was edited or damaged"
             )
+    counts = [run["count"] for run in content.get("origins", ())]
+    if counts and (min(counts) < 1 or sum(counts) != prod(content["shape"])):
+        raise CorruptError(
+            f"{path}: key 'features' says of {sum(counts):,} elements where their names are from, and there are "
+            f"{prod(content['shape']):,}; it was not written by rltools, or it was edited or damaged"
+        )
 
 
 def _check_returns(path: Path, content: dict[str, Any]) -> None:

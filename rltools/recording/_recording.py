@@ -17,7 +17,7 @@ from rltools.recording._damage import check_episode, damage_in
 from rltools.recording._header import Header
 from rltools.recording.attribution import Attribution, AttributionSpec
 from rltools.recording.batches import windows_of
-from rltools.recording.episode import Episode, Outcome, read_episode, read_outcome
+from rltools.recording.episode import PLACES, Episode, Outcome, episode_called, read_episode, read_outcome
 from rltools.recording.parquet import CONTENT, read_file, read_metadata
 from rltools.recording.read_attribution import read_attribution
 from rltools.recording.seal import EPISODE_ROWS, NUMBER, RECORDING, check_identity, warn_of_damage
@@ -37,6 +37,10 @@ from rltools.spaces.variables import Detail
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
+
+
+_DIGITS = 10
+"""A number of so many digits is that of no episode."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -128,6 +132,32 @@ class Recording:
             )
             raise UnknownNameError(f"no episode {number} in {self.directory}; {existing}")
         return path
+
+    def number_of(self, episode: int | str) -> int:
+        """The number of an episode: itself, or that of the "worst", "best" or "median" one by its return.
+
+        Args:
+            episode: a number, also as text, or a name.
+
+        Raises:
+            ArgumentError: it is neither, or no episode has steps.
+
+        Example:
+            >>> import rltools
+            >>> recording = rltools.record(rltools.load_policy("cartpole-ppo"), episodes=3, max_steps=40)
+            >>> recording.number_of("worst"), recording.number_of("best"), recording.number_of(1)
+            (0, 2, 1)
+        """
+        if not isinstance(episode, str):
+            return episode
+        if episode.isascii() and episode.isdigit() and len(episode) < _DIGITS:
+            return int(episode)
+        if episode not in PLACES:
+            raise ArgumentError(f"{episode!r:.80} is no episode: give a number from 0, or {', '.join(PLACES)}")
+        number = episode_called(self.readable_outcomes(), episode)
+        if number is None:
+            raise ArgumentError(f"{self.directory} has no episode with steps, so none is the {episode} one")
+        return number
 
     def episode(self, number: int) -> Episode:
         """One episode with all its steps."""

@@ -16,6 +16,7 @@ import numpy as np
 from rltools._util.notebook import notebook_html
 from rltools._util.short_repr import array_repr, short_repr, value_repr
 from rltools.spaces import Features
+from rltools.spaces.groups import group_rows
 from rltools.spaces.layout import Rows
 from rltools.spaces.variables import Detail, rows_of
 
@@ -131,10 +132,10 @@ class AttributionSpec:
         """
         groups = self.parameters.get("groups")
         if isinstance(groups, Mapping):
-            positions = {name: [features.position(member) for member in members] for name, members in groups.items()}
-            grouped = {position for members in positions.values() for position in members}
+            named = group_rows(features, groups)
+            grouped = {int(position) for _, positions in named for position in positions}
             return [
-                *((name, np.array(members)) for name, members in positions.items()),
+                *named,
                 *((name, np.array([i])) for i, name in enumerate(features.names) if i not in grouped),
             ]
         if groups == VARIABLES:

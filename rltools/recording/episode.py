@@ -54,6 +54,8 @@ class Outcome:
 
 
 Place = Literal["best", "median", "worst"]
+PLACES: tuple[Place, ...] = ("worst", "median", "best")
+"""What an episode may be called by its return."""
 
 
 def notable_episodes(outcomes: Sequence[Outcome]) -> dict[Place, Outcome]:
@@ -73,6 +75,18 @@ def notable_episodes(outcomes: Sequence[Outcome]) -> dict[Place, Outcome]:
         for place, position in zip(places, (len(ranked) - 1, len(ranked) // 2, 0), strict=True):
             positions.setdefault(position, place)
     return {place: ranked[position] for position, place in positions.items()}
+
+
+def episode_called(outcomes: Sequence[Outcome], name: str) -> int | None:
+    """The number of the episode that goes by a name, "worst", "best" or "median" by its return; None without steps.
+
+    >>> outcomes = [Outcome(number, 0, steps=1, total_reward=5.0 * number, ended="limit") for number in (0, 1)]
+    >>> episode_called(outcomes, "worst"), episode_called(outcomes, "best"), episode_called([], "best")
+    (0, 1, None)
+    """
+    ranked = _by_return(outcomes)
+    position = {"worst": 0, "median": len(ranked) // 2, "best": len(ranked) - 1}[name]
+    return ranked[position].number if ranked else None
 
 
 def median_episode(outcomes: Sequence[Outcome]) -> int | None:

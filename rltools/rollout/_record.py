@@ -65,7 +65,8 @@ def record(
         policy: the policy that acts; see `load_policy`.
         env: an id, an `EnvSpec`, an environment or a function that makes one; None is the agent's own. A single
             environment is copied by its specification, with the current statistics of its `NormalizeObservation`,
-            frozen; they are recorded too.
+            frozen; they are recorded too. A vector of environments, of Gymnasium or Stable-Baselines3, stands for one
+            of them.
         episodes: how many episodes to record.
         seed: the seed of the first episode; the seeds of the others are derived from it, so that recordings from
             different seeds share no episode, and agents recorded from the same seed have the same ones.

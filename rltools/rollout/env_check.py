@@ -20,24 +20,29 @@ from rltools.envs import (
     make_with_wrapped_rewards,
     normalizers,
     reward_scalers,
+    single_environment,
     spec_from_json,
     without_reward_scaling,
 )
 from rltools.errors import ArgumentError, argument
 from rltools.policies.base import Policy
 from rltools.policies.bounds import Bounds
-from rltools.policies.env_info import EnvInfo, bounds_notes, check_match
+from rltools.policies.env_info import EnvInfo, bounds_notes, check_match, check_normalizes
 from rltools.rollout._sameness import check_same
 
 
 def environment_of(policy: Policy, env: Environment | None) -> Environment:
     """The environment to act in: the one that was passed, else the policy's own.
 
+    A vector of environments stands for one of them.
+
     Raises:
-        ArgumentError: there is neither.
+        ArgumentError: there is neither, or a vector of environments from which no single one can be made.
+        MismatchError: it is a vector in VecNormalize, and the policy does not normalize.
     """
     if env is not None:
-        return env
+        check_normalizes(policy, env)
+        return single_environment(env)
     own: Environment | None = getattr(policy, "environment", None)
     if own is not None:
         return own

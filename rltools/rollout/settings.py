@@ -66,6 +66,7 @@ def header_of(
         seeds=SPREAD,
         layers=layers,
         value_head=value_head(policy),
+        agent=getattr(policy, "loaded_from", {}),
         **vars(getattr(policy, "discounting", Discounting())),
     )
 
@@ -157,7 +158,7 @@ def check_settings(folder: Path, header: Header) -> None:
     # A recording keeps its rule of seeds, and whether it has values, whose returns the network determines. Of the
     # layers only their statistics count, if they are recorded.
     returns = ("value_head", "gamma", "gae_lambda", "reward_scale", "reward_clip")
-    ignored = ("versions", "notes", "library", "branches", "seeds", "layers", *returns)
+    ignored = ("versions", "notes", "library", "branches", "seeds", "layers", "agent", *returns)
     differing = [
         f"{_SETTINGS.get(name, name.replace('_', ' '))} {_short(getattr(existing, name))} there and "
         f"{_short(getattr(header, name))} requested"

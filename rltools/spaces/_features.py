@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import pairwise
+from itertools import groupby, pairwise
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +51,9 @@ class Features:
         objects: what the codes in the cells of each leaf's image mean, as `channels`; empty if unknown.
         observation: the features of each observation in a window; None for a single observation.
         origins: where the name of each element is from, a phrase that completes "named by", one per element; "" where
-            it is numbered, and empty if nothing is named. Not written to files.
+            it is numbered, and empty if nothing is named.
+        named_groups: groups of features by name, as the environment's card or the environment itself has them; see
+            `rltools.spaces.groups`.
 
     Example:
         >>> import rltools
@@ -77,6 +79,7 @@ class Features:
     objects: tuple[Objects | None, ...] = field(default=(), compare=False)
     observation: Features | None = field(default=None, compare=False)
     origins: tuple[str, ...] = field(default=(), compare=False)
+    named_groups: tuple[tuple[str, tuple[str, ...]], ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.shape, tuple) or not all(hasattr(size, "__index__") for size in self.shape):
@@ -315,6 +318,7 @@ class Features:
             given_lags=tuple(lag + inner for lag in steps for inner in self.lags.tolist()) if self.lags.any() else (),
             given_leaf_names=self.leaf_names * lags if self.is_nested or self.given_leaf_names else (),
             observation=self,
+            named_groups=self.named_groups,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -343,6 +347,11 @@ class Features:
                 for number, each in enumerate(self.objects)
                 if each is not None
             ]
+        if any(self.origins):
+            runs = [(origin, len(list(run))) for origin, run in groupby(self.origins)]
+            plain["origins"] = [{"origin": origin, "count": count} for origin, count in runs]
+        if self.named_groups:
+            plain["groups"] = [{"name": name, "features": list(members)} for name, members in self.named_groups]
         if self.leaves:
             plain["leaves"] = [leaf.to_json() for leaf in self.leaves]
             plain |= {"leaf_dims": [list(dims) for dims in self.leaf_dims], "choices": list(self.choices)}
@@ -366,6 +375,8 @@ class Features:
             tuple(entry.get("leaf_names", ())),
             _factors_in(entry, leaves),
             _objects_in(entry, leaves),
+            origins=tuple(run["origin"] for run in entry.get("origins", ()) for _ in range(run["count"])),
+            named_groups=tuple((group["name"], tuple(group["features"])) for group in entry.get("groups", ())),
         )
         return features if "lags" in entry else _with_older_lags(features)
 

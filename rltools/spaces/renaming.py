@@ -88,7 +88,21 @@ def _with_names(features: Features, names: Names, origin: str) -> Features:
             renamed_choices |= {start: name for start, name in own.items() if start in row.positions}
     choices |= renamed_choices
     named = replace(features, given_names=tuple(made), origins=tuple(origins))
-    return replace(named, choices=tuple(choices[start] for start in sorted(choices))) if choices else named
+    named = replace(named, choices=tuple(choices[start] for start in sorted(choices))) if choices else named
+    return replace(named, named_groups=_renamed_groups(features, named))
+
+
+def _renamed_groups(features: Features, named: Features) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """The groups of features with the new names of their members."""
+    if not features.named_groups:
+        return ()
+    before = {name: tuple(map(int, positions)) for name, positions in features.variables()}
+    after = {tuple(map(int, positions)): name for name, positions in named.variables()}
+    names = {name: after[positions] for name, positions in before.items() if positions in after}
+    names |= dict(zip(features.names, named.names, strict=True))
+    return tuple(
+        (group, tuple(names.get(member, member) for member in members)) for group, members in features.named_groups
+    )
 
 
 def _value(features: Features, position: int, choices: Mapping[int, str]) -> str:

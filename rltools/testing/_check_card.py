@@ -7,9 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from rltools._util.text import did_you_mean
 from rltools.cards import EnvironmentCard, ObservationCard, read_agent_card, read_environment_card
+from rltools.cards.content import content_path, list_content
 from rltools.envs import make_environment, registered_ids, with_arguments
 from rltools.envs.names import action_names
+from rltools.errors import UnknownNameError
 from rltools.policies.actions import count_actions
 from rltools.policies.load import load_policy
 from rltools.rollout import record
@@ -19,7 +22,7 @@ STEPS = 200
 MATCHING_IDS = 2
 
 
-def check_card(path: str | Path, *, episodes: int = 3, seed: int = 0) -> None:
+def check_card(card: str | Path, *, episodes: int = 3, seed: int = 0) -> None:
     """Compare a card with the agent or environment that it describes.
 
     For an agent: the model can be loaded and has the sha256 in the card, the folder has the agent's name, and the
@@ -28,29 +31,44 @@ def check_card(path: str | Path, *, episodes: int = 3, seed: int = 0) -> None:
     observations visited by random actions are in the ranges.
 
     Args:
-        path: the folder of an agent, or the .yaml file of an environment's card.
+        card: the name of an environment's card or of an agent, as in `rltools list`; or the path of the .yaml file of
+            the one, or of the folder of the other.
         episodes: how many episodes an agent is recorded for.
         seed: the seed of the random actions.
 
     Raises:
+        UnknownNameError: there is neither such a path nor such a name.
         ConfigError: the card cannot be read, or is invalid.
         ModelError: the model cannot be read; ChecksumError if it is not the one that the card names.
         SimulationError: an environment that the card lists cannot be made.
         AssertionError: the card says something that is not true.
 
     Example:
-        >>> from rltools.cards.content import find_content
         >>> from rltools.testing import check_card
-        >>> check_card(find_content("envs", "cartpole"))
+        >>> check_card("cartpole")
     """
-    location = Path(path)
+    location = _location(card)
     if location.is_dir():
         _check_agent(location, episodes)
         return
-    card = read_environment_card(location)
-    for choice in card.environments:
+    content = read_environment_card(location)
+    for choice in content.environments:
         for env_id in _some_ids(choice.id):
-            _check_environment(card, env_id, choice.kwargs, seed)
+            _check_environment(content, env_id, choice.kwargs, seed)
+
+
+def _location(card: str | Path) -> Path:
+    """The path of a card by its path or its name."""
+    path = Path(card)
+    if path.exists() or isinstance(card, Path):
+        return path
+    by_name = content_path("envs", card) or content_path("agents", card)
+    if by_name is None and ("/" in card or path.suffix):
+        return path  # the reader says that there is nothing
+    if by_name is None:
+        names = [*list_content("envs"), *list_content("agents")]
+        raise UnknownNameError(f"no card of an environment or an agent is called {card!r}; {did_you_mean(card, names)}")
+    return by_name
 
 
 def _some_ids(pattern: str) -> tuple[str, ...]:
@@ -69,6 +87,8 @@ def _check_agent(folder: Path, episodes: int) -> None:
     name = folder.resolve().name
     assert card.name == name, f"the card calls the agent {card.name!r}, and its folder is {name!r}"
     policy = load_policy(folder)
+    if card.returns is None:
+        return
     outcomes = record(policy, episodes=episodes, seed=card.returns.seed).outcomes()
     mean = float(np.mean([outcome.total_reward for outcome in outcomes]))
     # Four standard errors, from the card's std: a correct card fails once in thousands of times.
@@ -112,7 +132,8 @@ def _check_kind(card: ObservationCard | None, leaf: Leaf, env_id: str) -> None:
         assert sizes == leaf.sizes, f"{where} is a choice among {list(leaf.sizes)} values; the card says {list(sizes)}"
     elif card.image is not None:
         axes = card.image.layout.split(",")
-        channels = leaf.shape[axes.index("channel")] if "channel" in axes and len(axes) == len(leaf.shape) else 1
+        named = card.image.channels and "channel" in axes and len(axes) == len(leaf.shape)
+        channels = leaf.shape[axes.index("channel")] if named else len(card.image.channels)
         fits = len(axes) == len(leaf.shape) and channels == len(card.image.channels)
         assert fits, (
             f"{where} has shape {list(leaf.shape)}; the card says {axes} with {len(card.image.channels)} channels"

@@ -6,6 +6,7 @@ info. May import every room above, down to pages; experiments and the command li
 
 from rltools.wrappers._attribution import AttributionWrapper
 from rltools.wrappers._frozen import FrozenStatistics
+from rltools.wrappers._one_agent import OneAgent
 from rltools.wrappers._plant_features import PlantFeatures
 from rltools.wrappers._replay import ReplaySkippedWarning, ReplayWrapper
 from rltools.wrappers._select_features import SelectFeatures
@@ -14,6 +15,7 @@ from rltools.wrappers._vector import VectorAttributionWrapper
 __all__ = [
     "AttributionWrapper",
     "FrozenStatistics",
+    "OneAgent",
     "PlantFeatures",
     "ReplaySkippedWarning",
     "ReplayWrapper",

@@ -194,7 +194,7 @@ def load(source, known):
 def test_one_broken_plot_does_not_stop_another(install: Install, cartpole: object, tmp_path: Path) -> None:
     install("guest7", "import nowhere_to_be_found", plots="broken = guest7:thing")
     recording = rltools.record(cartpole, "CartPole-v1", episodes=1, max_steps=5, directory=tmp_path / "run")  # type: ignore[arg-type]
-    rltools.explain(recording, cartpole)  # type: ignore[arg-type]
+    rltools.explain(recording, cartpole, method="gradient")  # type: ignore[arg-type]
     assert draw(tmp_path / "run", "importance", tmp_path / "plot.png", {}).is_file()
     with pytest.raises(ArgumentError, match="the plot importance has no --episode; these have: "):
         draw(tmp_path / "run", "importance", None, {"episode": 0})

@@ -58,7 +58,7 @@ def world(guess: Any) -> Any:
         ({"leave_out": -0.1}, ArgumentError, r"leave_out is -0\.1"),
         ({"leave_out": "half"}, ArgumentError, "leave_out is 'half'"),
         ({"leave_out": float("nan")}, ArgumentError, "leave_out is nan"),
-        ({"groups": "all"}, ArgumentError, "groups is 'all'; it must be 'variables', 'features' or"),
+        ({"groups": "all"}, ArgumentError, "groups is 'all'; it must be 'variables', 'features', 'card' or"),
         ({"groups": None}, ArgumentError, "groups is None"),
         ({"groups": ["obs[0]"]}, ArgumentError, "groups is "),
         ({"groups": np.zeros(3)}, ArgumentError, "groups is "),

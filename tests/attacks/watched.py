@@ -3,10 +3,13 @@
 An audit hook cannot be taken away again, so the watching is done in this process of its own.
 """
 
+import contextlib
+import importlib
 import json
 import os
 import pickle
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -77,7 +80,9 @@ def watched(task):
     }
 
 
+import numpy as np  # noqa: E402
 import torch  # noqa: E402
+from safetensors.torch import save_file  # noqa: E402
 
 torch.set_num_threads(1)
 
@@ -93,13 +98,26 @@ from rltools.errors import RltoolsError  # noqa: E402
 from rltools.experiments import read_experiment  # noqa: E402
 from rltools.policies._model_card import environment_of_card  # noqa: E402
 from rltools.policies.load import load_policy  # noqa: E402
-from rltools.policies.saved.contents import formats  # noqa: E402
-from rltools.policies.saved.layout import layouts  # noqa: E402
 
-load_policy(sys.argv[1], "CartPole-v1", normalize=False)  # so that whatever is imported late is there
+# So that whatever is imported late is there.
+load_policy(sys.argv[1], "CartPole-v1", normalize=False)
+for module in ("msgpack",):
+    importlib.import_module(module)
+GRAPHS = ("onnx/sb3_ppo/model.onnx", "torch_export/sb3_ppo/policy.pt2")
+for case in ("rllib/ppo", "flax/dqn/agent.cleanrl_model", "sbx/ppo/model.zip", *GRAPHS):
+    load_policy(Path(__file__).parents[1] / "golden" / "libraries" / case, "CartPole-v1")
 inspection(sys.argv[1])
 listing(None)
-formats(), layouts()
+with tempfile.TemporaryDirectory() as folder:
+    weights, path = {"0.weight": torch.zeros(2, 4)}, Path(folder) / "agent"
+    check = {"observations": torch.zeros(1, 4), "scores": torch.zeros(1, 2)}
+    np.savez(f"{folder}/arrays.npz", np.zeros(2))
+    inspection(f"{folder}/arrays.npz")
+    for write in (torch.save, save_file):
+        write(weights, path)
+        inspection(str(path))
+        with contextlib.suppress(RltoolsError):
+            load_policy(path, "CartPole-v1", head="logit", check=check, normalize={"mean": [0] * 4, "var": [1] * 4})
 for name in method_names():
     find_method(name).settings(dict(find_method(name).defaults))  # evaluates their annotations
 sys.addaudithook(hook)

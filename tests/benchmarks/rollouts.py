@@ -43,7 +43,7 @@ def _measure(agent: str, bar: float) -> list[Row]:
             start = process_time()
             recording = rltools.record(policy, episodes=EPISODES, seed=1000 * round_, directory=folder)
             recorded = process_time()
-            rltools.explain(recording, policy)
+            rltools.explain(recording, policy, method="gradient")
             explained = process_time()
             episodes = list(recording)
         steps = sum(map(len, episodes))

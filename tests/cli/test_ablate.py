@@ -9,7 +9,7 @@ import pytest
 
 from rltools.ablation import ablate as run_ablation
 from rltools.ablation import ablations
-from rltools.cli.commands.ablate import parse_groups
+from rltools.cli.values import parse_groups
 from rltools.errors import ArgumentError
 from rltools.policies.load import load_policy
 from rltools.recording import open_recording
@@ -142,6 +142,6 @@ def test_a_recording_keeps_its_folder_and_needs_its_agent(rltools: Any, short: A
 
 
 def test_groups_are_parsed() -> None:
-    assert parse_groups(None) == parse_groups([]) == "variables"
+    assert parse_groups(None) is parse_groups([]) is None
     assert parse_groups(["features"]) == "features"
     assert parse_groups(["a=x, y", "b=z"]) == {"a": ["x", "y"], "b": ["z"]}

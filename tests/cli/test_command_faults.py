@@ -14,7 +14,7 @@ import pytest
 
 from rltools import open_recording
 from rltools.cards.content import find_content
-from rltools.cli.options import message_with_options
+from rltools.cli.messages import message_with_options
 from rltools.errors import ModelError, RltoolsWarning, argument
 from rltools.recording.parquet import read_columns
 

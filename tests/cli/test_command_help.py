@@ -102,6 +102,7 @@ def test_every_example_in_the_help_runs(rltools, project, monkeypatch):
     # So many episodes as later examples name, and no more work than that takes.
     fewer = {
         "analyze": ("--episodes", "4", "--method", "gradient", "--no-frames"),
+        "explain": ("--references", "2"),
         "replay": ("--no-frames",),
         "run": ("max_steps=3",),
     }
@@ -114,8 +115,9 @@ def test_every_example_in_the_help_runs(rltools, project, monkeypatch):
 
 def test_the_defaults_in_the_help_are_those_of_the_functions(rltools):
     from rltools.ablation import ablate
-    from rltools.experiments.analyze import COMPARED, EXACT_FEATURES, analyze
+    from rltools.experiments.analyze import analyze
     from rltools.explanation import explain
+    from rltools.explanation.choice import EXACT_FEATURES
     from rltools.explanation.references import VISITED
     from rltools.rollout import record
 
@@ -131,18 +133,18 @@ def test_the_defaults_in_the_help_are_those_of_the_functions(rltools):
             block = re.split(r" --(?=[a-z])", printed.partition(f"--{name} ")[2])[0]
             assert f"[default: {default}]" in block, (command, name, block)
     explained, analyzed = (" ".join(rltools(name, "--help").out.split()) for name in ("explain", "analyze"))
-    for printed, count in ((explained, VISITED), (analyzed, COMPARED)):
+    for printed in (explained, analyzed):
         block = re.split(r" --(?=[a-z])", printed.partition("--references ")[2])[0]
-        assert f"default: ({count})]" in block
-    assert f"shapley up to {EXACT_FEATURES} features" in " ".join(analyzed.replace("│", " ").split())
+        assert f"default: ({VISITED})]" in block
+        assert f"shapley up to {EXACT_FEATURES} features" in " ".join(printed.replace("│", " ").split())
 
 
 def test_every_option_that_explain_has_is_named_where_set_refuses_it():
-    from rltools.cli.options import _NO_PARAMETERS, EXPLAIN_OPTIONS
+    from rltools.cli.messages import EXPLAIN_OPTIONS, NO_PARAMETERS
     from rltools.explanation import explain
 
     own = {name for name, each in inspect.signature(explain).parameters.items() if each.kind is not each.VAR_KEYWORD}
-    assert own <= {*EXPLAIN_OPTIONS, *_NO_PARAMETERS}
+    assert own <= {*EXPLAIN_OPTIONS, *NO_PARAMETERS}
 
 
 def test_both_ways_to_call_it_are_the_same_command():

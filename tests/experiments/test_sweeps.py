@@ -274,7 +274,7 @@ def test_an_agent_is_loaded_by_the_values_of_its_point(monkeypatch: pytest.Monke
         "{description: x, agents: [cartpole-ppo], methods: [gradient], sweep: {bounds: [same, any], device: [cpu]}}"
     )
     job = prepare("bounds.yaml")
-    monkeypatch.setattr(_do_cell, "load_agent", lambda agent, environment, bounds, device: (bounds, device))
+    monkeypatch.setattr(_do_cell, "load_agent", lambda agent, environment, bounds, device, loading: (bounds, device))
     assert [_do_cell.agent_of(job, run) for run in job.runs] == [("same", "cpu"), ("any", "cpu")]
 
 

@@ -110,7 +110,7 @@ class TestBounded:
     def test_seconds_that_cannot_be_meant(self, timed, steps):
         for seconds in (0, -1, float("nan")):
             with pytest.raises(ArgumentError, match="seconds is"):
-                rltools.explain(steps, timed, seconds=seconds)
+                rltools.explain(steps, timed, method="gradient", seconds=seconds)
         timed.module.a_row = 1e6
         assert plan_explaining(steps, timed, method="gradient", seconds=float("inf")).every == 1
 

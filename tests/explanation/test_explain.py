@@ -43,10 +43,10 @@ class TestTheSameEitherWay:
 
     def test_whatever_the_blocks(self, tmp_path, policy, monkeypatch, Walk):
         recording = rltools.record(policy, lambda: Walk(length=150), episodes=2, directory=tmp_path)
-        every_seventh = rltools.explain(recording, policy, every=7).attribution().values
+        every_seventh = rltools.explain(recording, policy, method="gradient", every=7).attribution().values
         again = rltools.record(policy, lambda: Walk(length=150), episodes=2, directory=tmp_path / "again")
         monkeypatch.setattr(_explainer, "BLOCK_BYTES", 1)
-        parts = rltools.explain(again, policy, every=7).attribution().values
+        parts = rltools.explain(again, policy, method="gradient", every=7).attribution().values
         np.testing.assert_allclose(parts, every_seventh, rtol=1e-5, atol=1e-7)
         assert np.isfinite(every_seventh).all((1, 2)).sum() in (42, 43)
 
@@ -62,7 +62,7 @@ class TestTheSameEitherWay:
     def test_in_float64(self, tmp_path, Walk, make_policy, observations_of):
         policy = make_policy(dtype=torch.float64)
         recording = rltools.record(policy, Walk, episodes=2, directory=tmp_path)
-        attribution = rltools.explain(recording, policy, target="logit:chosen").attribution()
+        attribution = rltools.explain(recording, policy, method="gradient", target="logit:chosen").attribution()
         assert attribution.values.dtype == np.float64
         states = observations_of(recording).astype(np.float64)
         step = np.array([0, 1e-6, 0, 0])
@@ -94,7 +94,7 @@ class TestTheSameEitherWay:
 class TestEvery:
     @pytest.mark.parametrize("every", [1, 2, 3, 20])
     def test_one_step_of_so_many(self, recording, policy, every):
-        full = rltools.explain(recording, policy).attribution().values
+        full = rltools.explain(recording, policy, method="gradient").attribution().values
         thin = rltools.explain(recording, policy, every=every, method="shapley").attribution("shapley")
         finite = np.isfinite(thin.values).all((1, 2))
         assert finite.sum() in (28 // every, 28 // every + 1, 28 // every + 2)
@@ -103,8 +103,8 @@ class TestEvery:
         assert np.isfinite(thin.residual).all(1).tolist() == finite.tolist()
 
     def test_the_kept_steps_are_the_same(self, recording, policy):
-        rltools.explain(recording, policy)
-        rltools.explain(recording, policy, every=3)
+        rltools.explain(recording, policy, method="gradient")
+        rltools.explain(recording, policy, method="gradient", every=3)
         keys = {spec.every: key for key, spec in recording.specs.items()}
         full, thin = recording.attribution_of(keys[1]).values, recording.attribution_of(keys[3]).values
         finite = np.isfinite(thin).all((1, 2))
@@ -113,7 +113,7 @@ class TestEvery:
     @pytest.mark.parametrize("every", [0, -1])
     def test_at_least_one(self, recording, policy, every):
         with pytest.raises(ArgumentError, match=f"every is {every}"):
-            rltools.explain(recording, policy, every=every)
+            rltools.explain(recording, policy, method="gradient", every=every)
 
 
 def test_a_methods_own_draws_follow_the_seed(recording, policy, offering):

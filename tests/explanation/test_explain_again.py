@@ -83,12 +83,12 @@ class TestResuming:
         monkeypatch.setattr(_explainer, "explained_rows", interrupted)
         monkeypatch.setattr(_batches, "MOST_COPIES", 7)  # one episode in a batch
         with pytest.raises(KeyboardInterrupt):
-            rltools.explain(recording, policy)
+            rltools.explain(recording, policy, method="gradient")
         assert [path.name for path in files_of(recording)] == ["000000.parquet", "000001.parquet"]
         assert not list(recording.directory.rglob(".unfinished*"))
         monkeypatch.undo()
         before = files_of(recording)
-        rltools.explain(recording, policy)
+        rltools.explain(recording, policy, method="gradient")
         assert before.items() <= files_of(recording).items()
         assert len(recording.attribution()) == 28
 
@@ -108,7 +108,7 @@ class TestWhatWasThereBefore:
     def test_more_episodes_than_an_old_question_has(self, recording, policy, Walk):
         rltools.explain(recording, policy, target="logit:chosen", method="integrated_gradients")
         more = rltools.record(policy, Walk, episodes=6, directory=recording.directory)
-        rltools.explain(more, policy)
+        rltools.explain(more, policy, method="gradient")
         old, new = (more.find(name) for name in ("integrated_gradients", "gradient"))
         assert (more.complete(old), more.complete(new)) == (False, True)
         assert more.find() == new
@@ -117,7 +117,7 @@ class TestWhatWasThereBefore:
         assert rltools.replay(more, 5, more.directory / "page.html").is_file()
 
     def test_another_policy_is_refused_though_nothing_is_left_to_do(self, recording, policy, make_policy):
-        rltools.explain(recording, policy)
-        rltools.explain(recording, policy)
+        rltools.explain(recording, policy, method="gradient")
+        rltools.explain(recording, policy, method="gradient")
         with pytest.raises(rltools.errors.MismatchError, match="is not the policy that was recorded"):
-            rltools.explain(recording, make_policy(seed=5))
+            rltools.explain(recording, make_policy(seed=5), method="gradient")

@@ -26,7 +26,7 @@ METHODS = ["gradient", "input_x_gradient", "integrated_gradients", "shapley"]
 class TestFaults:
     def test_another_policy(self, recording, make_policy):
         with pytest.raises(MismatchError, match=r"is not the policy that was recorded .*differences up to"):
-            rltools.explain(recording, make_policy(seed=1))
+            rltools.explain(recording, make_policy(seed=1), method="gradient")
         assert recording.specs == {}
 
     def test_not_finite(self, recording, policy, Walk, make_policy, observations_of):
@@ -40,7 +40,7 @@ class TestFaults:
         with pytest.warns(
             FailedAttributionWarning, match=rf"{negative.sum()} of 14 steps \({negative.mean():.1%}\)"
         ) as caught:
-            rltools.explain(rough_recording, rough)
+            rltools.explain(rough_recording, rough, method="gradient")
         assert len(caught) == 1
         values = rough_recording.attribution().values
         assert np.isnan(values).all((1, 2)).tolist() == negative.tolist()
@@ -49,7 +49,7 @@ class TestFaults:
         rough = make_policy(lambda x: nn.functional.pad(torch.sqrt(x[:, :1] * 0), (0, 2)))
         recording = rltools.record(rough, Walk, episodes=1, directory=tmp_path)
         with pytest.warns(FailedAttributionWarning, match=r"3 of 3 steps \(100.0%\)|4 of 4 steps \(100.0%\)"):
-            rltools.explain(recording, rough, every=2)
+            rltools.explain(recording, rough, method="gradient", every=2)
 
     def test_all_zero_is_kept_as_zero(self, tmp_path, Walk, make_policy):
         net = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3))
@@ -144,15 +144,15 @@ class TestFaults:
     def test_nothing_but_episodes_without_steps(self, policy, tmp_path, Walk):
         with pytest.raises(FaultError) as fault:
             rltools.record(policy, lambda: Walk(failing=(0,)), episodes=1, directory=tmp_path)
-        assert rltools.explain(fault.value.recording, policy).attribution().values.shape == (0, 1, 4)
+        assert rltools.explain(fault.value.recording, policy, method="gradient").attribution().values.shape == (0, 1, 4)
         with pytest.raises(ArgumentError, match="has no steps to draw reference states from"):
             rltools.explain(fault.value.recording, policy, method="shapley")
 
     def test_arguments(self, recording, policy):
         with pytest.raises(TargetError, match="has no target 'q_value:all'"):
-            rltools.explain(recording, policy, target="q_value:all")
+            rltools.explain(recording, policy, method="gradient", target="q_value:all")
         with pytest.raises(ArgumentError, match="gradient takes no parameter 'nodes'"):
-            rltools.explain(recording, policy, nodes=3)
+            rltools.explain(recording, policy, method="gradient", nodes=3)
         with pytest.raises(ArgumentError, match="references is 0; it must be at least 1"):
             rltools.explain(recording, policy, method="shapley", references=0)
         with pytest.raises(ArgumentError, match="references are empty"):

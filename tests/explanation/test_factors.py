@@ -53,7 +53,7 @@ def recording(policy, tmp_path_factory):
             recording, policy, method=method, target="logit:0", groups="variables", references=5, **settings
         )
     rltools.explain(recording, policy, method="decision_change", groups="variables", references=5)
-    return rltools.explain(recording, policy, target="logit:0")
+    return rltools.explain(recording, policy, method="gradient", target="logit:0")
 
 
 def by_hand(state, reference):

@@ -38,8 +38,8 @@ def recording(policy: rltools.TorchPolicy, tmp_path: Any) -> rltools.Recording:
 
 
 def test_a_network_gradient_is_per_deviation(policy: rltools.TorchPolicy, recording: rltools.Recording) -> None:
-    rltools.explain(recording, policy)
-    rltools.explain(recording, policy, units="network")
+    rltools.explain(recording, policy, method="gradient")
+    rltools.explain(recording, policy, method="gradient", units="network")
     by_unit = {spec.unit: recording.attribution_of(key) for key, spec in recording.specs.items()}
     assert set(by_unit) == {"score per unit", "score per deviation"}
     environment, network = (by_unit[unit].values[:, 0] for unit in ("score per unit", "score per deviation"))
@@ -59,7 +59,7 @@ def test_shapley_values_do_not_depend_on_units(policy: rltools.TorchPolicy, reco
 
 
 def test_clipped_entries_are_counted_and_said(policy: rltools.TorchPolicy, recording: rltools.Recording) -> None:
-    result = rltools.explain(recording, policy).attribution()
+    result = rltools.explain(recording, policy, method="gradient").attribution()
     angle = np.concatenate([episode.observations[:, 2] for episode in recording])
     np.testing.assert_array_equal(result.clipped, np.abs(angle / 0.005) > 10)
     note = f"at {int(result.clipped.sum())} of {len(angle)} explained steps the normalization clips an element"
@@ -69,8 +69,8 @@ def test_clipped_entries_are_counted_and_said(policy: rltools.TorchPolicy, recor
 def test_a_network_without_units_of_its_own(tmp_path: Any) -> None:
     policy = rltools.load_policy("cartpole-ppo")
     recording = rltools.record(policy, episodes=1, max_steps=3, directory=tmp_path)
-    assert rltools.explain(recording, policy).attribution().clipped is None
+    assert rltools.explain(recording, policy, method="gradient").attribution().clipped is None
     with pytest.raises(ArgumentError, match="its network has no other units"):
-        rltools.explain(recording, policy, units="network")
+        rltools.explain(recording, policy, method="gradient", units="network")
     with pytest.raises(ArgumentError, match="units are 'environment' or 'network', not 'metric'"):
-        rltools.explain(recording, policy, units="metric")  # type: ignore[arg-type]
+        rltools.explain(recording, policy, method="gradient", units="metric")  # type: ignore[arg-type]

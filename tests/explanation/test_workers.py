@@ -58,7 +58,7 @@ def test_what_is_explained_together_fills_a_batch():
 def test_errors_come_from_wherever_they_happen(copies, make_policy, Walk):
     other = make_policy(seed=3)
     with pytest.raises(MismatchError, match="is not the policy that was recorded"):
-        rltools.explain(copies[0], other, max_batch=1, workers=2)
+        rltools.explain(copies[0], other, method="gradient", max_batch=1, workers=2)
 
     class Unsendable(nn.Linear):
         def __reduce__(self):
@@ -68,4 +68,4 @@ def test_errors_come_from_wherever_they_happen(copies, make_policy, Walk):
     unsendable = make_policy(nn.Sequential(nn.Linear(4, 8), nn.Tanh(), Unsendable(8, 3)))
     recording = rltools.record(unsendable, Walk, episodes=4)
     with pytest.raises(ArgumentError, match=r"cannot be sent to another process \(TypeError: not this one"):
-        rltools.explain(recording, unsendable, max_batch=1, workers=2)
+        rltools.explain(recording, unsendable, method="gradient", max_batch=1, workers=2)

@@ -49,7 +49,7 @@ def test_row_32_names_are_kept_exactly(name: str, make_policy: Make, make_env: M
     env = make_env()
     policy = make_policy(env, features=Features((3,), ("feature",), ("a", name, "c")), action_names=(name, "other"))
     recording = rltools.explain(
-        rltools.record(policy, env, episodes=1, directory=tmp_path), policy, target=f"logit:{name}"
+        rltools.record(policy, env, episodes=1, directory=tmp_path), policy, method="gradient", target=f"logit:{name}"
     )
     again = rltools.open_recording(tmp_path)
     assert again.features.names == ("a", name, "c")

@@ -90,7 +90,7 @@ def test_the_run_folder_goes_while_it_is_explained(
 
     monkeypatch.setattr(_explainer, "explained_rows", losing_rows)
     with pytest.raises(RecordingError, match="was removed, renamed or replaced"):
-        rltools.explain(recording, policy)
+        rltools.explain(recording, policy, method="gradient")
     assert not list(tmp_path.rglob(".unfinished*"))
     assert not list(recording.directory.rglob("*.parquet"))
 
@@ -156,9 +156,9 @@ def test_an_error_of_the_disk_leaves_nothing_behind(
     with monkeypatch.context() as patched:
         patched.setattr(os, "fsync", failing)
         with pytest.raises(RecordingError, match=os.strerror(code)):
-            rltools.explain(recording, policy)
+            rltools.explain(recording, policy, method="gradient")
     assert not list(tmp_path.rglob(".unfinished*"))
-    assert len(rltools.explain(recording, policy).attribution()) == 10
+    assert len(rltools.explain(recording, policy, method="gradient").attribution()) == 10
 
 
 def test_nothing_to_do_needs_no_writing(
@@ -181,7 +181,7 @@ def test_nothing_to_do_needs_no_writing(
     again = rltools.record(policy, env, episodes=2, directory=tmp_path, frames=[0])
     assert len(rltools.explain(again, policy, method="shapley", references=2).attribution()) == 10
     with pytest.raises(RecordingError, match="Read-only file system"):
-        rltools.explain(again, policy)
+        rltools.explain(again, policy, method="gradient")
     with pytest.raises(RecordingError, match="Read-only file system"):
         rltools.record(policy, env, episodes=3, directory=tmp_path)
 
@@ -191,12 +191,12 @@ def test_a_question_whose_text_alone_is_lost_is_written_again(
 ) -> None:
     env = make_env()
     policy = make_policy(env)
-    recording = rltools.explain(rltools.record(policy, env, episodes=2, directory=tmp_path), policy)
+    recording = rltools.explain(rltools.record(policy, env, episodes=2, directory=tmp_path), policy, method="gradient")
     (path,) = tmp_path.glob("attributions/*/attribution.json")
     (before,) = recording.specs.values()
     path.unlink()
     assert recording.specs == {}
-    assert len(rltools.explain(recording, policy).attribution()) == 10
+    assert len(rltools.explain(recording, policy, method="gradient").attribution()) == 10
     assert [*rltools.open_recording(tmp_path).specs.values()] == [before]
 
 

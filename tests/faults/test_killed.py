@@ -66,7 +66,9 @@ def test_row_09_kill_9_loses_no_finished_episode(script: Callable[..., Any], tmp
 
 
 def test_row_09_leftovers_are_cleared_at_the_next_start(cartpole: Any, tmp_path: Path) -> None:
-    rltools.explain(rltools.record(cartpole, episodes=2, max_steps=5, directory=tmp_path, frames=[0]), cartpole)
+    rltools.explain(
+        rltools.record(cartpole, episodes=2, max_steps=5, directory=tmp_path, frames=[0]), cartpole, method="gradient"
+    )
     explained = next((tmp_path / "attributions").iterdir())
     rooms = [tmp_path / "episodes", tmp_path / "frames", explained]
     left = [room / ".unfinished-000001.parquet" for room in rooms] + [tmp_path / ".unfinished-recording.json"]

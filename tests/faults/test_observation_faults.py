@@ -79,7 +79,7 @@ def test_row_25_an_episode_of_no_steps(make_policy: Make, make_env: Make, faulty
     env = make_env(reset=lambda env: (np.full(3, np.nan, np.float32), {}))
     policy = make_policy(env)
     _, recording = faulty(policy, env)
-    rltools.explain(recording, policy)
+    rltools.explain(recording, policy, method="gradient")
     assert len(recording.episode(0)) == 0
     assert recording.attribution().values.shape == (0, 1, 3)
     assert recording.to_xarray().sizes["step"] == 0

@@ -88,7 +88,7 @@ def test_row_10_the_disk_is_full(
         with pytest.raises(RecordingError, match=f"cannot write to .*{os.strerror(code)}.* are intact"):
             rltools.record(policy, env, episodes=4, directory=tmp_path)
         with pytest.raises(RecordingError, match="cannot write to"):
-            rltools.explain(rltools.open_recording(tmp_path), policy)
+            rltools.explain(rltools.open_recording(tmp_path), policy, method="gradient")
     assert_intact(tmp_path, [0, 1])
     assert len(rltools.record(policy, env, episodes=4, directory=tmp_path)) == 4
 
@@ -150,7 +150,7 @@ def test_row_11_a_second_writer_refuses(cartpole: Any, make_policy: Make, make_e
             rltools.record(policy, env, episodes=1, directory=tmp_path)
         refused.append(str(caught.value))
         with pytest.raises(ConflictError):
-            rltools.explain(rltools.open_recording(tmp_path), policy)
+            rltools.explain(rltools.open_recording(tmp_path), policy, method="gradient")
         return env.observation(), {}
 
     env = make_env(reset=reset)

@@ -44,8 +44,8 @@ def write_case(
         file: the saved file's name, or "." if the folder itself is what the library saved.
         layout: the file in `rltools/policies/saved/layouts` that rebuilds it; None if a policy library reads it.
         head: what the scores are: "logit", "q_value", "mean" or "action".
-        observations: as the environment gives them, `[batch, ...]`; of a recurrent network `[step, batch, ...]`, from
-            the state at the start of an episode.
+        observations: as the environment gives them, `[batch, ...]`, or a dict of such arrays; of a recurrent network
+            `[step, batch, ...]`, from the state at the start of an episode.
         scores: raw, of the head that decides, by the library's own code: `[batch, k]` or `[step, batch, k]`.
         actions: its deterministic actions, as the environment takes them.
         value: of the states, `[batch]` or `[step, batch]`; None if there is none.
@@ -71,31 +71,40 @@ def write_case(
     }
     expected = {key: entry for key, entry in expected.items() if entry is not None}
     (folder / "expected.json").write_text(json.dumps(expected, indent=2) + "\n", encoding="utf-8")
-    arrays = {"observations": observations, "scores": scores, "actions": actions, "value": value}
-    np.savez_compressed(
-        folder / "expected.npz", **{key: np.asarray(array) for key, array in arrays.items() if array is not None}
-    )
+    arrays = {"scores": scores, "actions": actions, "value": value}
+    seen = observations.items() if isinstance(observations, dict) else ()
+    arrays |= {f"observations/{key}": array for key, array in seen} or {"observations": observations}
+    written = {key: np.asarray(array) for key, array in arrays.items() if array is not None}
+    np.savez_compressed(folder / "expected.npz", **written)
 
 
 def described(space: Any) -> dict[str, Any] | None:
-    """A Box or a Discrete as plain values; bounds that are the same everywhere are one number."""
+    """A space as plain values, for instance `{"discrete": 4}`; bounds that are the same everywhere are one number."""
     if space is None:
         return None
+    if hasattr(space, "spaces"):
+        return {"dict": {name: described(inner) for name, inner in space.spaces.items()}}
+    if hasattr(space, "nvec"):
+        return {"multi_discrete": space.nvec.tolist()}
     if hasattr(space, "n"):
-        return {"discrete": int(space.n)}
+        return {"multi_binary" if space.shape else "discrete": int(space.n)}
     low, high = (float(b.flat[0]) if (b == b.flat[0]).all() else b.tolist() for b in (space.low, space.high))
     return {"box": {"low": low, "high": high, "shape": list(space.shape), "dtype": str(space.dtype)}}
 
 
 def space_of(description: dict[str, Any]) -> Any:
     """The space that `described` described."""
-    from gymnasium.spaces import Box, Discrete
+    from gymnasium import spaces
 
-    if "discrete" in description:
-        return Discrete(description["discrete"])
-    box = description["box"]
-    low, high = (np.broadcast_to(np.asarray(box[key], box["dtype"]), box["shape"]) for key in ("low", "high"))
-    return Box(low, high, dtype=np.dtype(box["dtype"]).type)
+    ((kind, content),) = description.items()
+    if kind == "box":
+        dtype, shape = np.dtype(content.get("dtype", "float32")), tuple(content["shape"])
+        low, high = (np.broadcast_to(np.asarray(content[key], dtype), shape) for key in ("low", "high"))
+        return spaces.Box(low, high, shape, dtype.type)
+    if kind == "dict":
+        return spaces.Dict({name: space_of(inner) for name, inner in content.items()})
+    kinds = {"discrete": spaces.Discrete, "multi_discrete": spaces.MultiDiscrete, "multi_binary": spaces.MultiBinary}
+    return kinds[kind](content)
 
 
 def load_case(folder: Path, **options: Any) -> Any:
@@ -103,22 +112,33 @@ def load_case(folder: Path, **options: Any) -> Any:
     import rltools
 
     expected = read_expected(folder)
-    options = expected["options"] | options
-    for name in ("normalize", "check"):
-        if isinstance(options.get(name), str):
-            options[name] = str(folder / options[name])
-    return rltools.load_policy(folder / expected["file"], environment_of(expected), **options)
+    beside = {
+        name: str(folder / option)
+        for name, option in expected["options"].items()
+        if isinstance(option, str) and (folder / option).exists()
+    }
+    return rltools.load_policy(
+        folder / expected["file"], environment_of(expected), **expected["options"] | beside | options
+    )
 
 
 def read_expected(folder: Path) -> dict[str, Any]:
     """What `expected.json` says."""
     expected: dict[str, Any] = json.loads((folder / "expected.json").read_text(encoding="utf-8"))
-    return expected
+    return {"options": {}} | expected
+
+
+def read_arrays(folder: Path) -> dict[str, Any]:
+    """What `expected.npz` has; the observations of a Dict by their keys."""
+    with np.load(folder / "expected.npz", allow_pickle=False) as file:
+        arrays: dict[str, Any] = dict(file)
+    parts = {key.partition("/")[2]: arrays.pop(key) for key in list(arrays) if key.startswith("observations/")}
+    return arrays | ({"observations": parts} if parts else {})
 
 
 def environment_of(expected: dict[str, Any]) -> Any:
     """What `load_policy` takes as `env`: an id, or a function that makes an environment with the spaces of the case."""
-    if "env" in expected:
+    if expected.get("env") is not None:
         return expected["env"]
     import gymnasium
 
@@ -129,13 +149,18 @@ def environment_of(expected: dict[str, Any]) -> Any:
     return WithSpaces
 
 
+def rows_of(observations: Any, rows: Any) -> Any:
+    """Some rows, or a step, of observations that may be those of a Dict."""
+    return {k: v[rows] for k, v in observations.items()} if isinstance(observations, dict) else observations[rows]
+
+
 @dataclass(frozen=True)
 class Difference:
     """How far rltools is from the library.
 
     Attributes:
         scores: the largest difference, relative to the largest score.
-        value: likewise; None if the library has none.
+        value: likewise; None if neither has a value.
         actions: the share of actions that differ.
         rows: how many observations were compared.
     """
@@ -151,45 +176,37 @@ class Difference:
         return self.scores <= RTOL and (self.value is None or self.value <= RTOL) and not self.actions
 
 
-def compare_case(folder: Path, policy: Any = None) -> Difference:
-    """Load a case, and compare scores, actions and values with those of its library.
+def compare_case(folder: Path) -> Difference:
+    """Load a case, and compare scores, actions and values with those of its library; recurrent networks step by step.
 
     Raises:
         RltoolsError: it cannot be loaded.
-        AssertionError: the deciding head is another one, or a value is missing.
+        AssertionError: the deciding head is another one, or only one of the two has a value.
     """
     import torch
 
-    from rltools.policies.base import Context, value_head
+    from rltools.policies.base import Context
 
-    policy = load_case(folder) if policy is None else policy
-    expected = read_expected(folder)
-    with np.load(folder / "expected.npz", allow_pickle=False) as file:
-        arrays = dict(file)
+    policy, expected, arrays = load_case(folder), read_expected(folder), read_arrays(folder)
     assert policy.heads[0] == expected["head"], f"{policy.heads[0]} decides, not {expected['head']}"
-    assert "value" not in arrays or value_head(policy) == "value", f"no value among {policy.heads}"
-    steps = {name: array if policy.state_size else array[None] for name, array in arrays.items()}
-    state = torch.zeros(steps["observations"].shape[1], policy.state_size) if policy.state_size else None
-    scores, actions, values = [], [], []
-    for observations in steps["observations"]:
-        context = Context(state=state)
-        with torch.no_grad():
-            x = policy.encode(observations)
-            if "value" in arrays:
-                values.append(policy.head("value", x, context).squeeze(-1).numpy())
-            acted = policy.act(observations, context)
-            scores.append(acted.scores)
-            actions.append(acted.actions)
-            state = acted.state
-    same = np.isclose(np.stack(actions), steps["actions"], rtol=RTOL, atol=RTOL)
-    return Difference(
-        scores=_relative(np.stack(scores), steps["scores"]),
-        value=_relative(np.stack(values), steps["value"]) if values else None,
-        actions=float(1 - same.mean()),
-        rows=steps["scores"].size // steps["scores"].shape[-1],
-    )
+    assert ("value" in arrays) == ("value" in policy.heads), f"the library has {list(arrays)}, rltools {policy.heads}"
+    made: dict[str, list[np.ndarray]] = {"scores": [], "actions": [], "value": []}
+    state: Any = None
+    for step in range(len(arrays["scores"])) if policy.state_size else [slice(None)]:
+        observations = rows_of(arrays["observations"], step)
+        acted = policy.act(observations, Context(state=state))
+        made["scores"].append(acted.scores)
+        made["actions"].append(acted.actions)
+        if "value" in arrays:
+            with torch.no_grad():
+                made["value"].append(policy.head("value", policy.encode(observations), Context(state=state)).numpy())
+        state = acted.state
+    pairs = {name: (np.stack(parts).reshape(arrays[name].shape), arrays[name]) for name, parts in made.items() if parts}
+    actions = np.isclose(*pairs["actions"], rtol=RTOL, atol=0 if policy.branches else RTOL)
+    value = _relative(*pairs["value"]) if "value" in pairs else None
+    scores = arrays["scores"]
+    return Difference(_relative(*pairs["scores"]), value, float(1 - actions.mean()), scores.size // scores.shape[-1])
 
 
 def _relative(actual: np.ndarray, expected: np.ndarray) -> float:
-    assert actual.shape == expected.shape, f"shapes {actual.shape} and {expected.shape}"
     return float(np.abs(actual - expected).max() / max(np.abs(expected).max(), 1e-3))

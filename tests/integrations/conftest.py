@@ -36,7 +36,7 @@ def recording(stores: Path, cartpole: Any) -> Recording:
     """Two short episodes of a policy, explained by two methods."""
     recorded = rltools.record(cartpole, episodes=2, max_steps=12, directory=stores / "poles")
     recorded = rltools.explain(recorded, cartpole, method="input_x_gradient")
-    return rltools.explain(recorded, cartpole, target="logit:all")
+    return rltools.explain(recorded, cartpole, method="gradient", target="logit:all")
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from rltools.summary import run_caveats
 def test_where_the_policy_would_choose_otherwise(recording: Recording, make_policy: Any, stores: Path) -> None:
     other = make_policy("CartPole-v1", seed=3, scale=3.0)
     rltools.export(recording, "lerobot", "out")
-    read = rltools.explain(rltools.import_data("lerobot:out", other, directory="read"), other)
+    read = rltools.explain(rltools.import_data("lerobot:out", other, directory="read"), other, method="gradient")
     steps = [episode for episode in read]  # noqa: C416
     differing = sum(int((episode.choices != episode.actions).sum()) for episode in steps)
     total = sum(map(len, steps))
@@ -31,8 +31,8 @@ def test_where_the_policy_would_choose_otherwise(recording: Recording, make_poli
     assert sentence in str(caveat)
     assert any(sentence in str(finding) for finding in summary.findings)
     assert caveat in run_caveats(read, [("gradient", summary)])
-    chosen = rltools.explain(read, other, target="logit:chosen").attribution(target="logit:chosen")
-    every = rltools.explain(read, other, target="logit:all").attribution(target="logit:all")
+    chosen = rltools.explain(read, other, method="gradient", target="logit:chosen").attribution(target="logit:chosen")
+    every = rltools.explain(read, other, method="gradient", target="logit:all").attribution(target="logit:all")
     actions = np.concatenate([episode.actions for episode in steps])
     np.testing.assert_array_equal(chosen.values[:, 0], every.values[np.arange(total), actions])
     assert not [each for each in rltools.summarize(recording, method="gradient").caveats if each.kind == "data"]
@@ -44,7 +44,7 @@ def test_two_policies_on_one_data_set_side_by_side(
     rltools.export(recording, "lerobot", "out")
     policies = {"mine": cartpole, "other": make_policy("CartPole-v1", seed=3)}
     both = [
-        rltools.explain(rltools.import_data("lerobot:out", policy, directory=name), policy)
+        rltools.explain(rltools.import_data("lerobot:out", policy, directory=name), policy, method="gradient")
         for name, policy in policies.items()
     ]
     assert rltools.replay(both[0], 1, "page.html", beside=both[1]).is_file()
@@ -65,7 +65,7 @@ def test_how_far_continuous_actions_are(make_env: Any, stores: Path) -> None:
 
     recorded = rltools.record(policy_of(0.0), env, episodes=2)
     rltools.export(recorded, "lerobot", "out")
-    read = rltools.explain(rltools.import_data("lerobot:out", policy_of(0.25)), policy_of(0.25))
+    read = rltools.explain(rltools.import_data("lerobot:out", policy_of(0.25)), policy_of(0.25), method="gradient")
     (caveat,) = (each for each in rltools.summarize(read).caveats if each.kind == "data_continuous")
     std = np.concatenate([episode.actions for episode in recorded]).std(axis=0)
     assert caveat.share == pytest.approx((0.25 / std).mean(), rel=1e-4)

@@ -53,7 +53,7 @@ def test_a_recording_comes_back_as_it_was(recording: Recording, cartpole: Any, s
 
     read = rltools.import_data("lerobot:out", cartpole)
     assert_same_episodes(recording, read)
-    again = rltools.explain(read, cartpole, target="logit:all")
+    again = rltools.explain(read, cartpole, method="gradient", target="logit:all")
     np.testing.assert_array_equal(again.attribution().values, values)
 
 
@@ -161,7 +161,7 @@ def robot(room_policy: Any) -> Any:
 
 def test_a_data_set_of_a_robot_names_the_features(robot: Any, stores: Path) -> None:
     write_data_set(stores / "lerobot-home" / "lab" / "arm")
-    read = rltools.explain(rltools.import_data("lerobot:lab/arm", robot), robot)
+    read = rltools.explain(rltools.import_data("lerobot:lab/arm", robot), robot, method="gradient")
     assert read.features.names == ("shoulder", "elbow")
     assert {each.feature for each in rltools.summarize(read).top()} == {"shoulder", "elbow"}
     assert read.header.notes[-1] == "the data set has no rewards: every return is shown as 0"

@@ -51,7 +51,7 @@ def test_a_recording_comes_back_as_it_was(recording: Recording, cartpole: Any, d
         np.testing.assert_array_equal(
             read.episode(number).final_observation, recording.episode(number).final_observation
         )
-    again = rltools.explain(read, cartpole, target="logit:all")
+    again = rltools.explain(read, cartpole, method="gradient", target="logit:all")
     np.testing.assert_array_equal(again.attribution().values, recording.attribution("gradient").values)
 
 

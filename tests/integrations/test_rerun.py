@@ -46,7 +46,9 @@ def test_everything_is_on_one_timeline(recording: Recording, stores: Path) -> No
 
 def test_frames_and_images(image_policy: Any, stores: Path) -> None:
     policy, env = image_policy
-    recorded = rltools.explain(rltools.record(policy, env, episodes=1, max_steps=3, frames=True), policy)
+    recorded = rltools.explain(
+        rltools.record(policy, env, episodes=1, max_steps=3, frames=True), policy, method="gradient"
+    )
     rltools.export(recorded, "rerun", stores / "images.rrd")
     columns = series(stores / "images.rrd")
     assert len(columns["/episode_000000/frame"]["EncodedImage:blob"]) == 3

@@ -183,9 +183,11 @@ def test_what_cannot_be_meant(choices: dict[str, Any], error: type[Exception], m
         AttributionCallback("CartPole-v1", **choices)
 
 
-def test_a_vector_of_environments_is_no_environment() -> None:
-    with pytest.raises(ArgumentError, match="function that makes one"):
-        AttributionCallback(DummyVecEnv([lambda: gymnasium.make("CartPole-v1")]))  # type: ignore[arg-type]
+def test_a_vector_of_environments_stands_for_one_of_them() -> None:
+    vector = DummyVecEnv([lambda: gymnasium.make("CartPole-v1")])
+    callback = AttributionCallback(vector, every=1000, episodes=1, max_steps=5)  # type: ignore[arg-type]
+    ppo(make_vec_env("CartPole-v1", seed=3)).learn(64, callback=callback)
+    assert [recording.header.environment_id for recording in callback.recordings.values()] == ["CartPole-v1"]
 
 
 def refusing(make_env: Callable[..., Any]) -> Any:

@@ -22,7 +22,7 @@ def test_the_store_is_the_dataset(recording: Recording, stores: Path, zarr_forma
 
 def test_images_keep_their_shape(image_policy: Any, stores: Path) -> None:
     policy, env = image_policy
-    recorded = rltools.explain(rltools.record(policy, env, episodes=1, max_steps=3), policy)
+    recorded = rltools.explain(rltools.record(policy, env, episodes=1, max_steps=3), policy, method="gradient")
     rltools.export(recorded, "zarr", stores / "images.zarr")
     dataset = xarray.open_zarr(stores / "images.zarr")
     assert dict(dataset["attribution_gradient"].sizes) == {"step": 3, "target": 1, "y": 32, "x": 32, "channel": 3}

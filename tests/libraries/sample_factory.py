@@ -48,7 +48,7 @@ CASES = {
         "--load_checkpoint_kind=best",
     ),
 }
-IMAGES = "--encoder_conv_architecture=convnet_impala --encoder_conv_mlp_layers 8 --use_rnn=False --obs_scale=255"
+IMAGES = "--encoder_conv_architecture=convnet_impala --encoder_conv_mlp_layers 4 --use_rnn=False --obs_scale=255"
 
 
 def main(out: Path) -> None:
@@ -75,7 +75,7 @@ def config(arguments: str) -> Any:
 class Images(gymnasium.Env):
     """Small images, whose convolutions make a small file."""
 
-    observation_space = gymnasium.spaces.Box(0, 255, (1, 24, 24), np.uint8)
+    observation_space = gymnasium.spaces.Box(0, 255, (1, 20, 20), np.uint8)
     action_space = gymnasium.spaces.Discrete(3)
 
     def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
@@ -88,7 +88,7 @@ class Images(gymnasium.Env):
         return self._image(), 1.0, False, False, {}
 
     def _image(self) -> np.ndarray:
-        return self.np_random.integers(0, 256, (1, 6, 6)).repeat(4, -1).repeat(4, -2).astype(np.uint8)
+        return self.np_random.integers(0, 256, (1, 5, 5)).repeat(4, -1).repeat(4, -2).astype(np.uint8)
 
 
 def images(folder: Path) -> None:

@@ -66,6 +66,11 @@ def main(out: Path) -> None:
             alone.mkdir(parents=True)
             torch.save(algorithm.policy.state_dict(), alone / "policy.pth")
             write(alone, env_id, "policy.pth", algorithm, options, alone=True)
+        if name == "dqn":
+            whole = out / "dqn_whole"
+            whole.mkdir(parents=True)
+            torch.save(algorithm.policy, whole / "policy.pth")
+            write(whole, env_id, "policy.pth", algorithm, options)
 
 
 def ppo(observations: Any, actions: Any) -> Any:

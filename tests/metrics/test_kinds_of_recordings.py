@@ -117,7 +117,7 @@ def test_a_plain_function_has_no_weights(Sides, tmp_path):
     space = Sides.observation_space, Sides.action_space
     policy = rltools.TorchPolicy(lambda x: torch.stack([x[:, 3], -x[:, 3]], dim=1), *space, name="plain")
     recording = rltools.record(policy, Sides, episodes=2, directory=tmp_path / "run")
-    recording = rltools.explain(recording, policy)
+    recording = rltools.explain(recording, policy, method="gradient")
     result = assessments(recording, policy, ["cascading_randomization", "pgi"], steps=8)
     assert [row.metric for row in result.rows] == ["pgi"]
     assert "plain is a plain function, whose weights cannot be drawn anew" in result.left_out_text

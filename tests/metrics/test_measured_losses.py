@@ -139,6 +139,6 @@ def test_sets_along_the_orders_are_measured_where_not_all_are(sides, Sides, tmp_
 
 def test_an_ablation_without_files_cannot_get_more_episodes(sides, Sides, tmp_path, additive):
     recording = rltools.record(sides, Sides, episodes=2, directory=tmp_path / "run")
-    recording = rltools.explain(recording, sides)
+    recording = rltools.explain(recording, sides, method="gradient")
     with pytest.raises(ArgumentError, match="curve_seeds=4 adds episodes to the files of an ablation"):
         assessments(recording, sides, "deletion", ablation=additive(LOSSES), curve_seeds=4)

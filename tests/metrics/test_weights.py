@@ -35,7 +35,7 @@ def policy(Sides):
 @pytest.fixture
 def case(policy, Sides, tmp_path):
     recording = rltools.record(policy, Sides, episodes=2, directory=tmp_path / "run")
-    recording = rltools.explain(recording, policy)
+    recording = rltools.explain(recording, policy, method="gradient")
     return Case(recording, recording.find(), policy, steps=10)
 
 
@@ -88,7 +88,9 @@ def test_heads_that_run_another_module_are_refused(Sides, tmp_path):
     policy = rltools.TorchPolicy(
         other, Sides.observation_space, Sides.action_space, heads={"logit": hidden}, name="odd"
     )
-    recording = rltools.explain(rltools.record(policy, Sides, episodes=2, directory=tmp_path / "run"), policy)
+    recording = rltools.explain(
+        rltools.record(policy, Sides, episodes=2, directory=tmp_path / "run"), policy, method="gradient"
+    )
     table = rltools.assess(recording, policy, "independent_randomization", steps=4)
     assert table.empty
     assert table.attrs["left_out"] == [
@@ -101,7 +103,9 @@ def test_a_head_that_closes_over_its_module_is_changed_with_it(Sides, tmp_path):
     policy = rltools.TorchPolicy(
         net, Sides.observation_space, Sides.action_space, heads={"logit": lambda x: 2 * net(x)}, name="closure"
     )
-    recording = rltools.explain(rltools.record(policy, Sides, episodes=2, directory=tmp_path / "run"), policy)
+    recording = rltools.explain(
+        rltools.record(policy, Sides, episodes=2, directory=tmp_path / "run"), policy, method="gradient"
+    )
     table = rltools.assess(recording, policy, "cascading_randomization", steps=8)
     assert table["value"][0] < 1
 
@@ -109,7 +113,7 @@ def test_a_head_that_closes_over_its_module_is_changed_with_it(Sides, tmp_path):
 def test_a_policy_of_stable_baselines_stays_bit_by_bit(tmp_path):
     policy = rltools.load_policy("cartpole-ppo")
     recording = rltools.record(policy, episodes=2, max_steps=12, directory=tmp_path / "run")
-    recording = rltools.explain(recording, policy)
+    recording = rltools.explain(recording, policy, method="gradient")
     before = {name: value.clone() for name, value in policy.module.state_dict().items()}
     acted = policy.act(recording.episode(0).observations, rltools.policies.base.Context()).scores
     case = Case(recording, recording.find(), policy, steps=8)

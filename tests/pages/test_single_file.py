@@ -20,7 +20,7 @@ def folder(cartpole, tmp_path_factory):
     """An experiment of one run, with a replay of each of its episodes."""
     folder = tmp_path_factory.mktemp("mailed")
     recording = record(cartpole, episodes=2, max_steps=10, directory=folder / "run")
-    explain(recording, cartpole)
+    explain(recording, cartpole, method="gradient")
     for number in range(2):
         replay(recording, number, folder / "run" / "replays" / f"episode-{number:06d}.html")
     write_report(recording)

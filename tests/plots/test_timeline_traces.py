@@ -18,7 +18,9 @@ from rltools.testing import check_plot, example_recording
 def recording(tmp_path_factory: pytest.TempPathFactory) -> rltools.Recording:
     policy = rltools.load_policy("cartpole-ppo")
     folder = tmp_path_factory.mktemp("traces") / "run"
-    return rltools.explain(rltools.record(policy, episodes=2, max_steps=30, directory=folder), policy)
+    return rltools.explain(
+        rltools.record(policy, episodes=2, max_steps=30, directory=folder), policy, method="gradient"
+    )
 
 
 def test_each_trace_is_a_panel_below_the_score(recording: rltools.Recording) -> None:

@@ -33,11 +33,6 @@ def zipped(**members: bytes) -> bytes:
     return file.getvalue()
 
 
-def scripted() -> bytes:
-    names = ("data_DOT_pkl", "code____torch___DOT_py", "constants_DOT_pkl", "version")
-    return zipped(**{f"net__{name}": b"x" for name in names})
-
-
 def tarred() -> bytes:
     file = io.BytesIO()
     with tarfile.open(fileobj=file, mode="w") as archive:
@@ -76,11 +71,11 @@ KINDS: dict[str, tuple[Callable[[], bytes], str, str]] = {
         r"a zip of zips: 'models/best_model\.zip'",
         "give one of them",
     ),
-    "onnx in a zip": (lambda: zipped(walker_DOT_onnx=b"1"), "an ONNX network", "convert it to PyTorch"),
+    "onnx in a zip": (lambda: zipped(walker_DOT_onnx=b"1"), "an ONNX network", "give its file"),
     "rllib in a zip": (
         lambda: zipped(rllib_checkpoint_DOT_json=b"{}", policies__state_DOT_pkl=b""),
         "an RLlib checkpoint",
-        "build its network",
+        "give the folder",
     ),
     "spreadsheet": (lambda: zipped(xl__workbook_DOT_xml=b"x"), "a zip of 'xl/workbook", "give the model's own .zip"),
     "empty zip": (zipped, "an empty zip", "fetch or save"),
@@ -90,16 +85,10 @@ KINDS: dict[str, tuple[Callable[[], bytes], str, str]] = {
         "whose files are in a folder inside the zip",
         "zip the files themselves",
     ),
-    "torchscript": (scripted, "a TorchScript program", "load it yourself with torch.jit.load"),
     "statistics": (statistics, "VecNormalize statistics, not a model", "normalize=PATH"),
     "buffer": (buffer, "a replay buffer of Stable-Baselines3", "give the model's .zip"),
     "pickle": (lambda: pickle.dumps({"a": 1}), "a pickle, which can run code", "load it yourself if you trust it"),
-    "rllib": (lambda: b"\x80\x04cray.rllib.policy\nPolicy\n.", "a pickled RLlib checkpoint", "TorchPolicy"),
-    "onnx": (
-        lambda: b"\x08\x08\x12\x07pytorch\x1a\x052.1.0:\x10" + bytes(30),
-        "an ONNX network",
-        "convert it to PyTorch",
-    ),
+    "rllib": (lambda: b"\x80\x04cray.rllib.policy\nPolicy\n.", "a pickled RLlib checkpoint", "save_to_path"),
     "png": (lambda: b"\x89PNG\r\n\x1a\n" + bytes(30), "a PNG image", "give the model's .zip"),
 }
 
@@ -126,17 +115,15 @@ def test_a_file_is_named_for_what_it_is(kind: str, name: str, tmp_path: Path) ->
 
 def test_weights_of_cleanrl_in_jax(tmp_path: Path) -> None:
     (tmp_path / "ppo.cleanrl_model").write_bytes(b"\x93\x81\xa6params\xc7\x10\x01" + bytes(range(128, 200)))
-    with pytest.raises(ArgumentError, match="CleanRL weights in JAX"):
+    with pytest.raises(ArgumentError, match="a file of CleanRL that is neither PyTorch's nor JAX's"):
         rltools.load_policy(tmp_path / "ppo.cleanrl_model")
 
 
 @pytest.mark.parametrize(
     ("files", "kind"),
     [
-        (["rllib_checkpoint.json"], "an RLlib checkpoint"),
-        (["metadata.json", "class_and_ctor_args.pkl"], "an RLlib checkpoint"),
         (["saved_model.pb"], "a TensorFlow SavedModel"),
-        (["config.json", "checkpoint_p0/best.pth"], "a Sample Factory training run"),
+        (["checkpoint_p0/best.pth"], "a Sample Factory training run without its config.json"),
         (["wandb-metadata.json"], "the files of a Weights & Biases run; give the path of the model's .zip"),
         (["MLmodel"], "an MLflow model"),
         (["data", "policy.pth"], "an unpacked model of Stable-Baselines3"),

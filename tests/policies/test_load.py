@@ -156,16 +156,16 @@ def test_a_module_is_a_policy_of_the_environment_given():
         load_policy(torch.nn.Linear(4, 2))
 
 
-@pytest.mark.parametrize("source", [3, None, np.zeros(3)])
+@pytest.mark.parametrize("source", [3, None, 2j])
 def test_what_no_library_claims_is_refused_with_those_asked(source):
-    with pytest.raises(ArgumentError, match="tried: sb3, saved, torch_policy"):
+    with pytest.raises(ArgumentError, match=r"tried: .*sb3, .*saved, torch_policy"):
         load_policy(source)
 
 
 def test_a_file_that_no_library_claims_is_refused(tmp_path):
-    (tmp_path / "model.onnx").touch()
-    with pytest.raises(ArgumentError, match=r"the path .*model\.onnx"):
-        load_policy(tmp_path / "model.onnx")
+    (tmp_path / "model.keras").touch()
+    with pytest.raises(ArgumentError, match=r"the path .*model\.keras"):
+        load_policy(tmp_path / "model.keras")
 
 
 def test_an_installed_library_is_asked_first(monkeypatch, make_policy):

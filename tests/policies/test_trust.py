@@ -210,7 +210,7 @@ def test_trust_is_for_files(custom, tmp_path):
         with pytest.raises(ArgumentError, match=r"trust .* is for files"):
             load_policy(source, trust=sha256(path))
     (tmp_path / "x.txt").write_text("x")
-    with pytest.raises(ArgumentError, match=r"trust .* is for models of Stable-Baselines3, and .*x\.txt is not one: "):
+    with pytest.raises(ArgumentError, match=r"trust .* is for files that run code, .*x\.txt is neither: a text"):
         load_policy(tmp_path / "x.txt", trust=sha256(tmp_path / "x.txt"))
 
 

@@ -21,7 +21,7 @@ def stored(make_policy: Make, make_env: Make, tmp_path: Path) -> Any:
     env = make_env(length=4)
     policy = make_policy(env)
     recording = rltools.record(policy, env, episodes=3, directory=tmp_path, frames=[1])
-    rltools.explain(recording, policy)
+    rltools.explain(recording, policy, method="gradient")
     return rltools.explain(recording, policy, method="input_x_gradient")
 
 

@@ -27,7 +27,7 @@ def sampled(make_env, make_policy, tmp_path):
     policy = make_policy(env)
     recording = rltools.record(policy, env, episodes=2, directory=tmp_path / "run")
     rltools.explain(recording, policy, method="shapley", every=3)
-    rltools.explain(recording, policy, target="logit:chosen")
+    rltools.explain(recording, policy, method="gradient", target="logit:chosen")
     return recording, policy
 
 
@@ -39,7 +39,7 @@ def test_a_sample_of_the_best_predictor_is_behind_what_explains_every_step(sampl
     recording, policy = sampled
     assert method_of(recording, recording.find()) == ("shapley", "centered:chosen")
     assert method_of(recording, every_step_first(recording)) == ("gradient", "logit:chosen")
-    rltools.explain(recording, policy)
+    rltools.explain(recording, policy, method="gradient")
     rltools.explain(recording, policy, method="random")
     assert method_of(recording, every_step_first(recording)) == ("gradient", "centered:chosen"), "of the same target"
     assert method_of(recording, every_step_first(recording, target="centered:chosen")) == (
@@ -84,7 +84,7 @@ def test_factors_are_not_given_up_for_a_method_that_explains_every_step(tmp_path
     policy = rltools.TorchPolicy(net, Discrete(6), Discrete(2), features=features)
     recording = rltools.record(policy, cells, episodes=2, directory=tmp_path / "run")
     rltools.explain(recording, policy, method="shapley", groups="variables", every=2)
-    rltools.explain(recording, policy)
+    rltools.explain(recording, policy, method="gradient")
     assert recording.spec(every_step_first(recording)).decoded
     assert [recording.spec(key).method for key in _keys(recording, None, None)] == ["shapley"]
 

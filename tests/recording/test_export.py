@@ -28,8 +28,8 @@ def test_dimensions_variables_and_labels(make_policy: Make, make_env: Make) -> N
     env = make_env(length=4)
     policy = named(make_policy, env)
     recording = rltools.record(policy, env, episodes=3)
-    rltools.explain(recording, policy)
-    rltools.explain(recording, policy, target="logit:right")
+    rltools.explain(recording, policy, method="gradient")
+    rltools.explain(recording, policy, method="gradient", target="logit:right")
     rltools.explain(recording, policy, method="input_x_gradient")
     labeled = recording.to_xarray()
     assert dict(labeled.sizes) == {"step": 12, "feature": 3, "output": 2, "target": 2}
@@ -67,7 +67,7 @@ def test_nan_where_nothing_was_asked(make_policy: Make, make_env: Make) -> None:
     env = make_env(length=4)
     policy = named(make_policy, env)
     recording = rltools.record(policy, env, episodes=1)
-    rltools.explain(recording, policy, target="logit:left")
+    rltools.explain(recording, policy, method="gradient", target="logit:left")
     rltools.explain(recording, policy, method="input_x_gradient", target="logit:right", every=2)
     labeled = recording.to_xarray()
     assert labeled["attribution_gradient"].sel(target="logit:right").isnull().all()
@@ -87,7 +87,7 @@ def test_one_attribution_of_it(make_policy: Make, make_env: Make) -> None:
     policy = named(make_policy, env)
     recording = rltools.record(policy, env, episodes=1)
     for target in ("logit:left", "logit:right"):
-        rltools.explain(recording, policy, target=target)
+        rltools.explain(recording, policy, method="gradient", target=target)
     rltools.explain(recording, policy, method="input_x_gradient")
     single = recording.to_xarray(method="gradient", target="logit:left")
     assert single["target"].values.tolist() == ["logit:left"]
@@ -99,7 +99,7 @@ def test_one_attribution_of_it(make_policy: Make, make_env: Make) -> None:
 def test_images_keep_their_axes(make_policy: Make, make_env: Make) -> None:
     env = make_env(observation_space=Box(0, 255, (4, 5, 3), np.uint8), length=3)
     policy = make_policy(env)
-    recording = rltools.explain(rltools.record(policy, env, episodes=1), policy)
+    recording = rltools.explain(rltools.record(policy, env, episodes=1), policy, method="gradient")
     labeled = recording.to_xarray()
     assert labeled["observation"].dims == ("step", "y", "x", "channel")
     assert labeled["observation"].dtype == np.uint8
@@ -140,7 +140,7 @@ def test_double_precision_reaches_the_arrays(make_policy: Make, make_env: Make) 
 
     env = make_env(observation_space=Box(-10, 10, (3,), np.float64))
     policy = make_policy(env, dtype=torch.float64)
-    recording = rltools.explain(rltools.record(policy, env, episodes=1), policy)
+    recording = rltools.explain(rltools.record(policy, env, episodes=1), policy, method="gradient")
     assert recording.episode(0).scores.dtype == np.float64
     labeled = recording.to_xarray()
     assert labeled["score"].dtype == np.float64
@@ -151,7 +151,7 @@ def test_double_precision_reaches_the_arrays(make_policy: Make, make_env: Make) 
 def test_a_row_a_step(make_policy: Make, make_env: Make) -> None:
     env = make_env(length=4)
     policy = named(make_policy, env)
-    recording = rltools.explain(rltools.record(policy, env, episodes=2), policy)
+    recording = rltools.explain(rltools.record(policy, env, episodes=2), policy, method="gradient")
     table = recording.to_pandas()
     assert list(table.columns) == [
         "episode",
@@ -175,7 +175,7 @@ def test_a_row_a_step(make_policy: Make, make_env: Make) -> None:
 def test_tables_leave_pictures_out(make_policy: Make, make_env: Make) -> None:
     env = make_env(observation_space=Box(0, 255, (20, 20, 3), np.uint8))
     policy = make_policy(env)
-    table = rltools.explain(rltools.record(policy, env, episodes=1), policy).to_pandas()
+    table = rltools.explain(rltools.record(policy, env, episodes=1), policy, method="gradient").to_pandas()
     assert list(table.columns) == [
         "episode",
         "t",
@@ -195,7 +195,7 @@ def test_without_episodes(explained: bool, make_policy: Make, make_env: Make, tm
     policy = named(make_policy, env)
     recording = rltools.record(policy, env, episodes=1, directory=tmp_path)
     if explained:
-        rltools.explain(recording, policy)
+        rltools.explain(recording, policy, method="gradient")
     recording.episode_path(0).unlink()
     labeled = recording.to_xarray()
     assert labeled.sizes["step"] == 0
@@ -212,7 +212,7 @@ def test_two_targets_that_share_a_scalar_share_a_variable():
     policy = rltools.load_policy("pendulum-sac")
     recording = rltools.record(policy, episodes=1, max_steps=5)
     for target in ("action:all", "action:torque"):
-        rltools.explain(recording, policy, target=target)
+        rltools.explain(recording, policy, method="gradient", target=target)
     values = recording.to_xarray()["attribution_gradient"].sel(target="action:torque").values
     assert np.isfinite(values).all()
 

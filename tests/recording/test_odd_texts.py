@@ -39,7 +39,7 @@ def test_half_of_a_surrogate_pair_everywhere(tmp_path: Path) -> None:
         lambda x: layer(x[KEY]), SPACE, spaces.Discrete(2), name="model-\udcff", action_names=("left-\ud801", "right")
     )
     recording = rltools.record(policy, Odd, episodes=2, directory=tmp_path)
-    recording = rltools.explain(recording, policy)
+    recording = rltools.explain(recording, policy, method="gradient")
     first, _ = rltools.open_recording(tmp_path)
     assert first.observations["note"].tolist() == [NOTE] * 5
     assert first.final_observation["note"] == NOTE

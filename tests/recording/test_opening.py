@@ -19,7 +19,9 @@ Make = Callable[..., Any]
 def stored(make_policy: Make, make_env: Make, tmp_path: Path) -> Any:
     env = make_env(length=4)
     policy = make_policy(env)
-    return rltools.explain(rltools.record(policy, env, episodes=3, directory=tmp_path / "run"), policy)
+    return rltools.explain(
+        rltools.record(policy, env, episodes=3, directory=tmp_path / "run"), policy, method="gradient"
+    )
 
 
 def test_opened_again_it_is_the_same(stored: Any) -> None:

@@ -21,7 +21,7 @@ def test_beginnings_and_ends_of_episodes_are_sampled_like_the_rest(every):
 def test_of_episodes_shorter_than_the_stride_as_many_have_a_step_as_should(make_policy, make_env, tmp_path):
     policy = make_policy(make_env(length=6))
     recording = rltools.record(policy, make_env(length=6), episodes=20, directory=tmp_path)
-    rltools.explain(recording, policy, every=12)
+    rltools.explain(recording, policy, method="gradient", every=12)
     rows = np.isfinite(recording.attribution().values[:, 0]).all(axis=1).reshape(20, 6)
     assert 9 <= rows.sum() <= 11
     assert rows[:, :3].sum() >= 3 <= rows[:, 3:].sum()

@@ -37,7 +37,7 @@ def original(make_policy: Make, make_env: Make, tmp_path_factory: pytest.TempPat
     env = make_env(length=3)
     policy = make_policy(env)
     recording = rltools.record(policy, env, episodes=3, directory=folder, frames=[0, 1])
-    rltools.explain(recording, policy)
+    rltools.explain(recording, policy, method="gradient")
     rltools.explain(recording, policy, method="shapley", references=2)
     return folder
 
@@ -248,9 +248,9 @@ def test_folders_that_changed_their_names_answer_no_other_question(
     aside.rename(shapley)
     policy = make_policy(make_env(length=3))
     with pytest.raises(CorruptError, match=r"holds method shapley .* its name belongs to method gradient .* delete it"):
-        rltools.explain(stored, policy)
+        rltools.explain(stored, policy, method="gradient")
     shutil.rmtree(gradient)
-    assert rltools.explain(stored, policy).attribution().method == "gradient"
+    assert rltools.explain(stored, policy, method="gradient").attribution().method == "gradient"
 
 
 def test_other_references(stored: rltools.Recording, make_policy: Make, make_env: Make) -> None:
@@ -271,7 +271,7 @@ def test_files_of_another_recording(
     env = make_env(length=3)
     policy = make_policy(env)
     other = rltools.record(policy, env, episodes=3, seed=100, directory=tmp_path / "other", frames=[0, 1])
-    rltools.explain(other, policy)
+    rltools.explain(other, policy, method="gradient")
     for pattern in ("episodes/000001.parquet", "frames/000001.parquet", f"attributions/{GRADIENT}-*/000001.parquet"):
         shutil.copy(file_of(other, pattern), file_of(stored, pattern))
         assert "it does not belong to the recording.json" in stored.damaged()[file_of(stored, pattern)]

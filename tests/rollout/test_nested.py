@@ -100,7 +100,7 @@ def test_episodes_are_the_same_whatever_runs_beside_them(recording: rltools.Reco
 
 def test_a_target_of_each_choice(recording: rltools.Recording) -> None:
     policy = make_policy()
-    result = rltools.explain(recording, policy).attribution()
+    result = rltools.explain(recording, policy, method="gradient").attribution()
     assert result.labels == ("centered:chosen[0]", "centered:chosen[1]")
     episode, weights = recording.episode(0), policy._modules[0].layer.weight.detach().numpy()
     for t in range(len(episode)):
@@ -115,7 +115,7 @@ def test_a_target_of_each_choice(recording: rltools.Recording) -> None:
 
 
 def test_labeled_arrays_keep_pictures_and_texts(recording: rltools.Recording) -> None:
-    rltools.explain(recording, make_policy())
+    rltools.explain(recording, make_policy(), method="gradient")
     data = recording.to_xarray()
     assert data["observation_camera"].dims == ("step", "camera_y", "camera_x", "camera_channel")
     assert data["attribution_gradient_camera"].shape == (18, 2, 4, 5, 3)
@@ -154,7 +154,7 @@ def test_labeled_arrays_of_pictures_alone(tmp_path: Any) -> None:
 
     policy = rltools.TorchPolicy(Eyes(), eyes, spaces.Discrete(2))
     recording = rltools.record(policy, Looking, episodes=2, directory=tmp_path)
-    data = rltools.explain(recording, policy).to_xarray()
+    data = rltools.explain(recording, policy, method="gradient").to_xarray()
     assert "observation" not in data
     assert "feature" not in data.sizes
     assert data["observation_left"].values.shape == (2, 2, 3, 1)
@@ -175,7 +175,7 @@ def test_masks_are_asked_for(tmp_path: Any) -> None:
     )
     assert recording.episode(0).masks is None
     with pytest.raises(MismatchError, match="needs mask of each step"):
-        rltools.explain(recording, make_policy())
+        rltools.explain(recording, make_policy(), method="gradient")
 
 
 def test_resuming_and_frames_of_another_run(recording: rltools.Recording) -> None:
@@ -190,7 +190,7 @@ def test_wrappers_take_the_same_observations() -> None:
     info = env.step_policy()[4]
     assert info["attribution"].shape == (2, 72)
     expected = rltools.record(policy, Room, episodes=1, seed=3)
-    values = rltools.explain(expected, policy).attribution().values
+    values = rltools.explain(expected, policy, method="gradient").attribution().values
     np.testing.assert_allclose(info["attribution"], values[0], rtol=1e-4, atol=1e-6)
     envs = rltools.VectorAttributionWrapper(gymnasium.vector.SyncVectorEnv([Room, Room]), policy)
     envs.reset(seed=3)
@@ -242,8 +242,8 @@ class TestMemory:
         self, policy: rltools.TorchPolicy, tmp_path: Any
     ) -> None:
         recording = rltools.record(policy, "CartPole-v1", episodes=4, directory=tmp_path, max_steps=12)
-        rltools.explain(recording, policy)
-        rltools.explain(recording, policy, window=4)
+        rltools.explain(recording, policy, method="gradient")
+        rltools.explain(recording, policy, method="gradient", window=4)
         moment, windows = recording.attribution(), recording.attribution(window=4)
         assert windows.values.shape == (*moment.values.shape[:2], 4, 4)
         assert windows.features.names[0].endswith(", 3 steps ago")
@@ -272,9 +272,9 @@ class TestMemory:
         from rltools.explanation import _explainer
 
         recording = rltools.record(policy, Wander, episodes=2, directory=tmp_path)
-        full = rltools.explain(recording, policy, window=3).attribution(window=3).values
+        full = rltools.explain(recording, policy, method="gradient", window=3).attribution(window=3).values
         monkeypatch.setattr(_explainer, "BLOCK_BYTES", 1)  # at most 64 rows at once
-        some = rltools.explain(recording, policy, window=3, every=2)
+        some = rltools.explain(recording, policy, method="gradient", window=3, every=2)
         key = next(key for key, candidate in some.specs.items() if candidate.every == 2)
         values = some.attribution_of(key).values
         explained = np.isfinite(values).all((1, 2, 3))
@@ -294,11 +294,11 @@ class TestMemory:
         policy = rltools.load_policy("cartpole-ppo")
         recording = rltools.record(policy, episodes=1, directory=tmp_path, max_steps=3)
         with pytest.raises(ArgumentError, match="is not recurrent; leave it out"):
-            rltools.explain(recording, policy, window=2)
+            rltools.explain(recording, policy, method="gradient", window=2)
 
     def test_the_wrapper_remembers(self, policy: rltools.TorchPolicy) -> None:
         recording = rltools.record(policy, "CartPole-v1", episodes=1)
-        values = rltools.explain(recording, policy).attribution().values[:, 0]
+        values = rltools.explain(recording, policy, method="gradient").attribution().values[:, 0]
         env = rltools.AttributionWrapper(gymnasium.make("CartPole-v1"), policy)
         for _ in range(2):  # the second episode remembers nothing of the first
             env.reset(seed=0)
@@ -323,7 +323,7 @@ def test_a_choice_is_one_feature_unless_its_values_are_asked_for(recording: rlto
 def test_steps_with_one_allowed_action_are_no_dead_units(tmp_path: Any) -> None:
     policy = rltools.load_policy("taxi-masked-ppo")
     recording = rltools.record(policy, episodes=4, directory=tmp_path)
-    rltools.explain(recording, policy)
+    rltools.explain(recording, policy, method="gradient")
     forced = sum(int((episode.masks.sum(1) == 1).sum()) for episode in recording)
     summary = rltools.summarize(recording)
     assert summary.all_zero == 0
@@ -337,7 +337,7 @@ def test_a_stack_keeps_its_names_in_labeled_arrays() -> None:
     assert policy.features.names[2] == "pole angle, 2 steps ago"
     assert policy.action_names == ("push left", "push right")
     recording = rltools.record(policy, episodes=1, max_steps=4)
-    data = rltools.explain(recording, policy).to_xarray()
+    data = rltools.explain(recording, policy, method="gradient").to_xarray()
     weights = net[1].weight.detach().numpy()
     now = data["attribution_gradient"].sel(feature="pole angle", lag=0, target="centered:chosen").values
     chosen = recording.episode(0).actions
@@ -366,7 +366,7 @@ def test_choices_in_arrays_of_any_shape(
     net = nn.Linear(4, scores)
     policy = rltools.TorchPolicy(net, Chosen.observation_space, acted)
     recording = rltools.record(policy, Chosen, episodes=1, max_steps=6, directory=tmp_path)
-    result = rltools.explain(recording, policy).attribution()
+    result = rltools.explain(recording, policy, method="gradient").attribution()
     assert result.labels == labels
     first = recording.episode(0).actions.reshape(6, -1)[:, 0]
     size = 3 if scores == 3 else 2

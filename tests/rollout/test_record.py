@@ -253,7 +253,7 @@ def test_arguments_and_wrappers_of_the_environment_stand_on_the_page(make_policy
         "kwargs": {"sutton_barto_reward": True},
         "id": "CartPole-v1",
     }
-    rltools.explain(recording, policy)
+    rltools.explain(recording, policy, method="gradient")
     page = write_report(recording).read_text(encoding="utf-8")
     assert page.count(text) == 2
     assert "0 and others derived from it, one per episode" in page

@@ -135,25 +135,17 @@ def of_library(module: str, name: str, base: type = object, **attributes: Any) -
 
 
 class TestOtherLibraries:
-    def test_vectors_of_stable_baselines3(self, cartpole: Any) -> None:
-        from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
+    def test_vectors_of_environments(self, cartpole: Any) -> None:
+        from stable_baselines3.common.vec_env import DummyVecEnv
 
-        vector = DummyVecEnv([pole])
-        with pytest.raises(
-            ArgumentError, match=r"\(DummyVecEnv\).*give one of its environments \(\.envs\[0\]\), its id"
-        ):
-            rltools.record(cartpole, vector)
-        with pytest.raises(ArgumentError, match=r"\(VecNormalize\).*and the VecNormalize as normalize="):
-            rltools.load_policy(cartpole, VecNormalize(vector))
-
-    def test_vectors_of_gymnasium(self, cartpole: Any) -> None:
-        vector = gymnasium.make_vec("CartPole-v1", num_envs=2)
-        with pytest.raises(ArgumentError, match=r"\(CartPoleVectorEnv\).*a function that makes one gymnasium\.Env"):
-            rltools.record(cartpole, vector)
-        with pytest.raises(ArgumentError, match="with the statistics of this one: rltools"):
-            rltools.record(cartpole, gymnasium.wrappers.vector.NormalizeObservation(vector))
-        with pytest.raises(SimulationError, match=r"it must return a gymnasium\.Env: this is a vector of environments"):
-            rltools.record(cartpole, lambda: vector)
+        vectors = gymnasium.make_vec("CartPole-v1", num_envs=2), DummyVecEnv([pole])
+        for vector in vectors:
+            with pytest.raises(
+                SimulationError, match=r"it must return a gymnasium\.Env: this is a vector of environments.*give one"
+            ):
+                rltools.record(cartpole, lambda vector=vector: vector)
+        with pytest.raises(ArgumentError, match=r"a vector of environments of Stable-Baselines3 \(DummyVecEnv\)"):
+            rltools.AttributionWrapper(vectors[1], cartpole)  # type: ignore[arg-type]
 
     def test_live_wrappers(self, cartpole: Any) -> None:
         vector = gymnasium.make_vec("CartPole-v1", num_envs=2)

@@ -78,7 +78,7 @@ def test_another_policy_is_refused(cartpole: Any, make_policy: Make, tmp_path: P
 
 
 def test_overwrite_replaces_everything_that_followed_from_the_old_one(cartpole: Any, tmp_path: Path) -> None:
-    rltools.explain(rltools.record(cartpole, episodes=4, max_steps=5, directory=tmp_path), cartpole)
+    rltools.explain(rltools.record(cartpole, episodes=4, max_steps=5, directory=tmp_path), cartpole, method="gradient")
     (tmp_path / "index.html").write_text("of the old one")
     (tmp_path / "my notes.txt").write_text("mine")
     recording = rltools.record(cartpole, episodes=2, max_steps=9, seed=3, directory=tmp_path, overwrite=True)

@@ -152,7 +152,7 @@ def test_a_summary_leaves_them_out_and_says_how_many(recorded, recwarn, name, ev
 
 def test_a_summary_says_where_the_action_was_not_allowed(recorded):
     policy, recording = recorded
-    rltools.explain(recording, policy, target="log_probability:1")
+    rltools.explain(recording, policy, method="gradient", target="log_probability:1")
     result = rltools.summarize(recording)
     assert result.n == 18
     assert any(note.startswith("at 9 of 27 steps the action was not allowed") for note in result.notes)
@@ -160,7 +160,7 @@ def test_a_summary_says_where_the_action_was_not_allowed(recorded):
 
 def test_centered_scores_count_them_as_nothing_to_decide(recorded):
     policy, recording = recorded
-    rltools.explain(recording, policy)
+    rltools.explain(recording, policy, method="gradient")
     result = rltools.summarize(recording)
     assert result.n == 27
     assert "at 9 of 27 steps only one action was allowed, so there was nothing to decide" in result.notes
@@ -187,7 +187,7 @@ def test_an_agent_of_one_action_has_no_dead_units(tmp_path):
 
 def test_plots_and_replays_show_the_other_steps(recorded, tmp_path):
     policy, recording = recorded
-    rltools.explain(recording, policy, target="logit:chosen - runner_up")
+    rltools.explain(recording, policy, method="gradient", target="logit:chosen - runner_up")
     for name in ("importance", "timeline", "beeswarm", "decision", "action_matrix", "phases", "dependence"):
         getattr(rltools.plots, name)(recording)
     assert rltools.replay(recording, episode=0, path=tmp_path / "replay.html").is_file()

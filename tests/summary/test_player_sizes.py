@@ -58,7 +58,7 @@ def test_groups_of_a_method_are_the_players(tmp_path):
 def test_a_window_has_every_lag(tmp_path):
     policy = rltools.load_policy("cartpole-recurrent-ppo")
     recording = rltools.record(policy, episodes=2, max_steps=12, directory=tmp_path / "run")
-    recording = rltools.explain(recording, policy, window=3)
+    recording = rltools.explain(recording, policy, method="gradient", window=3)
     key = recording.find(window=3)
     size = recording.features.size
     result = player_sizes(recording, key, recording.features.names, [[position] for position in range(size)])

@@ -470,7 +470,7 @@ def test_recordings_of_the_same_episodes_say_so_where_they_are_compared(tmp_path
         recordings[name] = rltools.record(
             cartpole, episodes=episodes, seed=seed, max_steps=4, directory=tmp_path / name
         )
-        rltools.explain(recordings[name], cartpole)
+        rltools.explain(recordings[name], cartpole, method="gradient")
     with pytest.warns(SharedEpisodesWarning, match="a and b share 2 of 3 episodes") as recorded_warnings:
         rltools.plots.agreement(recordings)
     assert len(recorded_warnings) == 1

@@ -134,7 +134,7 @@ def test_where_all_are_unseen_no_unit_is_called_dead(tmp_path):
 
     policy = rltools.TorchPolicy(Looked(), Steps.observation_space, Discrete(2))
     recording = rltools.record(policy, Steps, episodes=3, directory=tmp_path / "run")
-    result = rltools.summarize(rltools.explain(recording, policy))
+    result = rltools.summarize(rltools.explain(recording, policy, method="gradient"))
     assert result.unseen == ("obs[0]", "obs[1]", "obs[4]")
     assert result.all_zero == 1
     assert not [
@@ -167,6 +167,6 @@ def test_of_an_image_its_regions_are_named(tmp_path):
 
     policy = rltools.TorchPolicy(Half(), space, Discrete(2))
     recording = rltools.record(policy, Pixels, episodes=2, directory=tmp_path / "run")
-    result = rltools.summarize(rltools.explain(recording, policy))
+    result = rltools.summarize(rltools.explain(recording, policy, method="gradient"))
     assert result.unseen == ("y0 x0-1", "y1 x0-1", "y2 x0-1", "y3 x0-1")
     assert any("y0 x0-1, y1 x0-1, y2 x0-1 and 1 more" in note for note in result.notes)

@@ -363,12 +363,12 @@ class TestSeveral:
     def test_in_files_and_arrays(self, cartpole, tmp_path):
         recording = record(cartpole, episodes=2, directory=tmp_path / "run")
         text = "centered:chosen & entropy & logit:1"
-        explain(recording, cartpole, target=text)
+        explain(recording, cartpole, method="gradient", target=text)
         result = recording.attribution("gradient", text)
         assert result.target == text
         name = cartpole.action_names[1]
         assert result.labels == ("centered:chosen", "entropy", f"logit:{name}")
-        explain(recording, cartpole, target="entropy")
+        explain(recording, cartpole, method="gradient", target="entropy")
         alone = recording.attribution("gradient", "entropy")
         np.testing.assert_allclose(result.values[:, 1:2], alone.values, rtol=1e-5, atol=1e-7)
         data = recording.to_xarray(method="gradient", target=text)

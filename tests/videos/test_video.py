@@ -29,7 +29,7 @@ def drawn(make_env: Callable[..., Any], make_policy: Callable[..., Any], tmp_pat
     policy = make_policy(make_env())
     directory = tmp_path_factory.mktemp("drawn") / "run"
     recording = rltools.record(policy, make_env(), episodes=1, frames=True, directory=directory)
-    return rltools.explain(recording, policy)
+    return rltools.explain(recording, policy, method="gradient")
 
 
 @pytest.fixture

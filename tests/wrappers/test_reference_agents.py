@@ -19,7 +19,7 @@ def environment(policy: rltools.Policy) -> gymnasium.Env[Any, Any]:
 
 def recorded(policy: rltools.Policy, episodes: int, steps: int) -> tuple[rltools.Recording, np.ndarray]:
     recording = rltools.record(policy, episodes=episodes, max_steps=steps)
-    return recording, rltools.explain(recording, policy).attribution().values[:, 0]
+    return recording, rltools.explain(recording, policy, method="gradient").attribution().values[:, 0]
 
 
 @pytest.mark.parametrize("name", ["taxi-masked-ppo", "cartpole-recurrent-ppo", "minigrid-dict-ppo"])

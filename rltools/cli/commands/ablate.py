@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rltools._util.console import say, say_as_it_is
+from rltools.cli.agent_options import AgentOptions, takes_agent
 from rltools.cli.app import MEASURE, app
-from rltools.cli.options import Bounds, Device, Env, Import, Normalize, RunOut, Trust, Workers, import_all, statistics
+from rltools.cli.completion import complete_agents, complete_agents_and_runs, complete_replacements
+from rltools.cli.options import Groups, RunOut, Workers
+from rltools.cli.recorded_agent import needed_agent
 from rltools.cli.screen import bold, say_wrapped, table, wrapped
+from rltools.cli.values import parse_groups
 from rltools.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -18,28 +22,34 @@ if TYPE_CHECKING:
     from rltools.recording import Recording
 
 Source = Annotated[
-    str, typer.Argument(metavar="AGENT|RUN", help="An agent, as for `rltools record`; or the folder of a recording.")
+    str,
+    typer.Argument(
+        metavar="AGENT|RUN",
+        help="An agent, as for `rltools record`; or the folder of a recording.",
+        autocompletion=complete_agents_and_runs,
+    ),
 ]
 RunAgent = Annotated[
-    str | None, typer.Argument(metavar="[AGENT]", help="The agent of a RUN, unless it comes with the package.")
+    str | None,
+    typer.Argument(
+        metavar="[AGENT]",
+        help="The agent of a RUN.",
+        show_default="loaded as it was then, if its file is still the same",
+        autocompletion=complete_agents,
+    ),
 ]
 Replace = Annotated[
-    str, typer.Option(help="What stands in the place of a hidden feature: resample, mean, zero, hold or nearest.")
+    str,
+    typer.Option(
+        help="What stands in the place of a hidden feature: resample, mean, zero, hold or nearest.",
+        autocompletion=complete_replacements,
+    ),
 ]
 Second = Annotated[
     str, typer.Option(help="Another replacement, run at up to 8 seeds, to see whether it agrees; `none` for none.")
 ]
 Seeds = Annotated[int, typer.Option(min=1, help="At how many seeds each feature is hidden.")]
 Most = Annotated[int, typer.Option(min=1, help="Up to how many seeds the leaders are raced at.")]
-GroupsOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--groups",
-        metavar="NAME=A,B",
-        help="Hide features A and B together, as NAME; may be repeated. Or `features`: every element alone.",
-        show_default="a choice, a Dict entry or a region is one",
-    ),
-]
 Coalitions = Annotated[
     bool, typer.Option("--coalitions", help="Also hide sets of features: outcome Shapley values and curves.")
 ]
@@ -62,37 +72,31 @@ SeedOfSeeds = Annotated[int, typer.Option("--seed", min=0, help="From which the 
 
 
 @app.command(rich_help_panel=MEASURE, epilog="Example: `rltools ablate cartpole-ppo --seeds 8 --most 8`")
+@takes_agent
 def ablate(
     source: Source,
     agent: RunAgent = None,
     *,
+    options: AgentOptions,
     replace: Replace = "resample",
     second: Second = "mean",
     seeds: Seeds = 16,
     most: Most = 128,
-    groups: GroupsOption = None,
+    groups: Groups = None,
     coalitions: Coalitions = False,
     leave_out: LeaveOut = None,
-    env: Env = None,
     num_envs: NumEnvs = 64,
     max_steps: MaxSteps = None,
     seed: SeedOfSeeds = 0,
     workers: Workers = 1,
-    device: Device = None,
-    normalize: Normalize = None,
-    trust: Trust = None,
-    bounds: Bounds = "same",
     out: RunOut = None,
-    modules: Import = None,
 ) -> None:
     """Measure what the return is when the policy does not see a feature, in whole episodes."""
     from rltools.ablation import ablate as run_ablation
-    from rltools.policies.load import load_policy
     from rltools.recording.folders import RUNS, run_name
 
-    import_all(modules)
-    recording, name = _recording(source, agent, out)
-    policy = load_policy(name, env, normalize=statistics(normalize), trust=trust, bounds=bounds, device=device)
+    recording = _recording(source, agent, out)
+    policy, env = options.load(source) if recording is None else needed_agent(recording, agent, options, "ablate")
     ablation = run_ablation(
         policy,
         recording,
@@ -101,27 +105,26 @@ def ablate(
         second=None if second == "none" else second,
         seeds=seeds,
         most=max(most, seeds),
-        groups=parse_groups(groups),
+        groups=parse_groups(groups) or "variables",
         coalitions=coalitions,
         leave_out=False if leave_out is None else leave_out,
-        directory=None if recording is not None else out or RUNS / run_name(name, policy),
+        directory=None if recording is not None else out or RUNS / run_name(source, policy),
         num_envs=num_envs,
         max_steps=max_steps,
         seed=seed,
         workers=workers,
-        bounds=bounds,
+        bounds=options.bounds,
         progress=True,
     )
     print_ablation(ablation)
 
 
-def _recording(source: str, agent: str | None, out: Path | None) -> tuple[Recording | None, str]:
-    """The recording of a RUN, if it is one, and what to load as its agent.
+def _recording(source: str, agent: str | None, out: Path | None) -> Recording | None:
+    """The recording of a RUN, if it is one.
 
     Raises:
-        ArgumentError: a RUN whose agent is unknown, or arguments that do not go together.
+        ArgumentError: arguments that do not go together.
     """
-    from rltools.cards.content import content_path
     from rltools.recording import open_recording
 
     if not (Path(source) / "recording.json").is_file():
@@ -130,41 +133,10 @@ def _recording(source: str, agent: str | None, out: Path | None) -> tuple[Record
                 f"{source} is no recording, and {agent} is given as its agent; write `rltools ablate {agent}`, or the "
                 f"folder of a recording first"
             )
-        return None, source
+        return None
     if out is not None:
         raise ArgumentError(f"{source} is a recording, and its folder gets the files; leave out --out")
-    recording = open_recording(source)
-    name = recording.header.policy
-    if agent is None and content_path("agents", name) is None:
-        raise ArgumentError(
-            f"{source} is a recording of {name}, which is no agent by that name here; give it after the folder, for "
-            f"instance `rltools ablate {source} best_model.zip`"
-        )
-    return recording, agent or name
-
-
-def parse_groups(texts: list[str] | None) -> str | dict[str, list[str]]:
-    """The value of `--groups` as `rltools.ablate` takes it.
-
-    Raises:
-        ArgumentError: a text is neither NAME=FEATURE,FEATURE nor `features`.
-
-    >>> parse_groups(["legs=left leg contact,right leg contact"]), parse_groups(["features"]), parse_groups(None)
-    ({'legs': ['left leg contact', 'right leg contact']}, 'features', 'variables')
-    """
-    if not texts:
-        return "variables"
-    if len(texts) == 1 and "=" not in texts[0]:
-        return texts[0]
-    groups: dict[str, list[str]] = {}
-    for text in texts:
-        name, equals, members = text.partition("=")
-        if not equals or not name or not members:
-            raise ArgumentError(f"--groups {text!r} is not NAME=FEATURE,FEATURE, for instance legs=left,right")
-        if name in groups:
-            raise ArgumentError(f"--groups gives {name!r} twice; write all of its features once")
-        groups[name] = [member.strip() for member in members.split(",")]
-    return groups
+    return open_recording(source)
 
 
 def print_ablation(ablation: Ablation) -> None:

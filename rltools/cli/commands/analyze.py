@@ -3,85 +3,80 @@
 from __future__ import annotations
 
 from rltools._util.text import plural
+from rltools.cli.agent_options import AgentOptions, takes_agent
 from rltools.cli.app import MEASURE, app
 from rltools.cli.options import (
     Agent,
-    AnalysisReferences,
     AnalysisWindow,
-    Bounds,
-    Device,
-    Env,
     Episodes,
-    Import,
+    Groups,
     LossSeeds,
+    MaxSteps,
     Method,
     NoAblate,
     NoFrames,
-    Normalize,
     Overwrite,
+    References,
     RunOut,
     SecondsPerMethod,
     Seed,
     Target,
     Threads,
-    Trust,
     Workers,
-    statistics,
 )
 from rltools.cli.screen import say_wrapped, show_answer
+from rltools.cli.values import parse_groups
 
 
 @app.command(rich_help_panel=MEASURE, epilog="Example: `rltools analyze lunarlander-ppo`")
+@takes_agent
 def analyze(
     agent: Agent,
     *,
-    env: Env = None,
+    options: AgentOptions,
     episodes: Episodes = 20,
     seed: Seed = 0,
     method: Method = None,
     target: Target = None,
-    references: AnalysisReferences = None,
+    references: References = None,
     window: AnalysisWindow = None,
+    groups: Groups = None,
     seconds: SecondsPerMethod = 60.0,
     no_ablate: NoAblate = False,
     seeds: LossSeeds = 16,
-    normalize: Normalize = None,
-    trust: Trust = None,
-    bounds: Bounds = "same",
+    max_steps: MaxSteps = None,
     out: RunOut = None,
-    modules: Import = None,
     no_frames: NoFrames = False,
     overwrite: Overwrite = False,
     threads: Threads = None,
     workers: Workers = 1,
-    device: Device = None,
 ) -> None:
     """Record an agent, measure what it needs, explain its steps, and write a page about that."""
     from rltools.experiments.analyze import analyze as run_analysis
 
     analysis = run_analysis(
         agent,
-        env,
+        options.env,
+        env_kwargs=options.arguments,
         episodes=episodes,
         seed=seed,
         method=method,
         target=target,
         references=references,
         window=window,
+        groups=parse_groups(groups) or "variables",
         seconds=seconds,
         ablate=not no_ablate,
         seeds=seeds,
-        normalize=statistics(normalize),
-        trust=trust,
-        bounds=bounds,
+        max_steps=max_steps,
         frames=not no_frames,
-        modules=modules or (),
+        modules=options.modules or (),
         directory=out,
         overwrite=overwrite,
         threads=threads,
         workers=workers,
-        device=device,
         progress=True,
+        **options.loading,
     )
     if len(analysis.recording) > episodes:
         count = plural(len(analysis.recording), "episode")

@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 from math import isnan
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rltools._util.console import say_as_it_is
 from rltools._util.glossary import method_title
 from rltools._util.text import plural, two_decimals
+from rltools.cli.agent_options import AgentOptions, takes_agent
 from rltools.cli.app import MEASURE, app
-from rltools.cli.options import Device, Import, Normalize, Run, Trust, import_all, statistics
-from rltools.cli.recorded_agent import recorded_agent
+from rltools.cli.completion import complete_methods, complete_metrics
+from rltools.cli.messages import message_with_options
+from rltools.cli.options import RecordedAgent, Run
+from rltools.cli.recorded_agent import needed_agent
 from rltools.cli.screen import say_wrapped, table, wrapped
+from rltools.errors import ArgumentError
 
 if TYPE_CHECKING:
     from rltools.metrics import Assessment
@@ -25,23 +29,27 @@ if TYPE_CHECKING:
     rich_help_panel=MEASURE,
     epilog="Example: `rltools assess runs/lunarlander-ppo --metric loss_concordance --metric completeness`",
 )
+@takes_agent
 def assess(
     run: Run,
-    agent: Annotated[
-        str | None,
-        typer.Argument(
-            help="The agent that was recorded, for metrics that explain it again.",
-            show_default="the reference agent of this name, if it is the same file",
-        ),
-    ] = None,
+    agent: RecordedAgent = None,
     *,
+    options: AgentOptions,
     metric: Annotated[
         list[str] | None,
-        typer.Option(help="A metric; may be repeated. See `rltools list metrics`.", show_default="all"),
+        typer.Option(
+            help="A metric; may be repeated. See `rltools list metrics`.",
+            show_default="all",
+            autocompletion=complete_metrics,
+        ),
     ] = None,
     method: Annotated[
         str | None,
-        typer.Option(help="Only this attribution method, or the name of an attribution's folder.", show_default="all"),
+        typer.Option(
+            help="Only this attribution method, or the name of an attribution's folder.",
+            show_default="all",
+            autocompletion=complete_methods,
+        ),
     ] = None,
     target: Annotated[str | None, typer.Option(help="Only this target.", show_default="all")] = None,
     steps: Annotated[
@@ -56,19 +64,19 @@ def assess(
         ),
     ] = 0,
     seed: Annotated[int, typer.Option(min=0, help="Seed of random maps, weights, noise and references.")] = 0,
-    device: Device = None,
-    normalize: Normalize = None,
-    trust: Trust = None,
-    modules: Import = None,
 ) -> None:
     """Judge every attribution of a recording by metrics, beside controls that know nothing of the agent."""
     from rltools.metrics import assessments
     from rltools.recording import open_recording
 
-    import_all(modules)
     recording = open_recording(run)
-    loading: dict[str, Any] = {"normalize": statistics(normalize), "trust": trust, "device": device}
-    policy = recorded_agent(recording, agent, loading)
+    policy, unknown = None, ""
+    try:
+        policy, _ = needed_agent(recording, agent, options, "assess")
+    except ArgumentError as error:
+        if agent is not None:
+            raise
+        unknown = message_with_options(error)
     result = assessments(
         recording,
         policy,
@@ -83,6 +91,8 @@ def assess(
     say_as_it_is(*lines(result.rows))
     if result.left_out:
         say_wrapped(result.left_out_text)
+    if unknown:
+        say_wrapped(f"Metrics that explain the agent again are left out: {unknown}")
 
 
 def lines(rows: Sequence[Assessment]) -> list[str]:

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rltools._util.console import say_as_it_is
+from rltools.cli.agent_options import AgentOptions, takes_agent
 from rltools.cli.app import MEASURE, app
+from rltools.cli.completion import complete_agents_and_runs
 from rltools.cli.options import (
-    Bounds,
     Compile,
-    Device,
     DrawSeed,
     Every,
-    Import,
+    Groups,
     MaxBatch,
-    Normalize,
+    Method,
     Overwrite,
     Parameters,
     RecordedAgent,
@@ -27,16 +27,13 @@ from rltools.cli.options import (
     Seconds,
     Target,
     Threads,
-    Trust,
     Units,
     Window,
     Workers,
-    import_all,
-    parameters,
-    statistics,
 )
 from rltools.cli.recorded_agent import needed_agent
 from rltools.cli.screen import link, say_wrapped
+from rltools.cli.values import parameters, parse_groups
 from rltools.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -48,12 +45,18 @@ if TYPE_CHECKING:
     rich_help_panel=MEASURE,
     epilog="Example: `rltools explain runs/lunarlander-ppo --method sampled_shapley --set permutations=32 --every 5`",
 )
+@takes_agent
 def explain(
     run: Annotated[
-        str, typer.Argument(help="The folder of a recording, for instance runs/lunarlander-ppo; with --data the agent.")
+        str,
+        typer.Argument(
+            help="The folder of a recording, for instance runs/lunarlander-ppo; with --data the agent.",
+            autocompletion=complete_agents_and_runs,
+        ),
     ],
     agent: RecordedAgent = None,
     *,
+    options: AgentOptions,
     data: Annotated[
         str | None,
         typer.Option(
@@ -68,11 +71,11 @@ def explain(
     out: Annotated[
         Path | None, typer.Option(help="With --data: folder of the run.", show_default="runs/AGENT-on-NAME")
     ] = None,
-    bounds: Bounds = "same",
     overwrite: Overwrite = False,
-    method: Annotated[str, typer.Option(help="Attribution method; see `rltools list methods`.")] = "gradient",
+    method: Method = None,
     target: Target = None,
     references: References = None,
+    groups: Groups = None,
     window: Window = 0,
     units: Units = "environment",
     every: Every = 1,
@@ -83,34 +86,32 @@ def explain(
     threads: Threads = None,
     workers: Workers = 1,
     compile_: Compile = False,
-    device: Device = None,
-    normalize: Normalize = None,
-    trust: Trust = None,
-    modules: Import = None,
 ) -> None:
     """Add attributions to a recording, or explain a data set of another tool; both without an environment."""
     from rltools.attributions import find_method
     from rltools.explanation import explain as run_explain
+    from rltools.explanation.choice import with_default_method
     from rltools.recording import open_recording
     from rltools.summary import summarize
     from rltools.targets import fitting_target
 
     values = parameters(settings)
-    declaration = find_method(method)
-    declaration.settings(values)
-    if references is not None and "references" not in declaration.needs:
-        raise ArgumentError(f"{method} uses no references; leave out --references {references}")
-    import_all(modules)
-    loading = {"normalize": statistics(normalize), "trust": trust, "device": device}
+    if groups is not None:
+        values["groups"] = _groups(groups, values)
+    if method is not None:
+        check_settings(method, values, references)
     if data is not None:
         if agent is not None:
             raise ArgumentError(f"--data is explained by one agent, not by {run} and {agent}; leave out one of them")
-        policy, recording = _of_data(data, run, loading, out, episodes=episodes, overwrite=overwrite, bounds=bounds)
+        policy, recording = _of_data(data, run, options, out, episodes=episodes, overwrite=overwrite)
     else:
         _check_alone(episodes, out, overwrite=overwrite)
         recording = open_recording(run)
-        policy = needed_agent(recording, agent, loading, "rltools explain")
-    explained_target = str(fitting_target(method, declaration.needs, target, policy))
+        policy, _ = needed_agent(recording, agent, options, "explain")
+    if method is None:
+        method, values = with_default_method(policy, None, values)
+        check_settings(method, values, references)
+    explained_target = str(fitting_target(method, find_method(method).needs, target, policy))
     recording = run_explain(
         recording,
         policy,
@@ -131,7 +132,29 @@ def explain(
     )
     say_wrapped(*summarize(recording, method=recording.requested[-1]).findings)
     if data is not None:
-        _write_page(data, policy, recording, bounds)
+        _write_page(data, policy, recording, options.bounds)
+
+
+def check_settings(method: str, values: dict[str, Any], references: int | None) -> None:
+    """Refuse what a method does not take, before anything is loaded if the method was typed.
+
+    Raises:
+        ArgumentError: references or another setting that it does not have.
+        UnknownNameError: there is no such method.
+    """
+    from rltools.attributions import find_method
+
+    declaration = find_method(method)
+    declaration.settings(values)
+    if references is not None and "references" not in declaration.needs:
+        raise ArgumentError(f"{method} uses no references; leave out --references {references}")
+
+
+def _groups(texts: list[str], values: dict[str, Any]) -> Any:
+    if "groups" in values:
+        raise ArgumentError("groups are given twice, as --groups and in --set; leave one of them out")
+    groups = parse_groups(texts)
+    return None if groups == "features" else groups
 
 
 def _check_alone(episodes: int | None, out: Path | None, *, overwrite: bool) -> None:
@@ -145,22 +168,28 @@ def _check_alone(episodes: int | None, out: Path | None, *, overwrite: bool) -> 
 def _of_data(
     data: str,
     agent: str,
-    loading: dict[str, Any],
+    options: AgentOptions,
     out: Path | None,
     *,
     episodes: int | None,
     overwrite: bool,
-    bounds: Any,
 ) -> tuple[Policy, Recording]:
     """The agent, and the data set as a recording of what it makes of it."""
     from rltools.integrations import import_data
-    from rltools.policies.load import load_policy
     from rltools.recording.folders import RUNS, folder_name, run_name
 
-    policy = load_policy(agent, bounds=bounds, **loading)
+    policy, _ = options.load(agent)
     folder = out or RUNS / folder_name(f"{run_name(agent, policy)}-on-{data.partition(':')[2]}")
-    options: dict[str, Any] = {"directory": folder, "episodes": episodes, "bounds": bounds}
-    return policy, import_data(data, policy, overwrite=overwrite, progress=True, **options)
+    recording = import_data(
+        data,
+        policy,
+        directory=folder,
+        episodes=episodes,
+        bounds=options.bounds,
+        overwrite=overwrite,
+        progress=True,
+    )
+    return policy, recording
 
 
 def _write_page(data: str, policy: Policy, recording: Recording, bounds: Any) -> None:

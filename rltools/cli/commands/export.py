@@ -10,7 +10,8 @@ import typer
 from rltools._util.console import say
 from rltools._util.discovery import modules_in
 from rltools.cli.app import SHOW, app
-from rltools.cli.options import named_values, page_path
+from rltools.cli.completion import complete_formats, complete_runs
+from rltools.cli.values import named_values, page_path
 from rltools.errors import ArgumentError
 
 # By their places alone, so that `rltools --help` loads none of them.
@@ -19,7 +20,7 @@ _FORMATS = ", ".join(name for name in modules_in("rltools.integrations") if not 
 
 @app.command(rich_help_panel=SHOW, epilog="Example: `rltools export runs/lunarlander-ppo --to zarr`")
 def export(
-    folder: Annotated[Path, typer.Argument(help="Folder of a run or of an experiment.")],
+    folder: Annotated[Path, typer.Argument(help="Folder of a run or of an experiment.", autocompletion=complete_runs)],
     *,
     to: Annotated[
         str | None,
@@ -27,6 +28,7 @@ def export(
             metavar="FORMAT",
             help=f"Write a run, with its attributions, in another format: {_FORMATS}.",
             show_default="its page with everything that it shows, as one file",
+            autocompletion=complete_formats,
         ),
     ] = None,
     out: Annotated[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
@@ -9,28 +10,75 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rltools._util.console import say_each
+from rltools._util.console import say_as_it_is, say_each
 from rltools._util.foreign_files import is_file, path_exists
 from rltools._util.text import plural
+from rltools.cli.agent_options import EnvKwargs
 from rltools.cli.app import LOOK_UP, app
+from rltools.cli.completion import complete_inspectable
+from rltools.cli.inspect_env import env_lines
+from rltools.cli.options import Import
 from rltools.cli.screen import terms
-from rltools.errors import ArgumentError, CorruptError, FormatError
+from rltools.cli.values import import_all, named_values
+from rltools.errors import ArgumentError, CorruptError, FormatError, SimulationError
 
 if TYPE_CHECKING:
+    from gymnasium.envs.registration import EnvSpec
+
     from rltools.policies.sb3.archive.saved import Saved
 
 
 @app.command(rich_help_panel=LOOK_UP, epilog="Example: `rltools inspect model.zip`")
 def inspect(
-    path: Annotated[str, typer.Argument(help="A model's .zip, the folder of a recording, or an agent's name.")],
+    path: Annotated[
+        str,
+        typer.Argument(
+            metavar="WHAT",
+            help="A model or weights of any library, the folder of a recording, an agent, or an environment's id.",
+            autocompletion=complete_inspectable,
+        ),
+    ],
+    *,
+    env_kwargs: EnvKwargs = None,
+    modules: Import = None,
 ) -> None:
-    """Show what a model or a recording contains, without executing anything."""
+    """Show what a model or a recording contains, without executing anything, or what an environment observes."""
+    import_all(modules)
+    arguments = named_values(env_kwargs, "--env-kwargs", "size=8")
+    if (env := environment_called(path, arguments)) is not None:
+        say_as_it_is(*env_lines(env))
+        return
+    if arguments:
+        raise ArgumentError(f"--env-kwargs are for an environment, and {path[:MAX_LENGTH]} is none; leave them out")
     text, intact = inspection(path)
     say_each(text)
     if not intact:
         raise typer.Exit(1)
 
 
+def environment_called(name: str, arguments: dict[str, Any]) -> EnvSpec | None:
+    """The environment of an id; None if something else goes by this name.
+
+    Raises:
+        SimulationError: it looks like the id of an environment, and none is registered.
+    """
+    from rltools.cards.content import content_path
+    from rltools.policies.hub import is_hub
+
+    path = Path(name)
+    if content_path("agents", name) or is_hub(name) or path_exists(path) or path_exists(Path(f"{name}.zip")):
+        return None
+    from rltools.envs import with_arguments
+
+    try:
+        return with_arguments(name, arguments)
+    except SimulationError:
+        if arguments or _ENV_ID.search(name):
+            raise
+        return None
+
+
+_ENV_ID = re.compile(r"-v\d+$")
 Rows = list[tuple[str, str]]
 MAX_LENGTH = 600
 """The most characters of a text from a model's file that are printed."""
@@ -48,7 +96,7 @@ def inspection(name: str) -> tuple[str, bool]:
 
     if is_hub(name):
         fetched = fetch(name)
-        rows, intact = [("source", fetched.note), *_model(fetched.path)], True
+        rows, intact = [("source", fetched.note), *_inspect_path(fetched.path)[0]], True
     else:
         rows, intact = _inspect_path(content_path("agents", name) or Path(name))
     return "\n".join(terms(rows)), intact
@@ -60,19 +108,22 @@ def _inspect_path(path: Path) -> tuple[Rows, bool]:
     if is_file(path / "agent.yaml"):
         return _agent(path), True
     from rltools.policies.kinds import described
+    from rltools.policies.library import inspection_of
     from rltools.policies.sb3 import claims
     from rltools.policies.sb3.zoo.folder import model_in, other_models_note
 
     if not path_exists(path) and is_file(f"{path}.zip"):
         path = Path(f"{path}.zip")  # Stable-Baselines3 lets one omit the ending
+    if (rows := inspection_of(path)) is not None:
+        return rows, True
     model = model_in(path)
     if model is None and claims(path):
         return _model(path), True
     if model is None:
         instead = f", but {described(path)}" if path_exists(path) else "; it does not exist"
         raise ArgumentError(
-            f"{str(path)[:MAX_LENGTH]} is no model's .zip, no run folder of rl-zoo, no folder of a recording and no "
-            f"agent{instead}; see `rltools list agents`"
+            f"{str(path)[:MAX_LENGTH]} is no model or weights of a library that is known, no folder of a recording, no "
+            f"agent and no environment{instead}; see `rltools list agents`"
         )
     return [*_model(model), *(("note", note) for note in other_models_note(model))], True
 
@@ -84,16 +135,19 @@ def _agent(folder: Path) -> Rows:
     card = read_agent_card(folder)
     saved = read_saved(folder / card.model.file)
     steps = saved.settings.get("num_timesteps")
-    trained = f"{plural(card.training.steps, 'step')}, seed {card.training.seed}"
-    if type(steps) is int and steps != card.training.steps:  # the best model of several evaluations
-        trained += f"; this model was saved at step {_shortened(f'{steps:,}')}"
-    return [
-        ("agent", f"{card.name}: {card.description}"),
+    trained = plural(steps, "step") if type(steps) is int else ""
+    if card.training is not None:
+        trained = f"{plural(card.training.steps, 'step')}, seed {card.training.seed}"
+        if type(steps) is int and steps != card.training.steps:  # the best model of several evaluations
+            trained += f"; this model was saved at step {_shortened(f'{steps:,}')}"
+    returns = card.returns
+    rows = [
+        ("agent", f"{card.name}: {card.description}" if card.description else card.name),
         ("environment", " ".join([card.environment.id, *(f"{k}={v}" for k, v in card.environment.kwargs.items())])),
-        ("return", f"{card.returns.mean} ± {card.returns.std} over {plural(card.returns.episodes, 'episode')}"),
-        ("trained", trained),
-        *_saved(saved),
     ]
+    if returns is not None:
+        rows.append(("return", f"{returns.mean} ± {returns.std} over {plural(returns.episodes, 'episode')}"))
+    return [*rows, *([("trained", trained)] if trained else []), *_saved(saved)]
 
 
 def _model(path: Path) -> Rows:

@@ -21,7 +21,8 @@ def list_(
     kind: Annotated[
         str | None,
         typer.Argument(
-            help="agents, envs, experiments, formats, methods, metrics, plots or replacements; default: all."
+            help="agents, envs, experiments, formats, methods, metrics, plots or replacements; default: all.",
+            autocompletion=lambda incomplete: [kind for kind in KINDS if kind.startswith(incomplete)],
         ),
     ] = None,
 ) -> None:
@@ -57,9 +58,11 @@ def _agents() -> Rows:
 
     def line(name: str) -> str:
         card = read_agent_card(list_content("agents")[name])
-        digits = 0 if abs(card.returns.mean) >= 10 else 2
-        returns = f"{fixed(card.returns.mean, digits)} ± {fixed(card.returns.std, digits)}"
-        return f"{card.algorithm} on {card.environment.id}, return {returns}. {card.description}"
+        returns = ""
+        if card.returns is not None:
+            digits = 0 if abs(card.returns.mean) >= 10 else 2
+            returns = f", return {fixed(card.returns.mean, digits)} ± {fixed(card.returns.std, digits)}"
+        return f"{card.algorithm or 'an agent'} on {card.environment.id}{returns}. {card.description}".rstrip()
 
     return [(name, _or_fault(line, name)) for name in sorted(list_content("agents"))]
 
@@ -77,7 +80,7 @@ def _environments() -> Rows:
             continue
         ids = [" ".join([e.id, *(f"{k}={v}" for k, v in e.kwargs.items())]) for e in card.environments]
         spaces = [card.observes, *([plural(len(card.actions), "action")] if card.actions else [])]
-        rows.append((ids[0], f"{', '.join(spaces)}. {card.description}"))
+        rows.append((ids[0], f"{', '.join(spaces)}. {card.description}".rstrip()))
         rows += [(other, f"same as {ids[0]}") for other in ids[1:]]
     return rows
 

@@ -11,6 +11,7 @@ import typer
 
 from rltools._util.console import say
 from rltools.cli.app import SHOW, app
+from rltools.cli.completion import complete_plots
 from rltools.cli.options import (
     PlotEpisode,
     PlotOut,
@@ -26,7 +27,7 @@ from rltools.errors import ArgumentError, PluginError
 @app.command(rich_help_panel=SHOW, epilog="Example: `rltools plot runs/lunarlander-ppo beeswarm --out beeswarm.png`")
 def plot(
     run: Run,
-    name: Annotated[str, typer.Argument(help="See `rltools list plots`.")],
+    name: Annotated[str, typer.Argument(help="See `rltools list plots`.", autocompletion=complete_plots)],
     *,
     method: RecordedMethod = None,
     target: RecordedTarget = None,
@@ -67,7 +68,10 @@ def draw(run: Path, name: str, out: Path | None, options: dict[str, Any]) -> Pat
     kind, formats = path.suffix.removeprefix(".").lower(), FigureCanvasBase.get_supported_filetypes()
     if kind not in formats:
         raise ArgumentError(f"--out {path} ends in {path.suffix!r}; use {', '.join(sorted(formats))}")
-    figure = plot(open_recording(run), **chosen).get_figure(root=True)
+    recording = open_recording(run)
+    if "episode" in chosen:
+        chosen["episode"] = recording.number_of(chosen["episode"])
+    figure = plot(recording, **chosen).get_figure(root=True)
     with os_errors_as(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(path) as temporary:

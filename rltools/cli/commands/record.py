@@ -8,51 +8,40 @@ import typer
 
 from rltools._util.console import say
 from rltools._util.text import plural
+from rltools.cli.agent_options import AgentOptions, takes_agent
 from rltools.cli.app import MEASURE, app
 from rltools.cli.options import (
     Agent,
-    Bounds,
-    Device,
-    Env,
     Episodes,
-    Import,
-    Normalize,
+    MaxSteps,
     Overwrite,
     RunOut,
     Seed,
     Threads,
-    Trust,
     Workers,
-    import_all,
-    statistics,
 )
 
 
 @app.command(rich_help_panel=MEASURE, epilog="Example: `rltools record cartpole-ppo --episodes 5 --out runs/mine`")
+@takes_agent
 def record(
     agent: Agent,
     *,
-    env: Env = None,
+    options: AgentOptions,
     episodes: Episodes = 20,
     seed: Seed = 0,
-    normalize: Normalize = None,
-    trust: Trust = None,
-    bounds: Bounds = "same",
+    max_steps: MaxSteps = None,
     out: RunOut = None,
-    modules: Import = None,
     frames: Annotated[bool, typer.Option("--frames", help="Keep a frame of every step.")] = False,
     overwrite: Overwrite = False,
     threads: Threads = None,
     workers: Workers = 1,
-    device: Device = None,
 ) -> None:
     """Record whole episodes of an agent."""
-    from rltools.policies.load import load_policy
     from rltools.recording.folders import RUNS, run_name
     from rltools.rollout import record as run_record
 
-    import_all(modules)
-    policy = load_policy(agent, env, normalize=statistics(normalize), trust=trust, bounds=bounds, device=device)
+    policy, env = options.load(agent)
     folder = out or RUNS / run_name(agent, policy)
     recording = run_record(
         policy,
@@ -61,6 +50,7 @@ def record(
         seed=seed,
         directory=folder,
         frames=frames,
+        max_steps=max_steps,
         overwrite=overwrite,
         threads=threads,
         workers=workers,

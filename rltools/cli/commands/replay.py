@@ -9,6 +9,7 @@ import typer
 
 from rltools._util.console import say
 from rltools.cli.app import SHOW, app
+from rltools.cli.completion import complete_episodes
 from rltools.cli.options import (
     Import,
     NoFrames,
@@ -19,9 +20,8 @@ from rltools.cli.options import (
     Run,
     Speed,
     VideoOut,
-    import_all,
-    page_path,
 )
+from rltools.cli.values import import_all, page_path
 from rltools.errors import ArgumentError
 
 
@@ -29,7 +29,12 @@ from rltools.errors import ArgumentError
 def replay(
     run: Run,
     episode: Annotated[
-        list[int], typer.Argument(help="Number of the episode; with several, the page switches between them.")
+        list[str],
+        typer.Argument(
+            metavar="EPISODE...",
+            help="Number of the episode, or worst, best or median; with several, the page switches between them.",
+            autocompletion=complete_episodes,
+        ),
     ],
     *,
     method: ReplayMethod = None,
@@ -51,27 +56,27 @@ def replay(
     page = page_path(out)
     import_all(modules)
     recording = open_recording(run)
+    numbers = list(dict.fromkeys(map(recording.number_of, episode)))
     if video is not None:
         _check_alone(episode, beside, out)
         # Whatever is wrong is said before frames are rendered, which takes longer than the video.
         check_video(video, speed)
-        recording.outcome(episode[0])
+        recording.outcome(numbers[0])
         if method is not None or target is not None:
             recording.find(method, target)
         if no_frames:
             recording = recording.without_frames()
         else:
-            add_frames(recording, episode[:1], None, modules or (), progress=True)
-        path = write_video(recording, episode[0], video, method=method, target=target, speed=speed, progress=True)
+            add_frames(recording, numbers[:1], None, modules or (), progress=True)
+        path = write_video(recording, numbers[0], video, method=method, target=target, speed=speed, progress=True)
         say(f"Open {path}")
         return
     if speed is not None:
         raise ArgumentError("--speed is for --video; a page has buttons for the speed")
     other = None if beside is None else open_recording(beside)
-    numbers = episode[0] if len(episode) == 1 else episode
     path = replay_episode(
         recording,
-        numbers,
+        numbers[0] if len(numbers) == 1 else numbers,
         page,
         method=method,
         target=target,
@@ -82,7 +87,7 @@ def replay(
     say(f"Open {path}")
 
 
-def _check_alone(episode: list[int], beside: Path | None, out: Path | None) -> None:
+def _check_alone(episode: list[str], beside: Path | None, out: Path | None) -> None:
     """Refuse options that a page supports and a video does not."""
     if len(episode) > 1:
         raise ArgumentError(f"--video shows one episode, not {len(episode)}; run the command once for each")

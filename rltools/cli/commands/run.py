@@ -11,6 +11,7 @@ import typer.core
 from rltools._util.console import say, say_as_it_is
 from rltools._util.text import plural
 from rltools.cli.app import MEASURE, app
+from rltools.cli.completion import complete_experiments
 from rltools.cli.options import (
     Import,
     Overwrite,
@@ -82,7 +83,10 @@ def settings_of(texts: list[str]) -> dict[str, str]:
     epilog="Example: `rltools run experiments/lunarlander.yaml episodes=5 seeds=[0,100] --workers 4`",
 )
 def run(
-    experiment: Annotated[str, typer.Argument(help="An experiment file, or the name of one.")],
+    experiment: Annotated[
+        str,
+        typer.Argument(help="An experiment file, or the name of one.", autocompletion=complete_experiments),
+    ],
     changes: Annotated[
         list[str] | None, typer.Argument(help="Changes to it, key=value, for the keys below.", show_default=False)
     ] = None,

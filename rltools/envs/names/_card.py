@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import gymnasium
 
 from rltools.envs.names._named import NamedLeaf, NamedLeaves
-from rltools.envs.names.sources import Names, actions_from_environment
+from rltools.envs.names.sources import Names, actions_from_environment, attributes
 from rltools.envs.names.sources.mujoco import other_model
 from rltools.spaces.layout import Factor, Objects
 
@@ -43,7 +43,9 @@ def _named(plain: NamedLeaf, card: ObservationCard | None) -> NamedLeaf:
 
 def _image(plain: NamedLeaf, card: ImageObservation) -> NamedLeaf:
     layout, channels, shape = tuple(card.layout.split(",")), card.channels, plain.leaf.shape
-    if len(layout) != len(shape) or ("channel" in layout and shape[layout.index("channel")] != len(channels)):
+    if len(layout) != len(shape) or (
+        channels and "channel" in layout and shape[layout.index("channel")] != len(channels)
+    ):
         return plain
     if "channel" not in layout:
         return dataclasses.replace(plain, dims=layout)
@@ -53,7 +55,7 @@ def _image(plain: NamedLeaf, card: ImageObservation) -> NamedLeaf:
 
 
 def action_names(env: gymnasium.Env[Any, Any], card: EnvironmentCard | None) -> Names:
-    """The names of the actions and where they are from: the card, else the environment itself; none without either.
+    """The names of the actions and where they are from: a wrapper, the card, or the environment itself.
 
     One per discrete action or dimension of the innermost environment. Wrappers can change the actions, so callers
     compare the number of names with the number of actions.
@@ -62,6 +64,10 @@ def action_names(env: gymnasium.Env[Any, Any], card: EnvironmentCard | None) -> 
         env: a live environment; it is not changed.
         card: of the innermost environment; None without one.
     """
+    while isinstance(env, gymnasium.Wrapper):
+        if (own := attributes.acted(env)) is not None:
+            return own
+        env = env.env
     inner = env.unwrapped
     if card is not None and card.action_names and not other_model(inner, card):
         return Names(card.action_names, card.origin)

@@ -13,6 +13,8 @@ NUMBERED = "numbered: neither a card nor the environment names them"
 def origin_lines(features: Features) -> list[str]:
     """Lines that say where the names are from, in the order of the elements: one if it is the same for all.
 
+    None for images, and for names of which nothing is known, as in older recordings.
+
     Args:
         features: of an observation; `features.origins` has the origin of each element.
 
@@ -21,7 +23,7 @@ def origin_lines(features: Features) -> list[str]:
     ['105 features named by the card ant.yaml of rltools']
     """
     origins = features.origins or ("",) * features.size
-    if features.has_images and not any(origins):
-        return []
+    if not features.origins and (features.has_images or features.given_names):
+        return []  # nothing is to be named, or whoever made the features did
     counted = [(origin, len(list(run))) for origin, run in groupby(origins)]
     return [f"{plural(count, 'feature')} {f'named by {origin}' if origin else NUMBERED}" for origin, count in counted]

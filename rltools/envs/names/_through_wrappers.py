@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -11,7 +13,7 @@ from gymnasium import Space, spaces
 
 from rltools.envs.names._card import card_names
 from rltools.envs.names._named import NamedLeaves, features_of, fit_to_space, unnamed_leaves, without_units
-from rltools.envs.names.sources import names_from_environment
+from rltools.envs.names.sources import attributes, names_from_environment, texts_in, value_of
 from rltools.envs.names.sources.mujoco import other_model
 from rltools.envs.names.wrappers import wrapper_library
 from rltools.spaces import Features
@@ -34,7 +36,20 @@ def observed_features(env: gymnasium.Env[Any, Any], card: EnvironmentCard | None
     named = _innermost(layers[0].env, unnamed_leaves(layers[0].space), card)
     for inner, outer in pairwise(layers):
         named = _through(outer.env, named, inner.space, outer.space)
-    return features_of(named, layers[-1].space)
+    features = features_of(named, layers[-1].space)
+    groups = _groups(layers[0].env, card)
+    return dataclasses.replace(features, named_groups=groups) if groups else features
+
+
+def _groups(env: gymnasium.Env[Any, Any], card: EnvironmentCard | None) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """The groups of features that the card or the environment (`feature_groups`) names."""
+    if card is not None and card.groups:
+        return tuple(card.groups.items())
+    groups = value_of(env, "feature_groups")
+    if not isinstance(groups, Mapping):
+        return ()
+    members = ((str(name), texts_in(names)) for name, names in groups.items())
+    return tuple((name, names) for name, names in members if names)
 
 
 def _innermost(env: gymnasium.Env[Any, Any], plain: NamedLeaves, card: EnvironmentCard | None) -> NamedLeaves:
@@ -48,16 +63,18 @@ def _through(
 ) -> NamedLeaves:
     """The names outside a wrapper from those inside, by its library's rule.
 
-    Without a rule, names are kept if the wrapper's space is the inner one, and dropped otherwise; an
-    `ObservationWrapper` loses the units. A rule is not applied to derived classes, which may do anything.
+    Without a rule, names are those that the wrapper itself has (`feature_names`). Without these they are kept if its
+    space is the inner one, and dropped if not; an `ObservationWrapper` loses the units. A rule is not applied to
+    derived classes, which may do anything.
     """
     rule = wrapper_library(type(wrapper).__module__).rules.get(type(wrapper).__name__)
     if rule is not None:
         return fit_to_space(rule(wrapper, inner), after)
+    own = attributes.observed(wrapper, unnamed_leaves(after))
     if before != after:
-        return fit_to_space({}, after)
+        return fit_to_space(own, after)
     changes = isinstance(wrapper, gymnasium.ObservationWrapper)
-    return fit_to_space(without_units(inner) if changes else inner, after)
+    return fit_to_space((without_units(inner) if changes else inner) | own, after)
 
 
 @dataclass(frozen=True)

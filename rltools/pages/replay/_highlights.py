@@ -106,11 +106,13 @@ def _entropy(episode: Episode, header: Header) -> Iterator[Moment]:
     from scipy.special import entr, softmax
 
     count = episode.scores.reshape(len(episode), -1).shape[1]
-    if header.action_start is None or count < 2 or header.score != "logit":
+    if header.action_start is None or count < 2 or header.score not in ("logit", "probability"):
         return
     entropy = np.empty(len(episode))
     for steps in _pieces(len(episode), count):
-        entropy[steps] = entr(softmax(_allowed_scores(episode, steps), axis=1)).sum(axis=1)
+        scores = _allowed_scores(episode, steps)
+        probabilities = np.maximum(scores, 0) if header.score == "probability" else softmax(scores, axis=1)
+        entropy[steps] = entr(probabilities).sum(axis=1)
     if not np.isfinite(entropy).any() or np.nanmax(entropy) == np.nanmin(entropy):
         return
     step = int(np.nanargmax(entropy))

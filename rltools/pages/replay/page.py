@@ -34,7 +34,7 @@ _EPISODE = "<!--episode-->"
 
 def replay(
     recording: Recording,
-    episode: int | Sequence[int],
+    episode: int | str | Sequence[int | str],
     path: str | Path,
     *,
     method: str | None = None,
@@ -49,7 +49,8 @@ def replay(
 
     Args:
         recording: the recording of the episodes.
-        episode: the number of the episode, or several numbers, of which the first is shown first.
+        episode: the number of the episode, or "worst", "best" or "median" by its return; or several of these, of which
+            the first is shown first.
         path: the path of the page, which is written atomically; a missing folder is created.
         method: show only attributions of this method, or the one in the folder of this name; None shows all, those that
             explain every step first, led by the best predictor.
@@ -75,10 +76,22 @@ def replay(
         >>> recording = rltools.explain(recording, policy)
         >>> rltools.replay(recording, 0, "poles.html").name
         'poles.html'
-        >>> rltools.replay(recording, [0, 2], "two.html").name
+        >>> rltools.replay(recording, ["worst", 2], "two.html").name
         'two.html'
     """
-    return write_replay(recording, episode, path, method=method, target=target, title=title, beside=beside)
+    return write_replay(
+        recording, numbers_of(recording, episode), path, method=method, target=target, title=title, beside=beside
+    )
+
+
+def numbers_of(recording: Recording, episode: int | str | Sequence[int | str]) -> int | list[int]:
+    """The number of an episode, or those of several, some of which may go by a name."""
+    check_recording(recording)
+    if isinstance(episode, str):
+        return recording.number_of(episode)
+    if isinstance(episode, list | tuple):
+        return [recording.number_of(each) for each in episode]
+    return episode  # type: ignore[return-value]  # an array, or what is refused below
 
 
 def write_replay(

@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from rltools._util.files import atomic_write
 from rltools._util.html import image_data_url, render
+from rltools.envs.names import origin_lines
 from rltools.plots.drawing.alt import alt_text
 from rltools.plots.drawing.style import Heading, heading_of, within_page
 from rltools.plots.drawing.svg import figure_svg, heading_points, step_links, svg_markup
@@ -51,6 +52,7 @@ def closing(caveats: Sequence[Caveat], commands: Sequence[str], header: Header, 
     """The end of every page: caveats, the commands that reproduce it, and agents, seeds and versions."""
     facts = [("Policy", f"{header.policy} ({header.library})"), ("sha256", header.policy_sha256)] if policy else []
     facts += [("Environment", header.environment_text)] if policy else []
+    facts += [("Names", "; ".join(lines))] if policy and (lines := origin_lines(header.features)) else []
     facts += [("Seeds", seeds_text(header))] if policy else []
     facts += [("Versions", ", ".join(f"{name} {version}" for name, version in header.versions.items()))]
     filled = render(part("closing.html"), caveats=caveats, commands=commands, facts=facts)

@@ -11,7 +11,8 @@ import torch
 from gymnasium.spaces import Box
 from torch import Tensor
 
-from rltools.errors import ArgumentError, MismatchError
+from rltools.envs import vector_statistics
+from rltools.errors import ArgumentError, MismatchError, argument
 from rltools.policies._encoding import encode
 from rltools.policies.actions import as_logits, branches, clipping, in_branches
 from rltools.policies.base import ActResult, Context, Source, decide
@@ -99,6 +100,11 @@ class FunctionPolicy:
         batched: bool = True,
     ) -> None:
         _check_arguments(function, batch, batched)
+        if vector_statistics(env) is not None:
+            raise ArgumentError(
+                "the environments are in VecNormalize, and a function takes observations as they are; normalize inside "
+                f"the function, and give what is in the VecNormalize (.venv) as {argument('env')}"
+            )
         naming = Naming(names, units, action_names)
         env_info = naming.env_info(inspect_env(env))
         self.function, self.returns = function, returns

@@ -12,7 +12,7 @@ from torch import Tensor
 from rltools._util.text import plural
 from rltools.errors import ModelError, UnsafeFileError
 
-MAX_NODES = 20_000
+MAX_NODES = 5_000
 MAX_LISTED = 12
 
 Shape = tuple[int | str | None, ...]

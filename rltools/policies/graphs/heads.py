@@ -90,7 +90,7 @@ def _deciding(
         f"{graph.path} has the outputs {listed(outputs)}, and it is not clear which of them gives the scores of "
         f"{count} actions; give its name, for instance {argument('head', f'{kind}:{printable(outputs[0].name)}')}"
         if outputs
-        else f"{graph.path} has no outputs; export the network again"
+        else f"{graph.path} has no outputs; save the network again"
     )
 
 

@@ -162,12 +162,6 @@ def _checked(graph: Graph, dialect: Dialect, options: LoadOptions) -> EnvInfo:
             f"normalize is for models of libraries that keep statistics; export {graph.path.name} with the "
             f"normalization inside, and give no {argument('normalize')}"
         )
-    for name in ("layout", "activation", "strides"):
-        if getattr(options, name) is not None:
-            raise ArgumentError(
-                f"{name} is for files of weights alone, and {graph.path.name} describes its network ({dialect.title}); "
-                f"give no {argument(name)}"
-            )
     return options.environment
 
 

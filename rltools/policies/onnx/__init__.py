@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rltools.policies.torch_policy import TorchPolicy
 
 _HEAD = re.compile(rb"\x08[\x01-\x20]\x12", re.DOTALL)  # the version of the format, then who wrote the file
+TAKES = ("head",)
 
 
 def claims(source: object) -> bool:

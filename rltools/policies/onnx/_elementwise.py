@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from rltools.policies.graphs.graph import Node
+from rltools.policies.graphs.guards import check_division
 
 Operator = Callable[..., Any]
 """From a node, the tensor that new values are to be like, and its inputs to what it makes."""
@@ -31,12 +32,24 @@ def _plain(function: Callable[..., Tensor]) -> Operator:
 
 
 def _divide(a: Tensor, b: Tensor) -> Tensor:
+    check_division(a, b)
     # Integers are divided as in C.
     return a / b if a.is_floating_point() or b.is_floating_point() else torch.div(a, b, rounding_mode="trunc")
 
 
 def _power(a: Tensor, b: Tensor) -> Tensor:
     return torch.pow(a, b.to(a) if not b.is_floating_point() and a.is_floating_point() else b)
+
+
+def _remainder(node: Node, like: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    check_division(a, b)
+    return torch.fmod(a, b) if node.settings.get("fmod") else torch.remainder(a, b)
+
+
+def _dropout(node: Node, like: Tensor, x: Tensor, ratio: Tensor | None = None, training: Any = None) -> Tensor:
+    if training is not None and bool(training):
+        raise NotImplementedError("dropout in training mode; export the network in eval mode")
+    return x
 
 
 def _clip(node: Node, like: Tensor, x: Tensor, low: Tensor | None = None, high: Tensor | None = None) -> Tensor:
@@ -132,7 +145,7 @@ OPERATORS: dict[str, Operator] = {
     "Clip": _clip,
     "Cos": _plain(torch.cos),
     "Div": _plain(_divide),
-    "Dropout": lambda node, like, x, *others: x,
+    "Dropout": _dropout,
     "Elu": _elu,
     "Equal": _plain(torch.eq),
     "Erf": _plain(torch.erf),
@@ -154,7 +167,7 @@ OPERATORS: dict[str, Operator] = {
     "Mean": _mean,
     "Min": _many(torch.minimum),
     "Mish": _plain(functional.mish),
-    "Mod": _plain(torch.remainder),
+    "Mod": _remainder,
     "Mul": _plain(torch.mul),
     "Neg": _plain(torch.neg),
     "Not": _plain(torch.logical_not),

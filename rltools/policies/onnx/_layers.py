@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from rltools.policies.graphs.graph import Node
+from rltools.policies.graphs.guards import check_channels, check_recurrent
 from rltools.policies.onnx._elementwise import Operator
 
 # The order of gates in ONNX, in that of torch: input, forget, cell, output; reset, update, new.
@@ -46,6 +47,8 @@ def _max_pool(node: Node, like: Tensor, x: Tensor) -> Tensor:
 def _average_pool(node: Node, like: Tensor, x: Tensor) -> Tensor:
     kernel, ndim = node.settings["kernel_shape"], x.ndim - 2
     stride = _windows(node, "strides", ndim)
+    if any(step != 1 for step in _windows(node, "dilations", ndim)):
+        raise NotImplementedError("averages over dilated windows")
     x, padding = _padded(node, x, kernel, stride, [1] * ndim, None)
     pool: Callable[..., Tensor] = (functional.avg_pool1d, functional.avg_pool2d, functional.avg_pool3d)[ndim - 1]
     counts_padding = bool(node.settings.get("count_include_pad"))
@@ -86,6 +89,7 @@ def _global(reduce: Callable[..., Tensor]) -> Operator:
 def _batch_norm(node: Node, like: Tensor, x: Tensor, scale: Tensor, bias: Tensor, mean: Tensor, var: Tensor) -> Tensor:
     if node.settings.get("training_mode"):
         raise NotImplementedError("batch normalization in training mode; export the network in eval mode")
+    check_channels(x, [scale, bias, mean, var])
     return functional.batch_norm(x, mean, var, scale, bias, eps=node.settings.get("epsilon", 1e-5))
 
 
@@ -128,6 +132,7 @@ def _lstm(node: Node, like: Tensor, *inputs: Any) -> tuple[Tensor, ...]:
         raise NotImplementedError("an LSTM with peepholes")
     weights, size = _recurrent(node, inputs, _LSTM_GATES)
     start = [x.new_zeros(1, x.shape[1], size) if part is None else part for part in (hidden, cell)]
+    check_recurrent(4, x, start, weights)
     y, h, c = torch.lstm(x, start, weights, True, 1, 0.0, False, False, False)
     return y.unsqueeze(1), h, c
 
@@ -136,6 +141,7 @@ def _gru(node: Node, like: Tensor, *inputs: Any) -> tuple[Tensor, ...]:
     x, _, _, _, _, hidden = (*inputs, None, None, None)[:6]
     weights, size = _recurrent(node, inputs, _GRU_GATES)
     start = x.new_zeros(1, x.shape[1], size) if hidden is None else hidden
+    check_recurrent(3, x, [start], weights)
     if node.settings.get("linear_before_reset"):
         y, h = torch.gru(x, start, weights, True, 1, 0.0, False, False, False)
         return y.unsqueeze(1), h

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from rltools.errors import ModelError, UnsafeFileError
 from rltools.policies.graphs.graph import printable
 
-MAX_FIELDS = 400_000
-MAX_NUMBERS = 1_000_000
+MAX_FIELDS = 150_000
+MAX_NUMBERS = 200_000
 _VARINT, _EIGHT, _BYTES, _FOUR = 0, 1, 2, 5
 _MAX_VARINT = 10  # bytes
 Value = int | memoryview
@@ -119,6 +119,8 @@ def parse(content: memoryview, budget: Budget) -> Message:
         budget.take(fields=1)
         key, position = _varint(content, position, budget)
         number, kind = key >> 3, key & 7
+        if number == 0:
+            raise budget.damaged("a field has the number 0")
         value: Value
         if kind == _VARINT:
             value, position = _varint(content, position, budget)

@@ -108,8 +108,10 @@ def _shape(node: Node, like: Tensor, x: Tensor) -> Tensor:
 
 
 def _expand(node: Node, like: Tensor, x: Tensor, shape: Tensor) -> Tensor:
-    sizes: torch.Size = torch.broadcast_shapes(x.shape, tuple(integers(shape)))  # type: ignore[no-untyped-call]
-    return x.expand(sizes)
+    # Either of the two may have a size of 1 where the other has more.
+    sizes = integers(shape)
+    own = [1] * (len(sizes) - x.ndim) + [*x.shape]
+    return x.expand([*own[: len(own) - len(sizes)], *map(max, own[len(own) - len(sizes) :], sizes)])
 
 
 def _filled(node: Node, like: Tensor, shape: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ from rltools.policies.onnx._protobuf import Budget, Message
 
 MAX_FILE = 256 * MIB
 MAX_AXES = 8
+MAX_NAME = 120
 _EXTERNAL = 1
 _BFLOAT16 = 16
 # By TensorProto.DataType: the type of raw data, and the field of the numbers that are not raw.
@@ -68,7 +69,8 @@ class Beside:
             UnsafeFileError: a path instead of a plain name, a link, or a file that is too large.
             ModelError: it is missing or cut short.
         """
-        if not location or location in (".", "..") or location != Path(location).name or {"\\", "\0"} & set(location):
+        is_plain = location == Path(location).name and not {"\\", "\0"} & set(location)
+        if not is_plain or location in ("", ".", "..") or len(location) > MAX_NAME:
             raise UnsafeFileError(
                 f"{self._path} keeps weights in {printable(location)!r}, which is not a plain file name in its own "
                 f"folder; not read. Save the network with its weights inside, or in a file beside it"
@@ -96,7 +98,10 @@ class Beside:
                 f"into {path.parent}"
             )
         left = MAX_FILE - sum(map(len, self._contents.values()))
-        return read_foreign(path, left, unreadable=ModelError, unfit=UnsafeFileError)
+        try:
+            return read_foreign(path, left, unreadable=ModelError, unfit=UnsafeFileError)
+        except ModelError as error:
+            raise type(error)(f"{self._path} keeps its weights in another file: {error}") from error
 
     def sha256(self, content: bytes) -> str:
         """The sha256 of the ONNX file with this content, and of what was read beside it."""
@@ -123,7 +128,7 @@ def tensor(message: Message, beside: Beside, budget: Budget) -> Tensor:
     where = f"{budget.where}: the tensor {printable(name)!r}"
     if kind not in _TYPES:
         raise ModelError(
-            f"{where} holds texts, complex numbers or quantized values (type {kind}); export the network in float32"
+            f"{where} holds texts, complex numbers or quantized values (type {kind}); save the network in float32"
         )
     if len(sizes) > MAX_AXES or any(size < 0 for size in sizes):
         raise budget.damaged(f"the tensor {printable(name)!r} has the shape {printable(sizes)}")

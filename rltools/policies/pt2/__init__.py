@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rltools.policies.torch_policy import TorchPolicy
 
 _END = 1 << 16
+TAKES = ("head",)
 
 
 def claims(source: object) -> bool:

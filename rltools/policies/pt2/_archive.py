@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import warnings
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ MAX_JSON = 8 * MIB
 MAX_WEIGHT = 256 * MIB
 MAX_AXES = 8
 FORMAT, VERSION = b"pt2", b"0"
-_PLAIN = re.compile(r"[A-Za-z0-9_.-]+")
+_PLAIN = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 _CONFIGS = {"weights": "model_weights_config.json", "constants": "model_constants_config.json"}
 # By torch's numbers for the types of tensors in its JSON.
 DTYPES = {
@@ -156,16 +157,18 @@ def _tensors(archive: zipfile.ZipFile, root: str, kind: str, where: str) -> dict
     except ValidationError as error:
         raise ModelError(f"{where}: {config} has {fault(error)}; save the program again") from error
     tensors: dict[str, Tensor] = {}
+    contents: dict[str, bytes] = {}
     left = MAX_WEIGHT
     for name, payload in payloads.config.items():
-        tensors[name] = _tensor(archive, f"{root}/data/{kind}/", payload, f"{where}: {printable(name)}")
+        tensors[name] = _tensor(archive, f"{root}/data/{kind}/", payload, contents, f"{where}: {printable(name)}")
         left -= tensors[name].nbytes  # many names may share a few bytes
         if left < 0:
             raise UnsafeFileError(f"{where} has over {MAX_WEIGHT:,} bytes of {kind}; not used. Save a smaller one")
     return tensors
 
 
-def _tensor(archive: zipfile.ZipFile, folder: str, payload: _Payload, where: str) -> Tensor:
+def _tensor(archive: zipfile.ZipFile, folder: str, payload: _Payload, contents: dict[str, bytes], where: str) -> Tensor:
+    """A tensor of raw numbers; `contents` are the members that were read already."""
     meta = payload.tensor_meta
     if payload.use_pickle or meta is None:
         raise UnsafeFileError(
@@ -176,7 +179,9 @@ def _tensor(archive: zipfile.ZipFile, folder: str, payload: _Payload, where: str
         raise UnsafeFileError(f"{where} is in {printable(payload.path_name)!r}, no plain name; not read. Save it again")
     if meta.dtype not in DTYPES:
         raise ModelError(f"{where} has the type {meta.dtype} (quantized or complex); save the program in float32")
-    content = read_member(archive, folder + payload.path_name, where, MAX_WEIGHT)
+    if payload.path_name not in contents:
+        contents[payload.path_name] = read_member(archive, folder + payload.path_name, where, MAX_WEIGHT)
+    content = contents[payload.path_name]
     sizes, strides = ([part.as_int for part in parts] for parts in (meta.sizes, meta.strides))
     dtype, offset = DTYPES[meta.dtype], meta.storage_offset.as_int
     last = offset + sum((size - 1) * stride for size, stride in zip(sizes, strides, strict=False))
@@ -188,7 +193,9 @@ def _tensor(archive: zipfile.ZipFile, folder: str, payload: _Payload, where: str
         )
     if not count:
         return torch.zeros(sizes, dtype=dtype)
-    numbers = torch.frombuffer(bytearray(content), dtype=dtype, count=available)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # the bytes cannot be written to, and are copied at once
+        numbers = torch.frombuffer(content, dtype=dtype, count=available)
     value = torch.as_strided(numbers, sizes, strides, offset).clone()
     return value.float() if value.is_floating_point() and dtype is not torch.float64 else value
 

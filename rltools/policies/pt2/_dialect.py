@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from rltools.policies.graphs.chain import convolution, layer_norm, linear
 from rltools.policies.graphs.graph import Dialect, Graph, Node, Part, Ref
+from rltools.policies.graphs.guards import check_channels, check_division, check_recurrent
 from rltools.policies.vjp._layers import Divided, Reordered
 
 _ELEMENTWISE = """
@@ -85,6 +86,8 @@ def _compute(node: Node, arguments: Sequence[Any], settings: Mapping[str, Any], 
         return own(settings, like)
     if training := next((title for key, title in _IN_TRAINING.items() if settings.get(key)), None):
         raise NotImplementedError(f"{training} in training mode; export the network in eval mode")
+    if (check := _GUARDS.get(node.operator)) is not None:
+        check(settings)
     packet, _, overload = node.operator.partition(".")
     function = getattr(getattr(torch.ops.aten, packet), overload)
     return function(**settings, device=like.device) if node.operator in _MAKING else function(**settings)
@@ -134,6 +137,33 @@ _OWN: dict[str, Callable[[Mapping[str, Any], Tensor], Any]] = {
     **dict.fromkeys(_COPIES.split(), _copied),
     **dict.fromkeys(_DROPOUTS.split(), _kept),
     **dict.fromkeys(_CHECKS.split(), lambda settings, like: None),
+}
+
+
+def _guard_recurrent(gates: int) -> Callable[[Mapping[str, Any]], None]:
+    def check(settings: Mapping[str, Any]) -> None:
+        states = settings["hx"] if isinstance(settings["hx"], list) else [settings["hx"]]
+        names = {"layers": "num_layers", "has_biases": "has_biases"}
+        names |= {name: name for name in ("bidirectional", "batch_first")}
+        own = {name: settings[key] for name, key in names.items()}
+        check_recurrent(gates, settings["input"], states, settings["params"], **own)
+
+    return check
+
+
+def _guard_normalization(settings: Mapping[str, Any]) -> None:
+    names = ("weight", "bias", "running_mean", "running_var")
+    check_channels(settings["input"], [settings.get(name) for name in names])
+
+
+_GUARDS: dict[str, Callable[[Mapping[str, Any]], None]] = {
+    "_native_batch_norm_legit_no_training.default": _guard_normalization,
+    "batch_norm.default": _guard_normalization,
+    "div.Tensor_mode": lambda settings: check_division(settings["self"], settings["other"]),
+    "gru.input": _guard_recurrent(3),
+    "lstm.input": _guard_recurrent(4),
+    "rnn_relu.input": _guard_recurrent(1),
+    "rnn_tanh.input": _guard_recurrent(1),
 }
 
 _MODULES: dict[str, Callable[[Mapping[str, Any]], nn.Module | None]] = {

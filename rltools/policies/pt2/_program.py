@@ -96,9 +96,7 @@ def graph_of(archive: Archive) -> Graph:
         outputs = [_name(_only(spec)[1]["arg"]) for spec in signature.output_specs if "user_output" in spec]
         changed = [printable(_only(spec)[0]) for spec in signature.output_specs if "user_output" not in spec]
         if changed:
-            raise ModelError(
-                f"{where} changes its own weights or inputs ({changed[0]}); export the network in eval mode"
-            )
+            raise ModelError(f"{where} changes its own weights or inputs ({changed[0]}); save the network in eval mode")
         nodes = tuple(_node(node, where) for node in described.nodes)
         ports = {name: _port(name, described.tensor_values.get(name)) for name in (*inputs, *outputs)}
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:

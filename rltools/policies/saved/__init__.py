@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 CLAIMS_LAST = True
 """Models that describe their own networks are read by their libraries."""
+TAKES = ("layout", "activation", "strides", "head", "check")
 
 
 def claims(source: object) -> bool:
@@ -38,3 +39,15 @@ def load(source: Path, options: LoadOptions) -> TorchPolicy:
     from rltools.policies.saved._load import load_weights
 
     return load_weights(source, options)
+
+
+def inspection(source: Path) -> list[tuple[str, str]]:
+    """What a file or a folder of weights holds, as rows of a term and a text; nothing in it is executed.
+
+    Raises:
+        ModelError: damaged.
+        UnsafeFileError: it would run code or exhaust the machine; nothing was run.
+    """
+    from rltools.policies.saved._inspection import rows
+
+    return rows(source)

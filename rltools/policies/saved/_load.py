@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from rltools.errors import ArgumentError, argument
+from rltools.errors import ArgumentError, RltoolsError, argument
 from rltools.policies._normalization import Normalization
 from rltools.policies.base import Context, Source
+from rltools.policies.check import check_outputs
+from rltools.policies.env_info import inspect_env
 from rltools.policies.library import LoadOptions
 from rltools.policies.saved.contents import read_contents
-from rltools.policies.saved.layout import LayoutCard, chains_text, find_layout, layouts
+from rltools.policies.saved.layout import Layout, LayoutCard, chains_text, find_layout, layouts
+from rltools.policies.saved.networks import ACTIVATIONS
 from rltools.policies.saved.rebuilt import Contents, Rebuilt, Wanted
 from rltools.policies.saved.statistics import statistics_of
 from rltools.policies.torch_policy import TorchPolicy
@@ -28,7 +34,9 @@ def load_weights(path: Path, options: LoadOptions) -> TorchPolicy:
         ArgumentError: the environment, the layout, the activation, the strides or the head have to be given.
         MismatchError: the network is not for the environment.
     """
-    contents, env_info = read_contents(path), options.environment
+    contents = read_contents(path)
+    options = _in_its_environment(contents, options)
+    env_info = options.environment
     name = find_layout(contents, options.layout)
     layout = layouts()[name]
     if env_info is None:
@@ -45,12 +53,32 @@ def load_weights(path: Path, options: LoadOptions) -> TorchPolicy:
         options.strides,
         options.head,
         statistics,
+        options.normalize is False,
     )
-    rebuilt = layout.rebuild(contents, wanted)
+
+    def rebuild(activation: str | None) -> TorchPolicy:
+        return _policy(contents, name, dataclasses.replace(wanted, activation=activation), options, features)
+
+    used = wanted.activation or layout.CARD.activation
+    if options.check is None:
+        return rebuild(options.activation)
+    if used is None and not layout.CARD.by_network:
+        return _with_an_activation(rebuild, options.check)
+    used, policy = used or "the library's own function", rebuild(options.activation)
+    note = check_outputs(policy, options.check, lambda agrees: _advice(used, lambda name: agrees(rebuild(name))))
+    policy.source = dataclasses.replace(policy.source, notes=(*policy.source.notes, note))
+    return policy
+
+
+def _policy(contents: Contents, name: str, wanted: Wanted, options: LoadOptions, features: Features) -> TorchPolicy:
+    """The policy around the network in a file, in the layout of this name."""
+    layout, env_info, path = layouts()[name], options.environment, contents.path
+    assert env_info is not None
+    rebuilt = _rebuilt(contents, layout, wanted)
     rebuilt.module.eval().requires_grad_(False)
     if options.dtype is not None:
         rebuilt.module.to(options.dtype)
-    notes = [*options.notes, *env_info.notes, _how(name, layout.CARD, wanted), *rebuilt.notes]
+    notes = [*options.notes, *env_info.notes, _how(layout.CARD, wanted, rebuilt), *rebuilt.notes]
     if env_info.spec_json is None:
         notes.append("its environment has no specification that could be written down")
     policy = TorchPolicy(
@@ -64,7 +92,7 @@ def load_weights(path: Path, options: LoadOptions) -> TorchPolicy:
         choose=rebuilt.choose,
         std=rebuilt.std,
         memory=rebuilt.memory,
-        normalization=rebuilt.normalization or statistics,
+        normalization=rebuilt.normalization or wanted.statistics,
         discounting=rebuilt.discounting,
         source=Source(
             _encodable(options.name or path.stem),
@@ -78,15 +106,66 @@ def load_weights(path: Path, options: LoadOptions) -> TorchPolicy:
     return policy
 
 
+def _rebuilt(contents: Contents, layout: Layout, wanted: Wanted) -> Rebuilt:
+    """The network in a file; every error names the file."""
+    try:
+        return layout.rebuild(contents, wanted)
+    except RltoolsError as error:
+        message = error.args[0]
+        raise error if str(contents.path) in message else type(error)(f"{contents.path}: {message}") from error
+
+
+def _with_an_activation(rebuild: Callable[[str | None], TorchPolicy], check: Any) -> TorchPolicy:
+    """The policy of a network that needs no activation; for others the error says which would agree with `check`."""
+    try:
+        policy = rebuild(None)
+    except ArgumentError as error:
+        fitting = _agreeing(None, lambda name: bool(check_outputs(rebuild(name), check)))
+        if not fitting:
+            raise
+        advice = f"{argument('check')} agrees with {' or '.join(fitting)}: give that if it was trained so"
+        raise ArgumentError(f"{error.args[0]}; {advice}") from error
+    check_outputs(policy, check)
+    return policy
+
+
+def _agreeing(used: str | None, agrees: Callable[[str], bool]) -> list[str]:
+    """The arguments that name activations with which a network agrees with given outputs, tried one after another."""
+    names = {repr(make()): name for name, make in reversed(ACTIVATIONS.items()) if name != used}  # each function once
+    return [argument("activation", repr(name)) for name in sorted(names.values()) if _is_true(agrees, name)]
+
+
+def _advice(used: str, agrees: Callable[[str], bool]) -> str:
+    """What to try for a network that computes something else: the activations with which it would not."""
+    fitting = _agreeing(used, agrees)
+    if fitting:
+        return (
+            f"It was rebuilt with {used} between its layers, and would compute the same with "
+            f"{' or '.join(fitting)}: give that if it was trained so"
+        )
+    return (
+        f"No other activation makes it the same; give another {argument('layout')}, the environment it was trained in, "
+        f"or the statistics of its observations as {argument('normalize')}"
+    )
+
+
+def _is_true(agrees: Callable[[str], bool], activation: str) -> bool:
+    try:
+        return agrees(activation)
+    except RltoolsError:
+        return False
+
+
 def _statistics(options: LoadOptions, features: Features) -> Normalization | None:
     return None if options.normalize in (None, False) else statistics_of(options.normalize, features)
 
 
-def _how(name: str, card: LayoutCard, wanted: Wanted) -> str:
+def _how(card: LayoutCard, wanted: Wanted, rebuilt: Rebuilt) -> str:
     """The caveat that says how the network was rebuilt."""
-    activation = wanted.activation or card.activation
+    activation = wanted.activation or rebuilt.activation or card.activation
     layers = f", with {activation} between its layers" if activation else ""
-    origin = "as the caller says" if wanted.activation else "the library's default"
+    origin = "as its settings say" if rebuilt.activation and not card.by_network else "the library's default"
+    origin = "as the caller says" if wanted.activation else origin
     return f"rebuilt from weights in the layout of {card.title}{layers}" + (f" ({origin})" if activation else "")
 
 
@@ -113,6 +192,23 @@ def _try_out(policy: TorchPolicy) -> None:
     with torch.no_grad():
         for head in policy.heads:
             policy.head(head, x, Context(state=state, action=None if policy.branches else action))
+
+
+def _in_its_environment(contents: Contents, options: LoadOptions) -> LoadOptions:
+    """The options with the environment that a library's settings name, if the caller gives none.
+
+    Raises:
+        ArgumentError: there is no such environment here.
+    """
+    if options.environment is not None or contents.environment is None:
+        return options
+    try:
+        return dataclasses.replace(options, environment=inspect_env(contents.environment))
+    except RltoolsError as error:
+        raise ArgumentError(
+            f"{contents.path} was trained in {contents.environment[:80]!a}, which cannot be made here ({error}); give "
+            f"the environment as {argument('env')}"
+        ) from error
 
 
 def _encodable(text: str) -> str:

@@ -25,7 +25,7 @@ LINEAR, CONVOLUTION, LAYER_NORM, BATCH_NORM, LSTM, GRU = (
 NORMS = (LAYER_NORM, BATCH_NORM)
 RECURRENT = (LSTM, GRU)
 _GATES = {4: LSTM, 3: GRU}
-_OF_RECURRENT = re.compile(r"(weight|bias)_[ih]h_l\d+")
+_OF_RECURRENT = re.compile(r"(weight|bias)_(ih|hh|hr)_l\d+(_reverse)?")
 _PARAMETERS = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
 
 
@@ -198,9 +198,16 @@ def _recurrent(key: str, group: Mapping[str, Tensor]) -> LayerWeights | None:
     first, again = group["weight_ih_l0"], group.get("weight_hh_l0")
     if first.ndim != 2 or again is None or again.ndim != 2 or not again.shape[1]:
         return None
-    gates, rest = divmod(len(again), again.shape[1])
+    size = again.shape[1]
+    gates, rest = divmod(len(again), size)
     kind = _GATES.get(gates)
-    return None if kind is None or rest else LayerWeights(key, kind, first.shape[1], again.shape[1], group)
+    # A module is made by these sizes: weights of another shape would let a small file ask for a large one.
+    shapes = {"weight_ih": (len(again), size), "weight_hh": again.shape, "bias_ih": again.shape[:1]}
+    fits = all(
+        name == "weight_ih_l0" or tensor.shape == shapes.get(name.partition("_l")[0].replace("bias_hh", "bias_ih"))
+        for name, tensor in group.items()
+    )
+    return LayerWeights(key, kind, first.shape[1], size, group) if kind is not None and fits and not rest else None
 
 
 def _chains(prefix: str, layers: Sequence[LayerWeights]) -> Iterator[Chain]:

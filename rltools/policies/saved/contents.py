@@ -9,10 +9,11 @@ from typing import Protocol, cast
 
 from rltools._util.discovery import modules_in
 from rltools._util.foreign_files import ends_of
-from rltools.errors import ModelError
+from rltools.errors import ModelError, UnsafeFileError
 from rltools.policies.kinds import HEAD, described
-from rltools.policies.saved.rebuilt import Contents
+from rltools.policies.saved.rebuilt import MOST_KEYS, Contents
 
+LONGEST_KEY, MOST_PARTS = 500, 40
 PLACE = "rltools.policies.saved.formats"
 
 
@@ -51,4 +52,23 @@ def read_contents(path: Path) -> Contents:
     name = format_of(path)
     if name is None:
         raise ModelError(f"{path} holds no weights that can be read; it is {described(path)}")
-    return formats()[name].read(path)
+    contents = formats()[name].read(path)
+    _check_keys(contents)
+    return contents
+
+
+def _check_keys(contents: Contents) -> None:
+    """Refuse keys that no saved agent has, so that whatever looks for layers in them has an end."""
+    path, keys = contents.path, [*contents.tensors, *contents.values]
+    if len(keys) > MOST_KEYS:
+        raise UnsafeFileError(f"{path} holds {len(keys):,} keys, above {MOST_KEYS:,}; give weights alone")
+    for key in keys:
+        fault = ""
+        if len(key) > LONGEST_KEY or key.count(".") > MOST_PARTS:
+            fault = f"{len(key):,} characters in {key.count('.') + 1:,} parts"
+        elif not key.isprintable():
+            fault = "characters that cannot be printed"
+        if fault:
+            raise UnsafeFileError(
+                f"{path} has the key {key[:40]!a} of {fault}, which no saved agent has; give a network's weights"
+            )

@@ -26,6 +26,7 @@ class LayoutCard:
         activation: the function between layers unless the caller says otherwise; None if the library has no default.
         source: where the layout is documented or can be read, an address.
         versions: what it was tried with.
+        by_network: whether the function differs by the network, and `rebuild` knows it; see `Rebuilt.activation`.
     """
 
     title: str
@@ -33,6 +34,7 @@ class LayoutCard:
     activation: str | None
     source: str
     versions: str
+    by_network: bool = False
 
 
 class Layout(Protocol):

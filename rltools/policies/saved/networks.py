@@ -6,7 +6,8 @@ shapes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -196,21 +197,20 @@ def _load(module: nn.Module, layer: LayerWeights) -> None:
 
 def _has_activation(layers: Sequence[LayerWeights], index: int, following: LayerWeights) -> bool:
     """Whether the activation stands between a layer and the one that follows it."""
-    layer = layers[index]
-    numbers = [numbered(part.key) for part in layers]
-    in_sequence = None not in numbers and any(_gap(layers, place) for place in range(len(layers) - 1))
-    if in_sequence and layer.key.rpartition(".")[0] == following.key.rpartition(".")[0]:
-        return _gap(layers, index)
+    layer, parent = layers[index], _parent(layers[index])
+    siblings = [sibling for sibling in layers if _parent(sibling) == parent]
+    numbers = [number for sibling in siblings if (number := numbered(sibling.key)) is not None]
+    has_gaps = len(numbers) == len(siblings) and any(after - before > 1 for before, after in pairwise(numbers))
+    if has_gaps and _parent(following) == parent:
+        position = siblings.index(layer)
+        return numbers[position + 1] - numbers[position] > 1
     if following.kind in NORMS:
         return False
     return layer.kind not in NORMS or index > 0  # a normalization of the input has none
 
 
-def _gap(layers: Sequence[LayerWeights], index: int) -> bool:
-    """Whether there is a module without weights between a layer and the next one in a Sequential."""
-    number, following = numbered(layers[index].key), numbered(layers[index + 1].key)
-    same = layers[index].key.rpartition(".")[0] == layers[index + 1].key.rpartition(".")[0]
-    return same and number is not None and following is not None and following - number > 1
+def _parent(layer: LayerWeights) -> str:
+    return layer.key.rpartition(".")[0]
 
 
 def _strides(convolutions: Sequence[LayerWeights], strides: Sequence[int] | None) -> dict[str, int]:
@@ -244,9 +244,3 @@ def _described(layer: LayerWeights) -> str:
 def _listed(keys: Sequence[str]) -> str:
     listed = ", ".join(ascii(key[:80])[1:-1] for key in keys[:_MOST_LISTED])
     return listed + (f" and {len(keys) - _MOST_LISTED} more" if len(keys) > _MOST_LISTED else "")
-
-
-def shapes(tensors: Mapping[str, Tensor]) -> Iterator[str]:
-    """Each key with its shape, for messages."""
-    for key, tensor in tensors.items():
-        yield f"{ascii(key[:80])[1:-1]} {list(tensor.shape)}"

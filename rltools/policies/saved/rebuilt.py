@@ -13,6 +13,9 @@ from torch import Tensor, nn
 from rltools.policies._normalization import Normalization
 from rltools.policies.base import Discounting, RecurrentState
 
+MOST_KEYS = 10_000
+"""Tensors and values in a file; a large network with its optimizer has a tenth."""
+
 
 @dataclass(frozen=True)
 class Contents:
@@ -25,6 +28,7 @@ class Contents:
         values: every other plain value, likewise: numbers, texts, booleans, None, and lists of these.
         sha256: of everything that was read.
         left_out: the keys of what is neither, each with what it is; it was not read.
+        environment: the id of the environment of its training, if settings that were read name one.
     """
 
     path: Path
@@ -33,6 +37,7 @@ class Contents:
     values: Mapping[str, Any]
     sha256: str
     left_out: tuple[str, ...] = ()
+    environment: str | None = None
 
     def under(self, prefix: str) -> dict[str, Tensor]:
         """The tensors whose keys begin with `prefix` and a dot, by the rest of their keys."""
@@ -51,6 +56,7 @@ class Wanted:
         strides: of its convolutions, likewise.
         head: what its outputs are, likewise.
         statistics: of observations, as the caller gave them beside the file; None without any.
+        is_unnormalized: whether the caller says that it was trained on plain observations.
     """
 
     observation_space: Space[Any]
@@ -59,6 +65,7 @@ class Wanted:
     strides: tuple[int, ...] | None = None
     head: str | None = None
     statistics: Normalization | None = None
+    is_unnormalized: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,6 +81,7 @@ class Rebuilt:
         choose: from scores to actions, as of `TorchPolicy`.
         discounting: as far as the file says.
         notes: caveats.
+        activation: the function between layers, if settings that were read name it.
     """
 
     module: nn.Module
@@ -84,3 +92,4 @@ class Rebuilt:
     choose: Callable[..., Any] | None = None
     discounting: Discounting = field(default_factory=Discounting)
     notes: tuple[str, ...] = ()
+    activation: str | None = None

@@ -22,13 +22,14 @@ def claims(source: object) -> bool:
     """Whether it is a model's zip, a policy's file, a zoo's run folder `<Env>_1`, an algorithm or a policy network."""
     if isinstance(source, Path):
         from rltools.policies.kinds import holds_weights
+        from rltools.policies.sb3.archive._sbx import is_of_sbx
         from rltools.policies.sb3.archive._zip import begins_like_a_model
         from rltools.policies.sb3.archive.policy_alone import is_policy_alone
         from rltools.policies.sb3.zoo.folder import model_in
 
         # Stable-Baselines3 adds .zip only to a name without a dot; "ppo_0.99" stays as it is.
         named = (source.suffix == ".zip" and not holds_weights(source)) or begins_like_a_model(source)
-        return named or model_in(source) is not None or is_policy_alone(source)
+        return (named and not is_of_sbx(source)) or model_in(source) is not None or is_policy_alone(source)
     return _is_a(source, "common.base_class", "BaseAlgorithm") or _is_a(source, "common.policies", "BasePolicy")
 
 

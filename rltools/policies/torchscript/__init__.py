@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rltools._util.foreign_files import ends_of, is_file
+from rltools.policies.kinds import HEAD, TORCHSCRIPT, kind_in
 
 if TYPE_CHECKING:
     from rltools.policies.library import LoadOptions
@@ -17,15 +18,15 @@ if TYPE_CHECKING:
 
 RUNS_TRUSTED_FILES = True
 """Files that `LoadOptions.trust` names are run by TorchScript itself."""
-_END = 1 << 16
+TAKES = ("head",)
 
 
 def claims(source: object) -> bool:
     """Whether it is the file of a TorchScript program, by the names of its members."""
     if not isinstance(source, Path) or source.suffix.lower() == ".zip" or not is_file(source):
         return False
-    head, tail = ends_of(source, _END)
-    return head.startswith(b"PK") and (b"/constants.pkl" in tail or b"/code/__torch__" in tail)
+    head, tail = ends_of(source, HEAD)
+    return head.startswith(b"PK") and kind_in(head, tail, source.suffix) is TORCHSCRIPT
 
 
 def load(source: Path, options: LoadOptions) -> TorchPolicy:

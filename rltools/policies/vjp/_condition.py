@@ -27,5 +27,5 @@ class Condition:
         # As defaults of arguments, values are local variables, which are the fastest to read.
         arguments = ", ".join(f"{name}={name}" for name in names)
         text = f"lambda {arguments}: {' and '.join(self._terms) or 'True'}"
-        function: Callable[[], bool] = eval(text, names)  # noqa: S307  as the standard library makes dataclasses
+        function: Callable[[], bool] = eval(compile(text, __file__, "eval"), names)  # noqa: S307  as dataclasses are made
         return function

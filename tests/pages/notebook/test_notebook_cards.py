@@ -76,7 +76,9 @@ def check(page: str) -> str:
 @pytest.fixture(scope="module")
 def recording(tmp_path_factory: pytest.TempPathFactory, cartpole: Any) -> rltools.Recording:
     folder = tmp_path_factory.mktemp("shown") / "run"
-    return rltools.explain(rltools.record(cartpole, episodes=20, max_steps=15, directory=folder), cartpole)
+    return rltools.explain(
+        rltools.record(cartpole, episodes=20, max_steps=15, directory=folder), cartpole, method="gradient"
+    )
 
 
 def attribution(names: tuple[str, ...], unit: str = "score", target: str = "centered:chosen") -> Attribution:
@@ -121,7 +123,7 @@ def test_a_recording_without_attributions(cartpole: Any) -> None:
 
 def test_a_recording_that_is_explained_in_part(cartpole: Any) -> None:
     recording = rltools.record(cartpole, episodes=1, max_steps=5)
-    rltools.explain(recording, cartpole)
+    rltools.explain(recording, cartpole, method="gradient")
     rltools.record(cartpole, episodes=2, max_steps=5, directory=recording.directory)
     assert "not explained yet" in check(recording_html(recording))
 
@@ -148,7 +150,7 @@ def test_a_summary(recording: rltools.Recording) -> None:
 
 def test_a_summary_of_one_episode_has_no_intervals(cartpole: Any) -> None:
     recording = rltools.record(cartpole, episodes=1, max_steps=5)
-    page = summary_html(rltools.summarize(rltools.explain(recording, cartpole)))
+    page = summary_html(rltools.summarize(rltools.explain(recording, cartpole, method="gradient")))
     assert "fewer than 5 episodes: no interval" in check(page)
     assert "<i " not in page
 

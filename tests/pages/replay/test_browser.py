@@ -188,7 +188,7 @@ def test_no_name_becomes_markup(browser: Any, tmp_path: Path) -> None:
         features=Features((4,), ("feature",), HOSTILE, ("<i>m</i>",) * 4),
     )
     recording = rltools.record(policy, "CartPole-v1", episodes=1, directory=tmp_path / "run", bounds="any")
-    rltools.explain(recording, policy)
+    rltools.explain(recording, policy, method="gradient")
     path = rltools.replay(recording, 0, tmp_path / "page.html", title="</title><script>hurt=1</script>\u2028&amp;")
     raw = path.read_text(encoding="utf-8")
     assert raw.count("<script") == 4

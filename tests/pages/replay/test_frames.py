@@ -41,7 +41,7 @@ gymnasium.register("FragilePole-v0", "fragile:Fragile", max_episode_steps=4)
 
 def recorded(policy, env, folder, **settings):
     recording = record(policy, env, episodes=2, directory=folder, **settings)
-    return explain(recording, policy)
+    return explain(recording, policy, method="gradient")
 
 
 @pytest.fixture

@@ -102,7 +102,7 @@ def test_sampled_steps_are_held_and_nothing_blinks(
     browser: Any, scripted: Callable[[int], Made], tmp_path: Path
 ) -> None:
     recording, policy = scripted(30)
-    rltools.explain(recording, policy, every=4)
+    rltools.explain(recording, policy, method="gradient", every=4)
     browser.open(rltools.replay(recording, 0, tmp_path / "page.html"), "#step=4", width=1280, height=720)
     opacity = "getComputedStyle(document.querySelector('.fill')).opacity"
     values = "[...document.querySelectorAll('.bars .number')].map((cell) => cell.textContent)"

@@ -136,7 +136,7 @@ def test_frames_are_only_where_they_were_kept(explained_cartpole: Made, tmp_path
 
 def test_steps_that_were_not_explained_are_gaps(scripted: Callable[[int], Made], tmp_path: Path, data_of: Data) -> None:
     recording, policy = scripted(10)
-    rltools.explain(recording, policy, every=4)
+    rltools.explain(recording, policy, method="gradient", every=4)
     values = numbers(
         data_of(rltools.replay(recording, 0, tmp_path / "page.html"))["attributions"][0]["plain"]["values"]
     )
@@ -181,6 +181,6 @@ def test_a_step_with_four_features_takes_less_than_a_hundred_bytes(
     scripted: Callable[[int], Made], tmp_path: Path
 ) -> None:
     recording, policy = scripted(1_500)
-    rltools.explain(recording, policy)
+    rltools.explain(recording, policy, method="gradient")
     with_steps = rltools.replay(recording, 0, tmp_path / "page.html").stat().st_size
     assert with_steps < 205_000 + 1_500 * 100  # a page without steps, and what they add

@@ -86,7 +86,7 @@ def test_an_observation_of_several_parts_has_a_row_for_each_number(browser: Any,
     space = Dict(cell=Discrete(3), place=Box(-9, 9, (2,), np.float32))
     policy = rltools.TorchPolicy(Joined(), space, Discrete(2))
     recording = rltools.record(policy, lambda: Counting(space), episodes=1, directory=tmp_path / "run")
-    rltools.explain(recording, policy)
+    rltools.explain(recording, policy, method="gradient")
     opened(browser, rltools.replay(recording, 0, tmp_path / "page.html"), "#step=1")
     names = "[...document.querySelectorAll('.feature')].map((name) => name.firstChild.textContent)"
     values = "[...document.querySelectorAll('.bars .value')].map((cell) => cell.textContent)"
@@ -179,7 +179,7 @@ def pictured(tmp_path: Path) -> tuple[rltools.Recording, Path]:
     torch.manual_seed(0)
     policy = rltools.TorchPolicy(Joined(72 + 3, ("camera", "cell")), space, Discrete(2))
     recording = rltools.record(policy, lambda: Counting(space), episodes=1, directory=tmp_path / "run")
-    rltools.explain(recording, policy)
+    rltools.explain(recording, policy, method="gradient")
     return recording, rltools.replay(recording, 0, tmp_path / "page.html")
 
 

@@ -20,7 +20,7 @@ STEPS, CELL = 26, 8
 def page(scripted: Callable[[int], Any], tmp_path: Path) -> Path:
     """A replay in which every third step is explained, with observations that are noise."""
     recording, policy = scripted(STEPS + 4)
-    return rltools.replay(rltools.explain(recording, policy, every=3), 0, tmp_path / "page.html")
+    return rltools.replay(rltools.explain(recording, policy, method="gradient", every=3), 0, tmp_path / "page.html")
 
 
 @pytest.mark.parametrize(("turns", "share"), [(8, 1.0), (6, 0.0)])

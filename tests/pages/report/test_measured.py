@@ -86,7 +86,7 @@ def test_methods_are_lines_and_runs_are_columns() -> None:
 def test_the_page_has_both_tables_and_no_markup_of_names(tmp_path: Path, make_policy, make_env) -> None:  # type: ignore[no-untyped-def]
     env = make_env(length=4)
     policy = make_policy(env, name="tiny")
-    recording = explain(record(policy, env, episodes=2, directory=tmp_path / "run"), policy)
+    recording = explain(record(policy, env, episodes=2, directory=tmp_path / "run"), policy, method="gradient")
     plain, _ = write_comparison(tmp_path, "What is needed?", {RUN: recording})
     assert "What the agents need" not in plain.read_text(encoding="utf-8")
     page, _ = write_comparison(

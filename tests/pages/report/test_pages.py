@@ -79,7 +79,7 @@ def pages(make_policy, make_env, tmp_path_factory):
     policy = make_policy(env, features=features, name=HOSTILE["policy"], action_names=(HOSTILE["action"], "b"))
     policy.source = dataclasses.replace(policy.source, notes=(HOSTILE["note"],))
     recording = record(policy, env, episodes=2, directory=folder / "run", frames=[0])
-    explain(recording, policy, target="logit:all")
+    explain(recording, policy, method="gradient", target="logit:all")
     example_ablation(recording, seeds=3)
     replay(recording, 0, folder / "run" / "replays" / "episode-000000.html")
     (folder / "run" / "replays" / "mine & <b>.html").write_text("<p>mine")
@@ -170,7 +170,7 @@ def test_saturated_steps_are_a_caveat(make_env, tmp_path):
         TorchPolicy(dead, created.observation_space, created.action_space), env, episodes=1, directory=tmp_path
     )
     policy = TorchPolicy(dead, created.observation_space, created.action_space)
-    explain(recording, policy)
+    explain(recording, policy, method="gradient")
     page = Page(write_report(recording).read_text(encoding="utf-8"))
     assert "the network is saturated there" in page.text
     assert np.array_equal(recording.attribution("gradient").values, np.zeros((4, 1, 3), np.float32))
@@ -178,7 +178,7 @@ def test_saturated_steps_are_a_caveat(make_env, tmp_path):
 
 def test_where_nothing_was_measured_the_page_says_so_and_leads_with_what_changes_the_decision(cartpole, tmp_path):
     recording = record(cartpole, episodes=2, max_steps=20, directory=tmp_path / "run")
-    explain(recording, cartpole)
+    explain(recording, cartpole, method="gradient")
     explain(recording, cartpole, method="decision_change", groups="variables")
     page = write_report(recording).read_text(encoding="utf-8")
     lead, score = re.findall(r'<p class="headline">(.*?)</p>', page)
@@ -194,7 +194,7 @@ def test_where_nothing_was_measured_the_page_says_so_and_leads_with_what_changes
 def test_the_returns_are_on_the_page_once_and_as_a_strip(cartpole, tmp_path):
     recording = record(cartpole, episodes=3, max_steps=20, directory=tmp_path / "run")
     rewards = [outcome.total_reward for outcome in recording.outcomes()]
-    explain(recording, cartpole)
+    explain(recording, cartpole, method="gradient")
     page = write_report(recording).read_text(encoding="utf-8")
     assert page.count("Mean return") == 1
     dots = page.partition('<figure class="strip">')[2].partition("</figure>")[0].count("<circle")
@@ -211,7 +211,7 @@ def test_all_numbers_lie_beside_the_page(pages):
 
 def test_an_experiment_leads_with_what_was_measured_and_says_where_nothing_was(cartpole, tmp_path):
     recording = record(cartpole, episodes=2, max_steps=20, directory=tmp_path / "run")
-    explain(recording, cartpole)
+    explain(recording, cartpole, method="gradient")
     page, texts = write_comparison(tmp_path, "title", {("cartpole-ppo", 0): recording})
     assert "No episode was run in which an agent does not see a feature" in page.read_text(encoding="utf-8")
     assert not any("the return falls" in text for text in texts)

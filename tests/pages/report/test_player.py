@@ -85,7 +85,9 @@ def test_a_choice_is_named_at_every_step(browser: Any, tmp_path: Path) -> None:
     env = Places()
     policy = rltools.TorchPolicy(torch.nn.Linear(7, 2), env.observation_space, env.action_space, name="tourist")
     recording = rltools.record(policy, Places, episodes=2, directory=tmp_path / "run")
-    browser.open(write_report(rltools.explain(recording, policy), commands=("rltools analyze tiny",)))
+    browser.open(
+        write_report(rltools.explain(recording, policy, method="gradient"), commands=("rltools analyze tiny",))
+    )
     places = []
     for _ in range(14):
         places.append(browser.text("#player-bars .value"))

@@ -257,7 +257,9 @@ def test_the_same_episodes_whatever_is_computed_together() -> None:
     policies = [POLICIES[name]() for name in ("rule", "rule of one observation", "five rows a call")]
     assert len({policy.source.sha256 for policy in policies}) == 1
     recordings = [
-        rltools.record(policy, episodes=3, num_envs=num_envs, max_steps=60) for policy in policies for num_envs in (1, 5)
+        rltools.record(policy, episodes=3, num_envs=num_envs, max_steps=60)
+        for policy in policies
+        for num_envs in (1, 5)
     ]
     with ThreadPoolExecutor(2) as executor:
         recordings.append(rltools.record(policies[0], episodes=3, workers=executor, max_steps=60))

@@ -290,7 +290,7 @@ class TestRows:
         recording = rltools.record(policy, Still, episodes=1)
         net[1].running_mean = net[1].running_var = None
         with pytest.raises(MismatchError, match="scores an observation differently among other observations"):
-            rltools.explain(recording, policy)
+            rltools.explain(recording, policy, method="gradient")
 
     def test_a_change_is_noticed(self):
         net = nn.Sequential(nn.Linear(4, 8), nn.GELU(), nn.Linear(8, 3))

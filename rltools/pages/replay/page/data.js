@@ -14,6 +14,7 @@ export function unpackEpisode(episode, level) {
   const takenWidth = steps ? taken.length / steps : 0;
   const scoresWidth = steps ? scores.length / steps : 0;
   const hasLogits = actions.discrete && actions.score === "logit";
+  const hasProbabilities = actions.discrete && actions.score === "probability";
   const singleChoice = actions.discrete && takenWidth === 1;
   const table = featureTable(features, observed, level);
   const scales = [];
@@ -39,7 +40,7 @@ export function unpackEpisode(episode, level) {
     singleChoice,
     scoreName: actions.score,
     allowed,
-    probabilities: hasLogits ? softmax(scores, scoresWidth, allowed) : null,
+    probabilities: hasLogits ? softmax(scores, scoresWidth, allowed) : hasProbabilities ? scores : null,
     margins: judged(episode.margins, steps),
   };
 }

@@ -5,7 +5,8 @@ export function policyModes(data) {
   const { probabilities, scores, taken, discrete, scoreName } = data;
   const width = data.scoresWidth;
   const plain = { name: scoreName.replaceAll("_", " "), values: scores, width };
-  if (probabilities) return [{ name: "probability", values: probabilities, width, stacked: true }, plain];
+  const likely = { name: "probability", values: probabilities, width, stacked: true };
+  if (probabilities) return probabilities === scores ? [likely] : [likely, plain];
   if (discrete && width > 1) return [{ name: "centered", values: aboveMean(scores, width), width }, plain];
   if (discrete || scoreName === "action") return [plain];
   return [{ name: "taken", values: taken, width: data.takenWidth }, plain];

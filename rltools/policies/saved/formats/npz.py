@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import math
+import re
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from rltools._util.foreign_files import ends_of
+from rltools._util.foreign_files import MIB, ends_of
 from rltools.errors import ModelError, UnsafeFileError
 from rltools.policies.kinds import ARRAYS, HEAD, kind_in
 from rltools.policies.saved.rebuilt import Contents
 from rltools.policies.sb3.archive._pickle import printable
-from rltools.policies.sb3.archive._zip import MAX_TOTAL, open_zip, read_file, read_member
+from rltools.policies.sb3.archive._zip import open_zip, read_file, read_member
 
-_HEADERS: dict[tuple[int, int], Any] = {
-    (1, 0): np.lib.format.read_array_header_1_0,
-    (2, 0): np.lib.format.read_array_header_2_0,
-}
-_NUMBERS = "biuf"
+MAX_ARRAYS = 128 * MIB
+"""Most bytes of all arrays: compressed ones take little of a file."""
+# As NumPy writes headers; its own reader parses them as Python.
+_HEADER = re.compile(
+    r"\{'descr': (?P<dtype>.{1,200}?), 'fortran_order': (?P<is_fortran>True|False), "
+    r"'shape': \((?P<shape>(?:\d{1,15}(?:, \d{1,15})*,?)?)\), \} *\n"
+)
+_DTYPE = re.compile(r"'(?P<name>[<>=|]?(?:[iu][1248]|f[248]|b1))'")
+_LENGTHS = {b"\x01\x00": 2, b"\x02\x00": 4, b"\x03\x00": 4}
+"""How many bytes say how long a header is, by the version of the format."""
+_MAGIC, _LONGEST_HEADER, _MOST_AXES = b"\x93NUMPY", 1 << 12, 32
 
 
 def reads(path: Path, head: bytes) -> bool:
@@ -39,8 +43,7 @@ def read(path: Path) -> Contents:
         UnsafeFileError: it holds a pickle, or would exhaust the machine.
     """
     content = read_file(path)
-    arrays = read_arrays(content, str(path))
-    tensors = {name: _tensor(name, array, path) for name, array in arrays.items()}
+    tensors = {name: torch.from_numpy(array) for name, array in read_arrays(content, str(path)).items()}
     return Contents(path, "npz", tensors, {}, hashlib.sha256(content).hexdigest())
 
 
@@ -52,35 +55,34 @@ def read_arrays(content: bytes, where: str) -> dict[str, np.ndarray]:
         UnsafeFileError: it holds a pickle, or would exhaust the machine.
     """
     with open_zip(content, where) as archive:
+        total = sum(member.file_size for member in archive.infolist())
+        if total > MAX_ARRAYS:
+            raise UnsafeFileError(f"{where} would unpack to {total:,} bytes, above {MAX_ARRAYS:,}; give a smaller file")
         return {
-            name.removesuffix(".npy"): _array(read_member(archive, name, where, MAX_TOTAL), name, where)
+            name.removesuffix(".npy"): _array(read_member(archive, name, where, MAX_ARRAYS), name, where)
             for name in archive.namelist()
         }
 
 
 def _array(content: bytes, name: str, where: str) -> np.ndarray:
-    stream = io.BytesIO(content)
-    try:
-        # NumPy's own function allocates what a header declares before it looks for the bytes.
-        shape, is_fortran, dtype = _HEADERS[np.lib.format.read_magic(stream)](stream)
-        if dtype.hasobject:
-            raise UnsafeFileError(
-                f"{where}: {printable(name)} holds Python objects, a pickle that may run code; it was NOT read. Save "
-                f"arrays of numbers"
-            )
-        if math.prod(shape) * dtype.itemsize != len(content) - stream.tell():
-            raise ValueError(f"{len(content) - stream.tell()} bytes for an array of shape {shape} and {dtype}")
-        return np.frombuffer(content, dtype, offset=stream.tell()).reshape(shape, order="F" if is_fortran else "C")
-    except UnsafeFileError:
-        raise
-    # The text of a header is parsed by Python, which fails in many ways.
-    except Exception as error:
+    place = f"{where}: {printable(name)}"
+    size = _LENGTHS.get(content[6:8], 0)
+    start = 8 + size + int.from_bytes(content[8 : 8 + size], "little")
+    header = _HEADER.fullmatch(content[8 + size : min(start, _LONGEST_HEADER)].decode("latin1"))
+    if not content.startswith(_MAGIC) or header is None:
+        raise ModelError(f"{place} is damaged, or no array as NumPy writes it; save it again")
+    if "O" in header["dtype"]:
+        raise UnsafeFileError(
+            f"{place} holds Python objects, a pickle that may run code; it was NOT read. Save arrays of numbers"
+        )
+    numbers = _DTYPE.fullmatch(header["dtype"])
+    if numbers is None:
+        raise ModelError(f"{place} holds {printable(header['dtype'])}, and weights are numbers; give a file of them")
+    dtype, shape = np.dtype(numbers["name"]), tuple(map(int, re.findall(r"\d+", header["shape"])))
+    if math.prod(shape) * dtype.itemsize != len(content) - start or len(shape) > _MOST_AXES:
         raise ModelError(
-            f"{where} is damaged at {printable(name)} ({type(error).__name__}: {printable(error)}); save it again"
-        ) from error
-
-
-def _tensor(name: str, array: np.ndarray, path: Path) -> Tensor:
-    if array.dtype.kind not in _NUMBERS:
-        raise ModelError(f"{path}: {printable(name)} holds {array.dtype}, and weights are numbers; give a file of them")
-    return torch.from_numpy(array.astype(array.dtype.newbyteorder("=")))
+            f"{place} is damaged: {max(0, len(content) - start):,} bytes for an array of shape {str(shape)[:80]} and "
+            f"{dtype}; save it again"
+        )
+    array = np.frombuffer(content, dtype, offset=start).astype(dtype.newbyteorder("="))
+    return array.reshape(shape, order="F" if header["is_fortran"] == "True" else "C")

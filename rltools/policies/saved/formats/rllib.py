@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import io
 import json
+import math
+import re
+import struct
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -29,14 +31,19 @@ from rltools.policies.sb3.archive._pickle import printable
 from rltools.policies.sb3.archive._zip import read_file
 
 STATES = ("module_state.pkl", "module_state.msgpack")
-ROOT = "rllib_checkpoint.json"
+ROOT, OLD_STATE = "rllib_checkpoint.json", "policy_state.pkl"
 MODULES = Path("learner_group", "learner", "rl_module")
 CONNECTORS = Path("env_runner", "env_to_module_connector")
 DEFAULT = "default_policy"
 FILTER = "MeanStdFilter"
 MAX_STATE, MAX_STATISTICS, MAX_METADATA = 192 * MIB, 8 * MIB, MIB
 MOST_FOLDERS = 1000
-_PARTS = ("learner_group", "learner", "rl_module", "env_runner", "algorithm_state.pkl", "policies", "policy_state.pkl")
+_NPY = re.compile(
+    rb"\x93NUMPY\x01\x00..\{'descr': '(?P<dtype><f[48])', "
+    rb"'fortran_order': False, 'shape': \((?P<shape>[\d, ]{0,200})\), \}",
+    re.DOTALL,
+)
+"""The start of a .npy of floating point numbers; NumPy itself has Python parse it."""
 _UNCHANGING = {
     *("FlattenObservations", "AddObservationsFromEpisodesToBatch", "AddTimeDimToBatchAndZeroPad"),
     *("AddStatesFromEpisodesToBatch", "AgentToModuleMapping", "BatchIndividualItems", "NumpyToTensor"),
@@ -48,10 +55,9 @@ def reads(path: Path, head: bytes) -> bool:
     """Whether it is a checkpoint of RLlib, a part of one, or the file of its weights."""
     if not is_folder(path):
         return path.name in STATES and bool(head)
-    marks = (ROOT, *STATES)
-    return any(path_exists(path / mark) for mark in marks) or (
-        path_exists(path / "metadata.json") and any(path_exists(path / part) for part in _PARTS)
-    )
+    marks = (ROOT, *STATES, OLD_STATE)
+    parts = [Path(*MODULES.parts[depth:]) for depth in range(len(MODULES.parts))]
+    return any(path_exists(path / mark) for mark in marks) or any(is_folder(path / part) for part in parts)
 
 
 def read(path: Path) -> Contents:
@@ -93,7 +99,7 @@ def _module_folder(root: Path) -> Path:
     """
     if any(path_exists(root / name) for name in STATES) and not _modules_in(root):
         return root
-    if path_exists(root / "policies") or path_exists(root / "policy_state.pkl"):
+    if path_exists(root / "policies") or path_exists(root / OLD_STATE):
         raise ModelError(
             f"{root} is a checkpoint of RLlib's old API, whose policy_state.pkl is a pickle of its own classes; it was "
             f"not read. Save the weights with RLlib: torch.save(algorithm.get_policy().model.state_dict(), PATH), and "
@@ -216,7 +222,7 @@ class _Flat:
                 std if state["de_std_to_one"] else np.ones_like(std)
             )
             self.tensors["observation_filter.limit"] = torch.full(mean.shape, limit, dtype=torch.float64)
-        except (ValueError, LookupError, TypeError, AttributeError, OverflowError, zlib.error) as error:
+        except (ValueError, LookupError, TypeError, AttributeError, OverflowError, zlib.error, struct.error) as error:
             raise ModelError(
                 f"{path} is not the state of a filter of one array of observations ({printable(error)}); copy the "
                 f"folder of the module elsewhere, and give that with an environment that normalizes observations"
@@ -229,7 +235,7 @@ class _Flat:
 
 def _numbers(array: Any, name: str, path: Path) -> np.ndarray:
     try:
-        decoded = array if isinstance(array, np.ndarray) else decode_array(array)
+        decoded: np.ndarray = array if isinstance(array, np.ndarray) else decode_array(array)
         if decoded.dtype.kind not in "biuf":
             raise ValueError(f"numbers of type {decoded.dtype}")
         return decoded
@@ -245,8 +251,13 @@ def _moments(running: Mapping[str, Any]) -> Iterator[str]:
 
 def _packed(text: str) -> np.ndarray:
     """The array in a text, which is a compressed .npy in base 64."""
-    inflated = zlib.decompressobj().decompress(base64.b64decode(text, validate=True), MAX_STATISTICS)
-    array = np.load(io.BytesIO(inflated), allow_pickle=False)
-    if array.dtype.kind != "f" or array.nbytes > MAX_STATISTICS:
-        raise ValueError(f"moments of type {array.dtype}")
-    return array.astype(np.float64)
+    content = zlib.decompressobj().decompress(base64.b64decode(text, validate=True), MAX_STATISTICS)
+    match = _NPY.match(content)
+    if match is None:
+        raise ValueError("no array of floating point numbers")
+    (length,) = struct.unpack("<H", content[8:10])
+    shape, numbers = tuple(map(int, match["shape"].decode().replace(",", " ").split())), content[10 + length :]
+    array = np.frombuffer(numbers, match["dtype"].decode())
+    if math.prod(shape) != array.size:
+        raise ValueError(f"{array.size} numbers for an array of shape {shape}")
+    return array.astype(np.float64).reshape(shape)

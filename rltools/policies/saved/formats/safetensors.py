@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from rltools._util.foreign_files import ends_of
-from rltools.errors import ModelError
+from rltools.errors import ModelError, UnsafeFileError
 from rltools.policies.kinds import HEAD, SAFETENSORS, kind_in
-from rltools.policies.saved.rebuilt import Contents
+from rltools.policies.saved.rebuilt import MOST_KEYS, Contents
 from rltools.policies.sb3.archive._pickle import printable
 from rltools.policies.sb3.archive._zip import read_file
 
@@ -34,14 +34,25 @@ def read(path: Path) -> Contents:
 
     content = read_file(path)
     try:
+        header = _header(content)
+        if len(header) > MOST_KEYS:
+            raise UnsafeFileError(f"{path} holds {len(header):,} keys, above {MOST_KEYS:,}; give weights alone")
         tensors = load(content)  # checks that the tensors fill the file exactly, without gaps or overlaps
-    except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
+    except (SafetensorError, ValueError, LookupError, TypeError, RuntimeError) as error:
         raise ModelError(f"{path} is damaged ({printable(error)}); fetch or save it again") from error
-    return Contents(path, "safetensors", tensors, _metadata(content), hashlib.sha256(content).hexdigest())
+    values = header.get("__metadata__") or {}  # texts by name, which the parser has accepted
+    return Contents(path, "safetensors", tensors, values, hashlib.sha256(content).hexdigest())
 
 
-def _metadata(content: bytes) -> dict[str, Any]:
-    """The texts that a header, which the parser accepted, holds beside the tensors."""
+def _header(content: bytes) -> dict[str, Any]:
+    """The header, which has an entry per tensor.
+
+    Raises:
+        ValueError: it is no JSON, or no dict.
+        RecursionError: it is nested too deeply.
+    """
     size = int.from_bytes(content[:_LENGTH], "little")
-    metadata: dict[str, Any] = json.loads(content[_LENGTH : _LENGTH + size]).get("__metadata__") or {}
-    return metadata
+    header = json.loads(content[_LENGTH : _LENGTH + size])
+    if not isinstance(header, dict):
+        raise ValueError("its header is no dict")
+    return header

@@ -48,8 +48,18 @@ def read(path: Path) -> Contents:
         ModelError: damaged.
         UnsafeFileError: it names a command, or would exhaust the machine; nothing was run.
     """
-    content, where = read_file(path), str(path)
-    flat = _Flat(2 * len(content) + MIB)
+    return read_content(read_file(path), path)
+
+
+def read_content(content: bytes, path: Path) -> Contents:
+    """The tensors and plain values in what torch.save wrote, alone in a file or as a part of it.
+
+    Raises:
+        ModelError: damaged.
+        UnsafeFileError: it names a command, or would exhaust the machine; nothing was run.
+    """
+    where = str(path)
+    flat = _Flat(where, 2 * len(content) + MIB)
     try:
         if content.startswith(b"PK"):
             _read_zip(content, where, flat)
@@ -114,12 +124,14 @@ class _Flat:
     """Nested content, flattened while it is read.
 
     Attributes:
+        where: the file, for errors.
         left: how many more bytes the tensors may have; by strides of zero a few bytes become a tensor of any size.
         tensors: see `Contents`.
         values: see `Contents`.
         left_out: see `Contents`.
     """
 
+    where: str
     left: int
     tensors: dict[str, Tensor] = field(default_factory=dict)
     values: dict[str, Any] = field(default_factory=dict)
@@ -169,14 +181,15 @@ class _Flat:
             self.left -= tensor.nbytes
             if self.left < 0:
                 raise UnsafeFileError(
-                    f"{printable(key)} is one of tensors far larger than their file; not used. Save the weights again"
+                    f"{self.where}: {printable(key)} is one of tensors far larger than their file; not used. Save the "
+                    f"weights again"
                 )
             self._decoded[identity] = tensor
         return self._decoded[identity]
 
     def _put(self, target: dict[str, Any], key: str, value: Any) -> None:
         if key in self.tensors or key in self.values:
-            raise ModelError(f"{printable(key)} is in it twice, which no saved agent has; save it again")
+            raise ModelError(f"{self.where}: {printable(key)} is in it twice, which no saved agent has; save it again")
         target[key] = value
 
 

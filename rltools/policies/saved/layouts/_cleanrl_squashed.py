@@ -43,11 +43,11 @@ def squashed_actor(contents: Contents, tensors: dict[str, Tensor], wanted: Wante
     std = None
     if "fc_logstd.weight" in tensors:
         module["std"] = std = SquashedLogStd(latent, linear(tensors, "fc_logstd"), LOG_STD_MIN, LOG_STD_MAX)
-    found = [weights for root in _CRITICS if "fc3.weight" in (weights := contents.under(root))]
-    if found:
-        critics = nn.ModuleList(sequential(weights, activation) for weights in found)
+    of_critics = [weights for root in _CRITICS if "fc3.weight" in (weights := contents.under(root))]
+    if of_critics:
+        critics = nn.ModuleList(sequential(weights, activation) for weights in of_critics)
         module["critics"], heads["q_value"] = critics, partial(lowest_value, critics)
-    return Rebuilt(module, heads, std=std, choose=Received(received, std is not None))
+    return Rebuilt(module, heads, std=std, choose=Received(received, std is not None), activation=activation)
 
 
 def _check_bounds(tensors: Mapping[str, Tensor], wanted: Wanted) -> None:

@@ -32,7 +32,8 @@ CARD = LayoutCard(
     "critics",
     activation=None,
     source="https://github.com/vwxyzjn/cleanrl/tree/master/cleanrl",
-    versions="its scripts of 2025 and 2026",
+    versions="its scripts of April 2026",
+    by_network=True,
 )
 STRIDES = (4, 2, 1)
 _ROOTS = ("", "model_weights", "0", "actor")
@@ -120,23 +121,23 @@ def _ppo(contents: Contents, tensors: dict[str, Tensor], wanted: Wanted) -> Rebu
     actor, critic = (_network(tensors, name, wanted, "tanh") for name in ("actor", "critic"))
     _check(tensors, "actor", wanted)
     heads: dict[str, Head] = {deciding_head(wanted, "logit"): actor, "value": critic}
-    return Rebuilt(nn.ModuleDict({"actor": actor, "critic": critic}), heads, notes=_notes(wanted, "tanh"))
+    return Rebuilt(nn.ModuleDict({"actor": actor, "critic": critic}), heads, activation=wanted.activation or "tanh")
 
 
 def _continuous_ppo(contents: Contents, tensors: dict[str, Tensor], wanted: Wanted) -> Rebuilt:
     actor, critic = (_network(tensors, name, wanted, "tanh") for name in ("actor_mean", "critic"))
     _check(tensors, "actor_mean", wanted)
     std = ConstantStd(tensors["actor_logstd"].exp())
-    notes = _notes(wanted, "tanh")
-    if wanted.statistics is None:
-        notes += (
+    notes: tuple[str, ...] = ()
+    if wanted.statistics is None and not wanted.is_unnormalized:
+        notes = (
             "CleanRL trains it behind NormalizeObservation, whose statistics its files do not hold; none were given "
             f"with {argument('normalize')}, so it sees observations as the environment gives them",
         )
     deciding_head(wanted, "mean")
     heads: dict[str, Head] = mean_heads(actor, wanted.action_space) | {"value": critic}
     module = nn.ModuleDict({"actor_mean": actor, "critic": critic, "std": std})
-    return Rebuilt(module, heads, std=std, notes=notes)
+    return Rebuilt(module, heads, std=std, notes=notes, activation=wanted.activation or "tanh")
 
 
 def _q_network(contents: Contents, tensors: dict[str, Tensor], wanted: Wanted) -> Rebuilt:
@@ -144,7 +145,7 @@ def _q_network(contents: Contents, tensors: dict[str, Tensor], wanted: Wanted) -
     _check(tensors, "network", wanted)
     gamma = Discounting(_number(contents, "args.gamma"))
     head = {deciding_head(wanted, "q_value"): Calls(*before, network)}
-    return Rebuilt(network, head, discounting=gamma, notes=_notes(wanted, "relu"))
+    return Rebuilt(network, head, discounting=gamma, activation=wanted.activation or "relu")
 
 
 def _c51(contents: Contents, tensors: dict[str, Tensor], wanted: Wanted) -> Rebuilt:
@@ -154,7 +155,7 @@ def _c51(contents: Contents, tensors: dict[str, Tensor], wanted: Wanted) -> Rebu
     gamma = Discounting(_number(contents, "args.gamma"))
     head = {deciding_head(wanted, "q_value"): Calls(*before, network, expected)}
     module = nn.ModuleDict({"network": network, "expected": expected})
-    return Rebuilt(module, head, discounting=gamma, notes=_notes(wanted, "relu"))
+    return Rebuilt(module, head, discounting=gamma, activation=wanted.activation or "relu")
 
 
 class _Expected(nn.Module):
@@ -180,7 +181,7 @@ def _atari_ppo(contents: Contents, tensors: dict[str, Tensor], wanted: Wanted) -
         "value": Calls(*before, network, critic),
     }
     module = nn.ModuleDict({"network": network, "actor": actor, "critic": critic})
-    return Rebuilt(module, heads, notes=_notes(wanted, "relu"))
+    return Rebuilt(module, heads, activation=wanted.activation or "relu")
 
 
 def _recurrent_ppo(contents: Contents, tensors: dict[str, Tensor], wanted: Wanted) -> Rebuilt:
@@ -192,14 +193,14 @@ def _recurrent_ppo(contents: Contents, tensors: dict[str, Tensor], wanted: Wante
     module = nn.ModuleDict({"network": network, "lstm": lstm, "actor": actor, "critic": critic})
     memory = recurrent_state(lstm, encode=Calls(*before, network))
     heads: dict[str, Head] = {deciding_head(wanted, "logit"): actor, "value": critic}
-    return Rebuilt(module, heads, memory=memory, notes=_notes(wanted, "relu"))
+    return Rebuilt(module, heads, memory=memory, activation=wanted.activation or "relu")
 
 
 def _atari_sac(contents: Contents, tensors: dict[str, Tensor], wanted: Wanted) -> Rebuilt:
     before, network = _images(tensors, "", wanted, last=None)
     _check(tensors, "", wanted)
     head = {deciding_head(wanted, "logit"): Calls(*before, network)}
-    return Rebuilt(network, head, notes=_notes(wanted, "relu"))
+    return Rebuilt(network, head, activation=wanted.activation or "relu")
 
 
 def _images(
@@ -235,10 +236,6 @@ def _check(tensors: Mapping[str, Tensor], name: str, wanted: Wanted, outputs: in
 def _number(contents: Contents, key: str) -> float | None:
     value = contents.values.get(key)
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
-def _notes(wanted: Wanted, activation: str) -> tuple[str, ...]:
-    return () if wanted.activation else (f"{activation} between its layers, as in CleanRL's scripts for such agents",)
 
 
 _FORMS: dict[frozenset[str], Callable[[Contents, dict[str, Tensor], Wanted], Rebuilt]] = {

@@ -6,16 +6,17 @@ shapes, and by the names of networks that commonly stand beside it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
-from rltools.errors import ArgumentError, argument
+from rltools.errors import ArgumentError, ModelError, argument
 from rltools.policies.actions import branches, count_actions
-from rltools.policies.saved.chains import CONVOLUTION, RECURRENT, Chain, find_chains
+from rltools.policies.saved.chains import CONVOLUTION, RECURRENT, Chain, LayerWeights, find_chains
 from rltools.policies.saved.layout import LayoutCard, activation_for, chains_text
-from rltools.policies.saved.networks import sequential
+from rltools.policies.saved.memory import recurrent_state
+from rltools.policies.saved.networks import recurrent_module, sequential
 from rltools.policies.saved.rebuilt import Contents, Rebuilt, Wanted
 from rltools.policies.saved.spaces import deciding_head, image_input, observation_size
 from rltools.policies.vjp._chain import Chain as Calls
@@ -47,10 +48,11 @@ def rebuild(contents: Contents, wanted: Wanted) -> Rebuilt:
         ArgumentError: no network takes the observations and returns the actions, or several do, or it is not known what
             they return or which activation they have.
     """
-    chains = [chain for chain in find_chains(contents.tensors) if not chain.kinds & set(RECURRENT)]
-    taking = [chain for chain in chains if _takes(chain, wanted)]
+    taking = [chain for chain in find_chains(contents.tensors) if _takes(chain, wanted)]
     deciding = _deciding(taking, contents, wanted)
     head = deciding_head(wanted, _head_of(deciding, contents, wanted))
+    if deciding.kinds & set(RECURRENT):
+        return _recurrent(deciding, head, wanted)
     networks = nn.ModuleDict({"decides": _network(deciding, contents, wanted)})
     heads: dict[str, Callable[..., Any]] = {head: _head(deciding, networks["decides"], wanted)}
     values = [
@@ -62,6 +64,19 @@ def rebuild(contents: Contents, wanted: Wanted) -> Rebuilt:
         networks["value"] = _network(values[0], contents, wanted)
         heads["value"] = _head(values[0], networks["value"], wanted)
     return Rebuilt(networks, heads)
+
+
+def _recurrent(chain: Chain, head: str, wanted: Wanted) -> Rebuilt:
+    """A network with one LSTM or GRU in it; the activation follows the layer before it, too."""
+    places = [index for index, layer in enumerate(chain.layers) if layer.kind in RECURRENT]
+    if len(places) != 1 or chain.layers[0].kind == CONVOLUTION:
+        raise ModelError(f"the network {chain} is not supported: give one with a single LSTM or GRU, and no images")
+    before, after = chain.layers[: places[0]], chain.layers[places[0] + 1 :]
+    rnn, activation = recurrent_module(chain.layers[places[0]]), activation_for(CARD, wanted)
+    encode = sequential(_tensors(before), activation, last=activation) if before else nn.Identity()
+    decide = sequential(_tensors(after), activation) if after else nn.Identity()
+    networks = nn.ModuleDict({"encode": encode, "remember": rnn, "decide": decide})
+    return Rebuilt(networks, {head: decide}, memory=recurrent_state(rnn, encode=encode))
 
 
 def _takes(chain: Chain, wanted: Wanted) -> bool:
@@ -116,13 +131,14 @@ def _words(chain: Chain) -> set[str]:
     return {*parts, *(word for part in parts for word in part.split("_"))}
 
 
+def _tensors(layers: Sequence[LayerWeights]) -> dict[str, Tensor]:
+    return {f"{layer.key}.{name}".lstrip("."): value for layer in layers for name, value in layer.tensors.items()}
+
+
 def _network(chain: Chain, contents: Contents, wanted: Wanted) -> nn.Sequential:
-    tensors = {
-        f"{layer.key}.{name}".lstrip("."): value for layer in chain.layers for name, value in layer.tensors.items()
-    }
     shape = image_input(wanted.observation_space, chain.inputs)[1] if chain.layers[0].kind == CONVOLUTION else None
     activation = activation_for(CARD, wanted) if len(chain.layers) > 1 else "identity"
-    return sequential(tensors, activation, strides=wanted.strides, input_shape=shape)
+    return sequential(_tensors(chain.layers), activation, strides=wanted.strides, input_shape=shape)
 
 
 def _head(chain: Chain, network: nn.Module, wanted: Wanted) -> Callable[..., Any]:

@@ -1,4 +1,4 @@
-"""rl-games: actor-critic networks, shared or separate, with normalization, an LSTM or a GRU before or after layers."""
+"""Networks of rl-games, shared or separate, with normalization, an LSTM or a GRU before or after layers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""skrl: the policy, the value or Q-network and the preprocessors in an agent's checkpoint.
+"""Checkpoints of skrl: the policy, the value or Q-network, and the preprocessors of an agent.
 
 The networks are of the user's own making; layers in a row are rebuilt, whatever they are called. What the user's code
 does besides, such as a function of the last layer, is in no file.

@@ -45,7 +45,7 @@ COMMANDS = re.compile(
     r"(os|posix|nt|subprocess|_posixsubprocess|pty|socket|shutil|ctypes|runpy|webbrowser|importlib|pip|timeit|pdb|bdb"
     r"|profile|cProfile|urllib\.request|http\.client)\..*"
     r"|(builtins|__builtin__)\.(eval|exec|execfile|compile|open|__import__|input|breakpoint|exit|quit)"
-    r"|torch\.(load|hub\..*)|numpy\.(load|fromfile|save\w*)|_?pickle\.loads?|marshal\.loads?"
+    r"|torch\.(load|serialization\.load|hub\..*)|numpy\.(load|fromfile|save\w*)|_?pickle\.loads?|marshal\.loads?"
 )
 
 
@@ -142,7 +142,7 @@ def unpickle(
     return loaded
 
 
-def unpickle_as_records(content: bytes, entry: str, where: str) -> Any:
+def unpickle_as_records(content: bytes, entry: str, where: str, *, is_tree: bool = True) -> Any:
     """Unpickle plain data, where any name is allowed and becomes a record, unless it is one of `COMMANDS`.
 
     For files of which only arrays and plain values are used, whatever else is in them.
@@ -151,6 +151,8 @@ def unpickle_as_records(content: bytes, entry: str, where: str) -> Any:
         content: the pickle; what follows it is left alone.
         entry: the part of the file this is, for errors.
         where: the file, for errors.
+        is_tree: False if objects in it may contain each other; the caller then looks at few of them, and no deeper than
+            he knows them to be.
 
     Raises:
         UnsafeFileError: it names a command; nothing has been run.
@@ -160,7 +162,8 @@ def unpickle_as_records(content: bytes, entry: str, where: str) -> Any:
     try:
         names = dict.fromkeys(names_in(content, iter(range(MOST_OPCODES))))
         loaded = None if any(map(COMMANDS.fullmatch, names)) else _Unpickler(io.BytesIO(content), names, Loose).load()
-        _check_tree(loaded, 4 * len(content) + 2**20)
+        if is_tree:
+            _check_tree(loaded, 4 * len(content) + 2**20)
     # As in `unpickle`.
     except Exception as error:
         _refuse_commands(names, entry, where)

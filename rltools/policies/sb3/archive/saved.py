@@ -148,8 +148,8 @@ def _check_library(settings: dict[str, Any], path: Path) -> None:
         return
     if any(name.startswith("sbx.") for name in names):
         raise ModelError(
-            f"{path} is a model of SBX, whose networks use JAX, and gradients are computed with PyTorch; train it "
-            f"with Stable-Baselines3, or port its weights and give rltools.TorchPolicy around the network"
+            f"{path} is a model of SBX, whose networks use JAX, and not as SBX itself saves it; give the .zip that "
+            f"model.save() wrote, by its path"
         )
 
 

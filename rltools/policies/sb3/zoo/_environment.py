@@ -6,11 +6,16 @@ import json
 import re
 from typing import Any
 
-from gymnasium import Space
 from gymnasium.envs.registration import EnvSpec
-from gymnasium.spaces import Box
 
-from rltools.envs import current_id, environment_spec, spec_from_json, wrapped_spec, wrapper_names
+from rltools.envs import (
+    current_id,
+    environment_spec,
+    frame_stack_wrappers,
+    spec_from_json,
+    wrapped_spec,
+    wrapper_names,
+)
 from rltools.errors import ArgumentError, SimulationError
 from rltools.policies.env_info import EnvInfo, inspect_env, renamed_note
 from rltools.policies.sb3.archive._pickle import printable
@@ -143,26 +148,3 @@ def current_wrapper(name: str, kwargs: dict[str, Any]) -> tuple[Wrapper | None, 
     if unchanged and short in wrapper_names():
         return (short, kwargs), ""
     raise LookupError(name)
-
-
-def frame_stack_wrappers(count: int, space: Space[Any]) -> tuple[Wrapper, ...]:
-    """The wrappers that do what VecFrameStack does: stack observations along the last axis, padded with zeros.
-
-    Args:
-        count: how many observations are stacked.
-        space: of one observation.
-
-    Returns:
-        Wrappers whose observations are the network's input: a vector, oldest first; for images of one channel, which
-        the library puts first, the frames.
-
-    Raises:
-        LookupError: there are none; the message says how the library stacks.
-    """
-    frames = ("FrameStackObservation", {"stack_size": count, "padding_type": "zero"})
-    shape = space.shape if isinstance(space, Box) else ()
-    if len(shape) == 1:
-        return frames, ("FlattenObservation", {})
-    if len(shape) == 3 and shape[2] == 1:
-        return ("ReshapeObservation", {"shape": list(shape[:2])}), frames
-    raise LookupError("along the last axis, as Stable-Baselines3 does, and Gymnasium stacks along the first")

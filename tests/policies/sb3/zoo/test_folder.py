@@ -12,9 +12,9 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import DummyVecEnv, VecFrameStack, VecNormalize, VecTransposeImage
 
 from rltools.cli.commands.inspect import inspection
-from rltools.envs import import_modules, wrapped_spec
+from rltools.envs import frame_stack_wrappers, import_modules, wrapped_spec
 from rltools.policies.load import load_policy
-from rltools.policies.sb3.zoo._environment import current_wrapper, frame_stack_wrappers
+from rltools.policies.sb3.zoo._environment import current_wrapper
 
 
 def small(env, size):
