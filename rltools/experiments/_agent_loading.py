@@ -22,8 +22,9 @@ def _check_names(names: Any) -> Any:
     Raises:
         ValueError: they are anything else.
     """
-    listed = names.values() if isinstance(names, dict) else [names]
-    if not isinstance(names, dict | list) or not all(isinstance(each, str | list | dict) for each in listed):
+    texts = isinstance(names, list) and all(isinstance(each, str) for each in names)
+    pairs = isinstance(names, dict) and all(isinstance(each, str | list | dict) for each in names.values())
+    if not texts and not pairs:
         raise ValueError("must be a list of names, or a mapping of names or positions to names")
     if len(json.dumps(names, default=str)) > MAX_NAMES:
         raise ValueError(f"must have at most {MAX_NAMES:,} characters in all")

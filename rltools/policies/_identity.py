@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
+from rltools.envs import spec_to_json
 from rltools.errors import ArgumentError
 from rltools.policies._modes import tree
 from rltools.policies.base import Source
@@ -135,7 +136,9 @@ def _state(roots: list[nn.Module]) -> list[Any]:
         state.append(kind.__qualname__)
         if settings := getattr(kind, "__constants__", None):
             state.append([own.get(name) for name in settings])
-        if "forward" in own or any(map(own.get, HOOKS)):
+        # TorchScript keeps its own method there from the first call on.
+        is_replaced = "forward" in own and not isinstance(module, torch.jit.ScriptModule)
+        if is_replaced or any(map(own.get, HOOKS)):
             state.append(_names_of_hooks(own))
         for name, value in _tensors(module):
             state += (name, value.dtype, _bytes(value))
@@ -198,7 +201,7 @@ _OF_NUMPY = (torch.float32, torch.float64, torch.int64)
 
 def source_of(module: object, name: str | None, environment: EnvSpec | None) -> Source:
     """The source of a module or function, as far as it is known."""
-    spec = None if environment is None else environment.to_json()
+    spec = None if environment is None else spec_to_json(environment)
     if isinstance(module, nn.Module):
         return Source(name or type(module).__name__, fingerprint(module), spec)
     qualified = str(getattr(module, "__qualname__", type(module).__qualname__))

@@ -132,12 +132,12 @@ def _endings(info: Any) -> tuple[str, ...]:
     """How the names of the files end that are needed of a repository."""
     named = [getattr(info, "library_name", None), *(getattr(info, "tags", None) or ())]
     for name in (str(name).lower() for name in named if name):
-        if known := _WANTED.get(_SAME.get(name, name)):
-            return known
+        if endings := _WANTED.get(_SAME.get(name, name)):
+            return endings
     names = [sibling.rfilename for sibling in info.siblings or []]
     if any(name.endswith(".zip") and name not in _NO_MODELS for name in names):
         return _ZIPS
-    return tuple(dict.fromkeys((*_ZIPS, *_WEIGHTS, *(e for known in _WANTED.values() for e in known))))
+    return tuple(dict.fromkeys((*_ZIPS, *_WEIGHTS, *(e for own in _WANTED.values() for e in own))))
 
 
 def _why(error: Exception) -> str:

@@ -67,7 +67,7 @@ def _framed(folder: Path) -> Path:
     if recording.outcome(0).steps != 1000:
         raise RuntimeError(f"it came down after {recording.outcome(0).steps} steps")
     rltools.explain(recording, policy, method="gradient", target="logit:all")
-    rltools.explain(recording, policy, method="shapley")
+    rltools.explain(recording, policy, method="shapley", references=8)
     return rltools.replay(recording, 0, folder / "lander.html")
 
 

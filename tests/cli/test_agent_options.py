@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import shlex
+import shutil
 from pathlib import Path
 from typing import Any, get_args
 
@@ -11,6 +12,7 @@ import pytest
 import typer.main
 
 from rltools import open_recording
+from rltools.cards.content import find_content
 from rltools.cli.agent_options import AgentOptions, parse_names
 from rltools.cli.app import app_with_commands, repeated
 from rltools.errors import ArgumentError
@@ -121,3 +123,18 @@ def test_every_field_has_its_help() -> None:
     for name, annotation in inspect.get_annotations(AgentOptions, eval_str=True).items():
         (option,) = get_args(annotation)[1:]
         assert option.help, name
+
+
+def test_a_recording_knows_its_agent_and_says_what_to_type_if_that_is_gone(rltools: Any, project: Path) -> None:
+    shutil.copy(find_content("agents", "cartpole-ppo") / "model.zip", "mine.zip")
+    loaded = ("--env", "ShortPole-v0", "--import", "poles", "--names", "2=tilt", "--name", "tilted")
+    assert rltools("record", "mine.zip", *loaded, "--episodes", "1", "--out", "r").code == 0
+    ran = rltools("explain", "r", "--references", "2")
+    assert ran.code == 0, ran.err
+    assert "tilt makes up" in " ".join(ran.out.split())
+    Path("mine.zip").unlink()
+    ran = rltools("explain", "r", "--method", "gradient")
+    assert ran.code == 1
+    words = "rltools explain r path/to/mine.zip --env ShortPole-v0 --name tilted --names 2=tilt`"
+    assert words in ran.fault
+    assert "there is nothing at mine.zip" in ran.fault

@@ -168,6 +168,16 @@ def test_without_out_plots_and_replays_lie_beside_the_recording(rltools, short):
     assert (short / "replays" / "episode-000001.html").is_file()
 
 
+def test_episodes_go_by_a_name(rltools, short, project):
+    ran = rltools("replay", short, "worst", "--no-frames")
+    assert "Open short/replays/episode-000000.html" in ran.out, ran.err
+    ran = rltools("replay", short, "worst", "best", "median", "--no-frames")
+    assert "Open short/replays/episodes-000000-000001.html" in ran.out, ran.err
+    assert "Open short/plots/timeline-best.png" in rltools("plot", short, "timeline", "--episode", "best").out
+    ran = rltools("replay", short, "first")
+    assert "'first' is no episode: give a number from 0, or worst, median, best" in ran.fault
+
+
 def test_several_episodes_are_one_page_and_two_agents_stand_side_by_side(rltools, short, project):
     ran = rltools("replay", short, "0", "1", "--no-frames")
     assert "Open short/replays/episodes-000000-000001.html" in ran.out

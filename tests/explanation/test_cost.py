@@ -176,7 +176,7 @@ class TestProgress:
     def test_explain_counts_the_steps_it_reads(self, timed, steps, monkeypatch):
         done = []
         monkeypatch.setattr(_explain, "_announcing", lambda *args: done.append)
-        rltools.explain(steps, timed, method="shapley", every=3)
+        rltools.explain(steps, timed, method="shapley", references=8, every=3)
         assert sum(done) == pytest.approx(70)
 
 

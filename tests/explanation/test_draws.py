@@ -92,7 +92,7 @@ def test_references_of_the_user_come_from_no_episode(policy, recording):
 def test_intervals_are_wider_by_the_draw_of_references(policy, tmp_path):
     """With so many episodes the degrees of freedom that the draw adds no longer make up for its variance."""
     recording = rltools.record(policy, episodes=40, max_steps=20, directory=tmp_path / "run")
-    rltools.explain(recording, policy, method="shapley")
+    rltools.explain(recording, policy, method="shapley", references=8)
     (key,) = recording.specs
     with_draw = summarize(recording).overall
     assert with_draw.draws
@@ -170,14 +170,14 @@ def test_a_feature_that_is_the_same_in_most_references_is_named(policy, recordin
 
 
 def test_interrupted_and_resumed_it_is_the_same(policy, recording):
-    rltools.explain(recording, policy, method="shapley")
+    rltools.explain(recording, policy, method="shapley", references=8)
     (key,) = recording.specs
     folder = recording.directory / "attributions" / key
     contents = {path: path.read_bytes() for path in folder.rglob("*.parquet")}
     assert len([path for path in contents if path.parent.name == "draws"]) == 5
     for path in (folder / "000002.parquet", folder / "draws" / "000002.parquet"):
         path.unlink()
-    rltools.explain(recording, policy, method="shapley")
+    rltools.explain(recording, policy, method="shapley", references=8)
     assert {path: path.read_bytes() for path in folder.rglob("*.parquet")} == contents
 
 

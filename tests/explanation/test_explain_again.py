@@ -15,9 +15,9 @@ METHODS = ["gradient", "input_x_gradient", "integrated_gradients", "shapley"]
 
 class TestResuming:
     def test_a_second_time_does_nothing(self, recording, policy, files_of):
-        rltools.explain(recording, policy, method="integrated_gradients")
+        rltools.explain(recording, policy, method="integrated_gradients", references=8)
         before = files_of(recording)
-        rltools.explain(recording, policy, method="integrated_gradients")
+        rltools.explain(recording, policy, method="integrated_gradients", references=8)
         assert files_of(recording) == before
         assert len(before) == 5
 
@@ -61,7 +61,7 @@ class TestResuming:
         states = {state.tobytes() for state in observations_of(recording)}
         stored_references = {}
         for seed in (0, 1):
-            rltools.explain(recording, policy, method="shapley", seed=seed)
+            rltools.explain(recording, policy, method="shapley", references=8, seed=seed)
         for key in recording.specs:
             references = recording.attribution_of(key).references
             assert len({state.tobytes() for state in references}) == 8
@@ -106,7 +106,7 @@ class TestResuming:
 
 class TestWhatWasThereBefore:
     def test_more_episodes_than_an_old_question_has(self, recording, policy, Walk):
-        rltools.explain(recording, policy, target="logit:chosen", method="integrated_gradients")
+        rltools.explain(recording, policy, target="logit:chosen", method="integrated_gradients", references=8)
         more = rltools.record(policy, Walk, episodes=6, directory=recording.directory)
         rltools.explain(more, policy, method="gradient")
         old, new = (more.find(name) for name in ("integrated_gradients", "gradient"))

@@ -146,7 +146,7 @@ class TestFaults:
             rltools.record(policy, lambda: Walk(failing=(0,)), episodes=1, directory=tmp_path)
         assert rltools.explain(fault.value.recording, policy, method="gradient").attribution().values.shape == (0, 1, 4)
         with pytest.raises(ArgumentError, match="has no steps to draw reference states from"):
-            rltools.explain(fault.value.recording, policy, method="shapley")
+            rltools.explain(fault.value.recording, policy, method="shapley", references=8)
 
     def test_arguments(self, recording, policy):
         with pytest.raises(TargetError, match="has no target 'q_value:all'"):

@@ -52,8 +52,8 @@ def test_a_network_gradient_is_per_deviation(policy: rltools.TorchPolicy, record
 
 
 def test_shapley_values_do_not_depend_on_units(policy: rltools.TorchPolicy, recording: rltools.Recording) -> None:
-    rltools.explain(recording, policy, method="shapley")
-    rltools.explain(recording, policy, method="shapley", units="network")
+    rltools.explain(recording, policy, method="shapley", references=8)
+    rltools.explain(recording, policy, method="shapley", references=8, units="network")
     first, second = (recording.attribution_of(key).values for key in recording.specs)
     np.testing.assert_allclose(first, second, atol=1e-5)
 

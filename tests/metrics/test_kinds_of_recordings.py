@@ -74,7 +74,7 @@ def test_without_attributions_there_is_nothing_to_judge(sides, Sides, tmp_path):
 
 def test_an_attribution_of_some_episodes_is_left_out(sides, Sides, tmp_path):
     recording = rltools.record(sides, Sides, episodes=1, directory=tmp_path / "run")
-    rltools.explain(recording, sides, method="shapley")
+    rltools.explain(recording, sides, method="shapley", references=8)
     recording = rltools.record(sides, Sides, episodes=2, directory=tmp_path / "run")
     result = assessments(recording, sides)
     assert result.rows == ()

@@ -46,7 +46,7 @@ def explained_cartpole(tmp_path_factory: pytest.TempPathFactory) -> Made:
     recording = rltools.record(policy, "CartPole-v1", episodes=2, seed=5, directory=directory, frames=[0])
     rltools.explain(recording, policy, method="gradient")
     rltools.explain(recording, policy, method="gradient", target="logit:all")
-    return rltools.explain(recording, policy, method="shapley"), policy
+    return rltools.explain(recording, policy, method="shapley", references=8), policy
 
 
 class Scripted(gymnasium.Env[np.ndarray, int]):

@@ -274,7 +274,7 @@ def test_a_model_card_with_an_environment_of_other_spaces(cache, model):
 
 
 @pytest.mark.parametrize(
-    ("env", "said"),
+    ("env", "note"),
     [
         ("PandaReach-v3", r"names the environment PandaReach-v3, which is not registered.*panda-gym has it.*panda_gym"),
         ("MyOwn-v0", r"names the environment MyOwn-v0, which is not registered here; import the package"),
@@ -282,11 +282,11 @@ def test_a_model_card_with_an_environment_of_other_spaces(cache, model):
         ("[CartPole-v1]", r"^from the model hub[^;]*$"),
     ],
 )
-def test_a_model_card_without_an_environment_that_is_here(cache, model, env, said):
+def test_a_model_card_without_an_environment_that_is_here(cache, model, env, note):
     cache("me/my-agent", {"model.zip": model, "README.md": card(env)})
     policy = load_policy("hf:me/my-agent", normalize=False)
     assert policy.source.environment is None
-    assert re.search(said, "; ".join(note for note in policy.source.notes if "hub" in note or "card" in note))
+    assert re.search(note, "; ".join(each for each in policy.source.notes if "hub" in each or "card" in each))
 
 
 def test_a_model_card_with_several_environments(cache, model):

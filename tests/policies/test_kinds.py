@@ -77,6 +77,17 @@ KINDS: dict[str, tuple[Callable[[], bytes], str, str]] = {
         "an RLlib checkpoint",
         "give the folder",
     ),
+    "torchrl in a zip": (
+        lambda: zipped(manifest_DOT_json=b"{}", components__state_DOT_json=b"{}"),
+        "a checkpoint of TorchRL",
+        "unpack it, and give its folder",
+    ),
+    "pickled tianshou": (
+        lambda: b"\x80\x04\x8c\x2ctianshou.algorithm.modelfree\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.",
+        "a pickled Tianshou policy; it was not read",
+        "save its weights with torch.save(policy.state_dict(), PATH)",
+    ),
+    "pickled d3rlpy": (lambda: b"\x80\x04\x8c\x06d3rlpy.", "a d3rlpy pickle", "save() or save_model()"),
     "spreadsheet": (lambda: zipped(xl__workbook_DOT_xml=b"x"), "a zip of 'xl/workbook", "give the model's own .zip"),
     "empty zip": (zipped, "an empty zip", "fetch or save"),
     "keras": (lambda: zipped(config_DOT_json=b"{}", model_DOT_weights_DOT_h5=b""), "a Keras model", "PyTorch"),

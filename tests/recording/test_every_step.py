@@ -26,7 +26,7 @@ def sampled(make_env, make_policy, tmp_path):
     env = make_env(length=8)
     policy = make_policy(env)
     recording = rltools.record(policy, env, episodes=2, directory=tmp_path / "run")
-    rltools.explain(recording, policy, method="shapley", every=3)
+    rltools.explain(recording, policy, method="shapley", references=8, every=3)
     rltools.explain(recording, policy, method="gradient", target="logit:chosen")
     return recording, policy
 
@@ -46,7 +46,7 @@ def test_a_sample_of_the_best_predictor_is_behind_what_explains_every_step(sampl
         "gradient",
         "centered:chosen",
     )
-    rltools.explain(recording, policy, method="integrated_gradients")
+    rltools.explain(recording, policy, method="integrated_gradients", references=8)
     assert method_of(recording, every_step_first(recording))[0] == "integrated_gradients"
 
 
@@ -56,7 +56,7 @@ def test_what_is_asked_for_by_name_or_is_all_there_is_stays_first(sampled, tmp_p
     with pytest.raises(RecordingError, match="no deep_lift"):
         every_step_first(recording, "deep_lift")
     other = rltools.record(policy, rltools_env(recording), episodes=1, directory=tmp_path / "other", max_steps=8)
-    rltools.explain(other, policy, method="shapley", every=3)
+    rltools.explain(other, policy, method="shapley", references=8, every=3)
     rltools.explain(other, policy, method="random")
     assert method_of(other, every_step_first(other))[0] == "shapley", "a control says nothing about the agent"
 
@@ -83,7 +83,7 @@ def test_factors_are_not_given_up_for_a_method_that_explains_every_step(tmp_path
     net = torch.nn.Linear(6, 2, bias=False)
     policy = rltools.TorchPolicy(net, Discrete(6), Discrete(2), features=features)
     recording = rltools.record(policy, cells, episodes=2, directory=tmp_path / "run")
-    rltools.explain(recording, policy, method="shapley", groups="variables", every=2)
+    rltools.explain(recording, policy, method="shapley", references=8, groups="variables", every=2)
     rltools.explain(recording, policy, method="gradient")
     assert recording.spec(every_step_first(recording)).decoded
     assert [recording.spec(key).method for key in _keys(recording, None, None)] == ["shapley"]

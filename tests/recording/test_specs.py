@@ -159,7 +159,7 @@ def test_other_settings_are_told_apart_too(options: dict[str, Any], recording: r
 def test_methods_of_equal_rank_are_no_matter_of_time_either(recording: rltools.Recording, policy: Any) -> None:
     for method in ("occlusion", "smooth_grad"):
         if method == "occlusion":
-            rltools.explain(recording, policy, method="expected_gradients", target="logit:chosen")
+            rltools.explain(recording, policy, method="expected_gradients", references=8, target="logit:chosen")
         else:
             rltools.explain(recording, policy, method=method, target="logit:chosen")
     with pytest.raises(RecordingError, match="2 attributions"):

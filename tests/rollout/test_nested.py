@@ -283,7 +283,7 @@ class TestMemory:
 
     def test_everything_after_it_takes_windows(self, policy: rltools.TorchPolicy, tmp_path: Any) -> None:
         recording = rltools.record(policy, "CartPole-v1", episodes=3, directory=tmp_path, max_steps=8)
-        rltools.explain(recording, policy, method="integrated_gradients", window=2)
+        rltools.explain(recording, policy, method="integrated_gradients", references=8, window=2)
         summary = rltools.summarize(recording, window=2, detail="elements")
         assert len(summary.features) == 8
         assert recording.to_xarray()["attribution_integrated_gradients_window_2"].dims[2] == "lag_of_2"
@@ -307,7 +307,7 @@ class TestMemory:
 
 
 def test_a_choice_is_one_feature_unless_its_values_are_asked_for(recording: rltools.Recording) -> None:
-    rltools.explain(recording, make_policy(), method="integrated_gradients")
+    rltools.explain(recording, make_policy(), method="integrated_gradients", references=8)
     apart, together = (rltools.summarize(recording, detail=detail) for detail in ("elements", "variables"))
     assert {"cell=2", "arms/1/0=1"} <= set(apart.features)
     assert {"cell", "arms/1/0", "arms/1/1"} <= set(together.features)

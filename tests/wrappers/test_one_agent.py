@@ -177,7 +177,7 @@ def test_it_is_explained_and_ablated_and_drawn() -> None:
     policy = rltools.FunctionPolicy(ahead, env, names=["position", "mean position", "time"])
     recording = rltools.record(policy, env, episodes=3, frames=[0])
     assert (recording.directory / "frames" / "000000.parquet").is_file()
-    explained = rltools.explain(recording, policy, method="shapley")
+    explained = rltools.explain(recording, policy, method="shapley", references=8)
     values = explained.attribution().values
     assert np.abs(values[..., 2]).max() == 0
     assert np.abs(values[..., :2]).max() > 0

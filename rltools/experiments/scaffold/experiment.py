@@ -98,9 +98,8 @@ def new_experiment(
         path,
         content,
         (
-            f"An experiment with {plural(len(sources), 'agent')}. `rltools run --help` lists all keys: environments, "
-            "targets, references,",
-            "groups of trainings, metrics (assess), and sweeps of any key.",
+            f"An experiment with {plural(len(sources), 'agent')}. More keys: environments, targets, references,",
+            "groups of trainings, metrics (assess) and sweeps of any key; the help of `rltools run` lists them.",
         ),
     )
     read_experiment(path)

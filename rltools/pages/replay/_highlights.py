@@ -98,7 +98,7 @@ def _margin(episode: Episode, header: Header) -> Iterator[Moment]:
 
 def score_unit(header: Header) -> str:
     """What a difference of two recorded scores is in."""
-    return {"logit": "logits", "q_value": "Q"}.get(header.score, header.score)
+    return {"logit": "logits", "q_value": "Q", "probability": "in probability"}.get(header.score, header.score)
 
 
 def _entropy(episode: Episode, header: Header) -> Iterator[Moment]:

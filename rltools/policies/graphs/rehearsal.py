@@ -128,7 +128,7 @@ def _padded(args: Sequence[Any]) -> tuple[int, int]:
 
 def _range(args: Sequence[Any]) -> tuple[int, int]:
     start, end, step = (*args, 1)[:3] if len(args) > 1 else (0, args[0], 1)
-    return int(min(abs(end - start) / max(abs(step), 1e-30), 1e30)), 1
+    return 1 + int(min(abs(end - start) / max(abs(step), 1e-30), 1e30)), 1
 
 
 def _chosen(args: Sequence[Any]) -> tuple[int, int]:

@@ -42,13 +42,13 @@ def load(source: Path, options: LoadOptions) -> TorchPolicy:
         UnsafeFileError: it would run code or exhaust the machine.
 
     Example:
-        >>> import torch, rltools
-        >>> net = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.Tanh(), torch.nn.Linear(8, 2))
-        >>> rows = {0: torch.export.Dim("rows", min=1, max=4096)}
-        >>> program = torch.export.export(net, (torch.zeros(2, 4),), dynamic_shapes=(rows,))
-        >>> torch.export.save(program, "policy.pt2")
-        >>> rltools.load_policy("policy.pt2", "CartPole-v1", head="q_value")
-        TorchPolicy('policy', 4 features, 2 actions, heads q_value)
+        >>> import rltools
+        >>> from pathlib import Path
+        >>> size = Path("policy.pt2").write_bytes(b"cut short")
+        >>> rltools.load_policy("policy.pt2", "CartPole-v1")
+        Traceback (most recent call last):
+            ...
+        rltools.errors.ModelError: policy.pt2 is not a zip, or is cut short: ...
     """
     from rltools.policies.graphs.policy import make_policy
     from rltools.policies.pt2._archive import read_archive

@@ -116,8 +116,10 @@ def flax_network(
           (1): Tanh()
         ), [Linear(in_features=8, out_features=2, bias=True)])
     """
-    known = {"Dense", "LayerNorm", "BatchRenorm", "SimbaResidualBlock", "NatureCNN", "Conv"}
-    if unknown := sorted(parameters.kinds() - known) or [key for key in parameters.tensors if not _NAME.fullmatch(key)]:
+    rebuildable = {"Dense", "LayerNorm", "BatchRenorm", "SimbaResidualBlock", "NatureCNN", "Conv"}
+    if unknown := sorted(parameters.kinds() - rebuildable) or [
+        key for key in parameters.tensors if not _NAME.fullmatch(key)
+    ]:
         raise ModelError(
             f"{parameters.where} has {', '.join(unknown[:4])[:200]!a}, which is not a layer that can be rebuilt; give "
             f"rltools.TorchPolicy around a network of your own with these weights"

@@ -135,6 +135,10 @@ class Network:
         vars(same).update(vars(self))
         return same
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what was checked, which refers to these very modules: a copy checks its own."""
+        return vars(self) | {"_checked_rows": {}}
+
     def __reduce_ex__(self, protocol: Any) -> Any:
         """Make pickles and deep copies: a policy around a copy of the network, not compiled.
 

@@ -157,7 +157,9 @@ def test_a_summary_of_one_episode_has_no_intervals(cartpole: Any) -> None:
 
 def test_a_summary_of_decisions(cartpole: Any) -> None:
     recording = rltools.record(cartpole, episodes=2, max_steps=30)
-    text = check(summary_html(rltools.summarize(rltools.explain(recording, cartpole, method="decision_change"))))
+    text = check(
+        summary_html(rltools.summarize(rltools.explain(recording, cartpole, method="decision_change", references=8)))
+    )
     assert "decision changed" in text
     assert "how often, or how far, replacing a feature changes the decision" in text
 

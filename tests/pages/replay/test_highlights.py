@@ -63,6 +63,17 @@ def test_the_margin_and_the_entropy_are_of_the_scores(header: Header) -> None:
     assert result[0].text == "largest margin: right is 9 Q above the runner-up"
 
 
+def test_the_margin_and_the_entropy_of_probabilities(header: Header) -> None:
+    scores = np.tile(np.float32([0.75, 0.25]), (STEPS, 1))
+    scores[40] = [1, 0]
+    scores[70] = [0.5, 0.5]
+    header = replace(header, score="probability")
+    result = highlights(episode_of(header, scores=scores, actions=scores.argmax(axis=1)), header, None, None, SPEED)
+    assert kinds(result) == {"margin": 40, "entropy": 70}
+    assert result[0].text == "largest margin: left is 1 in probability above the runner-up"
+    assert result[1].text == "least sure: entropy 0.693 of at most 0.693 nats"
+
+
 def test_an_action_that_is_not_allowed_is_no_runner_up(header: Header) -> None:
     names = replace(header, action_names=("a", "b", "c"))
     scores = np.tile(np.float32([5, 1, 4.5]), (STEPS, 1))

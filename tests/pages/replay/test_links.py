@@ -18,7 +18,7 @@ Made = tuple[rltools.Recording, rltools.Policy]
 def run(explained_cartpole: Made, tmp_path: Path) -> rltools.Recording:
     policy = explained_cartpole[1]
     recording = rltools.record(policy, "CartPole-v1", episodes=3, max_steps=5, seed=5, directory=tmp_path / "run")
-    return rltools.explain(recording, policy, method="shapley")
+    return rltools.explain(recording, policy, method="shapley", references=8)
 
 
 def links(page: Path) -> dict[str, str]:

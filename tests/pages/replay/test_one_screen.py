@@ -235,7 +235,7 @@ def test_bars_that_are_cut_say_so(browser: Any, tmp_path: Path) -> None:
 def test_shares_are_bars_from_the_left(browser: Any, explained_cartpole: Made, tmp_path: Path) -> None:
     _, policy = explained_cartpole
     recording = rltools.record(policy, "CartPole-v1", episodes=1, max_steps=6, directory=tmp_path / "run")
-    recording = rltools.explain(recording, policy, method="decision_change")
+    recording = rltools.explain(recording, policy, method="decision_change", references=8)
     browser.open(rltools.replay(recording, 0, tmp_path / "page.html"), width=1280, height=720)
     share = recording.attribution("decision_change").values[0, 0]
     numbers = browser.run("[...document.querySelectorAll('.bars .number')].map((each) => each.textContent)")

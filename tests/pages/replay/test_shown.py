@@ -151,7 +151,7 @@ def test_of_many_choices_those_are_listed_that_say_something(browser: Any, tmp_p
     features = Features((300,), given_names=names, leaves=space_features(space).leaves)
     policy = rltools.TorchPolicy(nn.Linear(300, 2), space, Discrete(2), features=features)
     recording = rltools.record(policy, lambda: Counting(space), episodes=1, directory=tmp_path / "run")
-    rltools.explain(recording, policy, method="integrated_gradients")
+    rltools.explain(recording, policy, method="integrated_gradients", references=8)
     opened(browser, rltools.replay(recording, 0, tmp_path / "page.html"), "#step=1", height=2000)
     rows = "[...document.querySelectorAll('.bars .row:not(.headers)')].filter((row) => !row.hidden)"
     values = f"{rows}.map((row) => row.querySelector('.value').textContent)"

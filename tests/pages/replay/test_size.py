@@ -27,7 +27,7 @@ def test_a_thousand_steps_with_frames_weigh_less_than_eight_megabytes(tmp_path: 
         folder = tmp_path / str(steps)
         recording = rltools.record(policy, "LunarLander-v3", episodes=1, max_steps=steps, frames=True, directory=folder)
         rltools.explain(recording, policy, method="gradient", target="logit:all")
-        rltools.explain(recording, policy, method="shapley")
+        rltools.explain(recording, policy, method="shapley", references=8)
         assert recording.outcome(0).steps == steps
         sizes.append(rltools.replay(recording, 0, folder / "page.html").stat().st_size)
     each = (sizes[1] - sizes[0]) / (STEPS - 2)

@@ -179,7 +179,7 @@ def test_saturated_steps_are_a_caveat(make_env, tmp_path):
 def test_where_nothing_was_measured_the_page_says_so_and_leads_with_what_changes_the_decision(cartpole, tmp_path):
     recording = record(cartpole, episodes=2, max_steps=20, directory=tmp_path / "run")
     explain(recording, cartpole, method="gradient")
-    explain(recording, cartpole, method="decision_change", groups="variables")
+    explain(recording, cartpole, method="decision_change", references=8, groups="variables")
     page = write_report(recording).read_text(encoding="utf-8")
     lead, score = re.findall(r'<p class="headline">(.*?)</p>', page)
     assert lead.startswith("Replacing ")

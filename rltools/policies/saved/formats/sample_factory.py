@@ -1,4 +1,4 @@
-"""Runs of Sample Factory: the settings in `config.json`, and a checkpoint below `checkpoint_p0`.
+"""Runs of Sample Factory: the settings in `config.json` (once `cfg.json`), and a checkpoint below `checkpoint_p0`.
 
 It comes before `torch_save` by its name, so that a checkpoint in such a folder is read with its settings.
 """
@@ -18,7 +18,7 @@ from rltools.policies.saved.rebuilt import Contents
 from rltools.policies.saved.settings import MAX_SETTINGS, plain_settings
 from rltools.policies.sb3.archive._zip import read_file
 
-SETTINGS, FIRST_POLICY = "config.json", "checkpoint_p0"
+SETTINGS, FIRST_POLICY = ("config.json", "cfg.json"), "checkpoint_p0"
 MAX_ID = 200
 """Characters of an environment's id."""
 _CHECKPOINT = re.compile(r"(checkpoint|best)_(\d{1,15})_(\d{1,18})\w*[\w.+-]*\.pth")
@@ -27,7 +27,7 @@ _CHECKPOINT = re.compile(r"(checkpoint|best)_(\d{1,15})_(\d{1,18})\w*[\w.+-]*\.p
 def reads(path: Path, head: bytes) -> bool:
     """Whether it is the folder of a run, or a checkpoint in one."""
     if is_folder(path):
-        return is_file(path / SETTINGS) and is_folder(path / FIRST_POLICY)
+        return _settings(path) is not None and is_folder(path / FIRST_POLICY)
     return _is_in_run(path) and torch_save.reads(path, head)
 
 
@@ -42,8 +42,9 @@ def read(path: Path) -> Contents:
         UnsafeFileError: it names a command, or would exhaust the machine; nothing was run.
     """
     run = path if is_folder(path) else path.absolute().parent.parent
-    content = read_file(run / SETTINGS, MAX_SETTINGS)
-    settings = plain_settings(content, str(run / SETTINGS))
+    place = _settings(run) or run / SETTINGS[0]
+    content = read_file(place, MAX_SETTINGS)
+    settings = plain_settings(content, str(place))
     checkpoint = _checkpoint(path / FIRST_POLICY, settings) if is_folder(path) else path
     contents = torch_save.read(checkpoint)
     env_id = settings.get("env")
@@ -60,7 +61,11 @@ def read(path: Path) -> Contents:
 
 def _is_in_run(path: Path) -> bool:
     folder = path.absolute().parent
-    return re.fullmatch(r"checkpoint_p\d+", folder.name) is not None and is_file(folder.parent / SETTINGS)
+    return re.fullmatch(r"checkpoint_p\d+", folder.name) is not None and _settings(folder.parent) is not None
+
+
+def _settings(run: Path) -> Path | None:
+    return next((run / name for name in SETTINGS if is_file(run / name)), None)
 
 
 def _checkpoint(folder: Path, settings: dict[str, Any]) -> Path:

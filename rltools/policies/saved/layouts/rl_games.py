@@ -1,4 +1,8 @@
-"""Networks of rl-games, shared or separate, with normalization, an LSTM or a GRU before or after layers."""
+"""Networks of rl-games, shared or separate, with normalization, an LSTM or a GRU before or after layers.
+
+Where the memory stands, and whether observations join it, is told by shapes. Means in [-1, 1] are scaled to the bounds
+of actions, as the library's player does. Networks that see images, and those with dense connections, are refused.
+"""
 
 from __future__ import annotations
 

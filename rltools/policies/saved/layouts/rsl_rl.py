@@ -1,6 +1,8 @@
 """RSL-RL, which Isaac Lab and legged_gym train with: actors and critics of vectors, with normalization and memory.
 
 Version 4 and later save actor and critic apart, earlier ones together; version 2 keeps the statistics beside them.
+A critic that observes more than the actor does, and one that normalizes otherwise, is left out. Actors that see images
+are refused. Means go to the environment as they are, clipped to its bounds.
 """
 
 from __future__ import annotations

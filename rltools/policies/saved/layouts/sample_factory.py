@@ -219,15 +219,18 @@ def _discounting(settings: dict[str, Any]) -> Discounting:
 
 
 def _notes(contents: Contents, wanted: Wanted) -> tuple[str, ...]:
+    notes = []
+    if not branches(wanted.action_space):
+        notes.append("its means are clipped to the bounds, which the library leaves to the environment")
     if "checkpoint" in contents.values:
         settings = "its layers and the scale of its observations are those of the run's config.json"
-        return (f"its weights are those of {contents.values['checkpoint']}; {settings}",)
-    if wanted.activation:
-        return ()
-    return (
-        "no config.json beside its folder says which function is between its layers (nonlinearity) and how its "
-        f"observations are scaled; the library's defaults are taken. Give {argument('activation')} for others",
-    )
+        notes.append(f"its weights are those of {contents.values['checkpoint']}; {settings}")
+    elif wanted.activation is None:
+        notes.append(
+            "no config.json beside its folder says which function is between its layers (nonlinearity) and how its "
+            f"observations are scaled; the library's defaults are taken. Give {argument('activation')} for others"
+        )
+    return tuple(notes)
 
 
 def _layer(tensors: Mapping[str, Tensor], key: str) -> LayerWeights:

@@ -40,7 +40,9 @@ def test_missing_statistics_of_ppo_are_a_caveat_that_names_them() -> None:
     assert any("NormalizeObservation" in note and "normalize" in note for note in without.source.notes)
     normalized = load_policy(CONTINUOUS, "Pendulum-v1", normalize=CONTINUOUS.parent / "obs_rms.npz")
     on_purpose = load_policy(CONTINUOUS, "Pendulum-v1", normalize=False)
-    assert not any("NormalizeObservation" in note for policy in (normalized, on_purpose) for note in policy.source.notes)
+    assert not any(
+        "NormalizeObservation" in note for policy in (normalized, on_purpose) for note in policy.source.notes
+    )
     assert normalized.in_network_units().features.units == ("deviations",) * 3
 
 

@@ -32,11 +32,9 @@ def test_agents_of_cleanrl_have_the_activation_of_its_scripts():
     assert policy.heads == ("mean", "action", "q_value")
     assert "relu between its layers, as in CleanRL's scripts" in policy.source.notes
     x, action = torch.rand(4, 3), torch.rand(4, 1)
-    one, two = (
-        torch.nn.Sequential(*policy.module[name][0], policy.module[name][1]) for name in ("1_params", "2_params")
-    )
-    both = torch.cat([x, action], 1)
-    torch.testing.assert_close(policy.head("q_value", x, Context(action=action)), torch.minimum(one(both), two(both)))
+    both, bodies = torch.cat([x, action], 1), [policy.module[name] for name in ("1_params", "2_params")]
+    critics = [torch.nn.Sequential(*body, head)(both) for body, head in bodies]
+    torch.testing.assert_close(policy.head("q_value", x, Context(action=action)), torch.minimum(*critics))
 
 
 @pytest.mark.parametrize(("case", "env"), [("dqn", "Acrobot-v1"), ("td3", "CartPole-v1"), ("c51", "Acrobot-v1")])

@@ -88,6 +88,12 @@ def test_the_checkpoint_is_the_one_that_the_library_would_take(tmp_path: Path) -
     assert "best_000000050" in load_policy(tmp_path / "other" / "mlp").source.notes[1]
 
 
+def test_settings_had_another_name_once(tmp_path: Path) -> None:
+    run = copied(tmp_path, "mlp")
+    (run / "config.json").rename(run / "cfg.json")
+    assert (scores(run) == scores(RUNS / "mlp" / "mlp")).all()
+
+
 def test_a_run_without_a_checkpoint(tmp_path: Path) -> None:
     run = copied(tmp_path, "mlp")
     checkpoint_of(run).rename(run / "checkpoint_p0" / "other.pth")
