@@ -50,6 +50,7 @@ autodoc_typehints = "signature"
 autodoc_default_options = {"members": True, "show-inheritance": False}
 autodoc_mock_imports = []
 python_use_unqualified_type_names = True
+suppress_warnings = ["ref.python"]  # two rooms have a class `Returns`
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 nitpicky = False

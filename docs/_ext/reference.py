@@ -10,12 +10,17 @@ import importlib
 import inspect
 import pkgutil
 import re
+import sys
 import textwrap
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import rltools
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from outside import inside  # noqa: E402
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -78,6 +83,7 @@ def pages() -> dict[str, str]:
         "methods": _methods(),
         "plots": _plots(),
         "glossary": _glossary(),
+        **_how_to(),
     }
 
 
@@ -173,6 +179,34 @@ def _plots() -> str:
     for chapter, cards in chapters.items():
         parts.append(f"## {chapter}\n\n::::{{grid}} 1 2 2 3\n:gutter: 3\n\n" + "\n".join(cards) + "::::\n")
     return "\n".join(parts)
+
+
+def _how_to() -> dict[str, str]:
+    """A page for each extension point and each library: the sections of CONTRIBUTING and of the page of libraries."""
+    texts = {}
+    for title, source, lead in (
+        ("Extend rltools", DOCS.parent / "CONTRIBUTING.md", "Each is one new file, and no other file is edited."),
+        ("Agents of a library", DOCS / "libraries.md", "What is read of each library, and what has to be given."),
+    ):
+        slug = title.lower().replace(" ", "-")
+        sections = _sections(source.read_text(encoding="utf-8"))
+        for heading, text in sections.items():
+            page = PLACE / slug / f"{_slug(heading)}.md"
+            texts[f"{slug}/{_slug(heading)}"] = inside(f"# {heading}\n{text}", source.parent, page)
+        listed = "\n".join(f"{slug}/{_slug(heading)}" for heading in sections)
+        texts[slug] = f"# {title}\n\n{lead}\n\n```{{toctree}}\n:maxdepth: 1\n\n{listed}\n```\n"
+    return texts
+
+
+def _sections(page: str) -> dict[str, str]:
+    """The sections of the third level of a page, by their headings."""
+    parts = re.split(r"^(#{2,3}) (.+)$", page, flags=re.MULTILINE)[1:]
+    triples = zip(parts[::3], parts[1::3], parts[2::3], strict=True)
+    return {heading: text for level, heading, text in triples if level == "###"}
+
+
+def _slug(heading: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", heading.lower()).strip("-")
 
 
 def _glossary() -> str:
