@@ -45,6 +45,29 @@ def load(source, options):
     return TorchPolicy(source, env.observation_space, env.action_space, name="brand_new")
 '''
 
+WEIGHTS = '''
+"""Numbers in a text, one network of a single layer."""
+
+import hashlib
+
+import torch
+
+from rltools.policies.saved.rebuilt import Contents
+
+
+def reads(path, head):
+    """Whether it begins with the name of the format."""
+    return head.startswith(b"brand new:")
+
+
+def read(path):
+    """The weights of the only layer."""
+    content = path.read_bytes()
+    numbers = torch.tensor([float(number) for number in content.partition(b":")[2].split()])
+    weights = {"tiny.pi.0.weight": numbers.reshape(2, 4)}
+    return Contents(path, "brand new", weights, {}, hashlib.sha256(content).hexdigest())
+'''
+
 FAMILY = '''
 
 class BrandNewPolicy(DQNPolicy):
@@ -122,6 +145,7 @@ from gymnasium.envs.classic_control.cartpole import CartPoleEnv
 
 import rltools
 from rltools.cards.content import find_content
+from rltools.policies.base import Context
 from rltools.testing import check_attribution, check_card, check_plot, check_policy
 
 OUTPUT = Path(sys.argv[2])
@@ -176,6 +200,24 @@ def policy_library():
     policy = rltools.load_policy(Model(4, 2))
     assert policy.source.name == "brand_new"
     check_policy(policy)
+
+
+@check
+def layout_of_the_page():
+    network = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ReLU(), torch.nn.Linear(8, 2))
+    torch.save({f"tiny.pi.{key}": value for key, value in network.state_dict().items()}, "tiny.pt")
+    policy, x = rltools.load_policy("tiny.pt", "CartPole-v1"), torch.randn(3, 4)
+    assert policy.source.library == "TinyRL"
+    assert torch.equal(policy.head("logit", x, Context()), network(x))
+    assert "TinyRL (layout tinyrl)" in command("inspect", "tiny.pt")
+
+
+@check
+def format_of_weights():
+    Path("weights.txt").write_text("brand new: 1 0 0 0 0 1 0 0")
+    policy = rltools.load_policy("weights.txt", "CartPole-v1")
+    assert policy.head("logit", torch.tensor([[3.0, 4.0, 5.0, 6.0]]), Context()).tolist() == [[3.0, 4.0]]
+    assert "brand new" in command("inspect", "weights.txt")
 
 
 @check
@@ -333,6 +375,7 @@ NEW_FILES: dict[str, Callable[[Path], str]] = {
     "attributions/brand_new.py": lambda root: renamed(root / "attributions/gradient.py", "gradient"),
     "plots/_brand_new.py": lambda root: renamed(root / "plots/_importance.py", "importance"),
     "policies/brand_new.py": lambda root: POLICY_LIBRARY.lstrip(),
+    "policies/saved/formats/brand_new.py": lambda root: WEIGHTS.lstrip(),
     "policies/sb3/families/brand_new.py": lambda root: (
         (root / "policies/sb3/families/q_network.py").read_text(encoding="utf-8") + FAMILY
     ),
@@ -344,6 +387,7 @@ NEW_FILES: dict[str, Callable[[Path], str]] = {
 PAGE = CHECKOUT / "CONTRIBUTING.md"
 for path, begin in (
     ("cli/commands/seeds.py", "`rltools seeds`"),
+    ("policies/saved/layouts/tinyrl.py", "The agents of the library tinyrl"),
     ("targets/scores/odds.py", "The odds of"),
     ("ablation/replacements/median.py", "The median over"),
     ("metrics/sparseness.py", "How few features"),
@@ -396,6 +440,8 @@ def failures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         "method",
         "plot",
         "policy_library",
+        "layout_of_the_page",
+        "format_of_weights",
         "algorithm_family",
         "wrapper_names",
         "environment_card",

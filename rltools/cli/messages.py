@@ -6,7 +6,9 @@ from rltools.errors import message_of
 
 OPTIONS = {
     "ablate": "--no-ablate",
+    "activation": "--activation NAME",
     "bounds": "--bounds",
+    "check": "--check FILE.npz",
     "compile": "--compile",
     "device": "--device",
     "env": "--env ID",
@@ -14,6 +16,8 @@ OPTIONS = {
     "executor": "--executor NAME",
     "every": "--every N",
     "frames": "--frames",
+    "head": "--head HEAD",
+    "layout": "--layout LIBRARY",
     "max_batch": "--max-batch N",
     "method": "--method",
     "normalize": "--normalize PATH",
@@ -24,6 +28,7 @@ OPTIONS = {
     "directory": "--out PATH",
     "leave_out": "--leave-out PART",
     "seed": "--seed N",
+    "strides": "--strides N,N,N",
     "target": "--target",
     "threads": "--threads N",
     "trust": "--trust SHA256",
@@ -59,9 +64,12 @@ def option(name: str, value: str = "") -> str:
 
     >>> option("env"), option("overwrite", "True"), option("normalize", "False"), option("seconds", "60")
     ('--env ID', '--overwrite', '--normalize none', '--seconds 60')
+    >>> option("strides", "(4, 2)")
+    '--strides 4,2'
     """
     flag, _, placeholder = OPTIONS.get(name, f"--{name.replace('_', '-')}").partition(" ")
-    text = _PYTHON_VALUES.get(value, value.strip("'\"")) if value else placeholder
+    plain = value.strip("()").rstrip(",").replace(", ", ",") if value.startswith("(") else value.strip("'\"")
+    text = _PYTHON_VALUES.get(value, plain) if value else placeholder
     return f"{flag} {text}".rstrip()
 
 

@@ -26,7 +26,7 @@ import pytest
 import torch
 from library_cases import compare_case, load_case, read_arrays, read_expected, rows_of
 
-from rltools.policies.base import Context
+from rltools.policies.base import Context, outputs_and_vjp
 from rltools.policies.saved.contents import read_contents
 from rltools.policies.saved.layout import find_layout
 
@@ -89,3 +89,16 @@ def test_golden_files_are_small(library: str) -> None:
     }
     assert max(sizes.values()) < MOST_BYTES, sizes
     assert sum(sizes.values()) < MOST_OF_LIBRARY, sizes
+
+
+@pytest.mark.parametrize("case", ["cleanrl/ppo", "cleanrl/dqn_atari", "rsl_rl/v5_tanh", "tianshou/ppo", "d3rlpy/dqn"])
+def test_gradients_of_plain_layers_take_the_fast_path(case: str) -> None:
+    policy, arrays = load_case(LIBRARIES / case), read_arrays(LIBRARIES / case)
+    x = policy.encode(arrays["observations"][:3])
+    result = outputs_and_vjp(policy, policy.heads[0], x, Context())
+    assert result is not None
+    leaf = x.clone().requires_grad_()
+    scores = policy.head(policy.heads[0], leaf, Context())
+    (expected,) = torch.autograd.grad(scores.sum(), leaf)
+    torch.testing.assert_close(result[0], scores.detach())
+    torch.testing.assert_close(result[1](torch.ones_like(result[0])), expected)
