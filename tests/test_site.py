@@ -23,7 +23,6 @@ def identity(module: str, name: str) -> str:
 
 @pytest.fixture(scope="module")
 def described() -> set[str]:
-    pytest.importorskip("sphinx")
     return {identity(*name.rsplit(".", 1)) for name in REFERENCE["described_names"]()}
 
 

@@ -20,7 +20,7 @@ import rltools
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from outside import inside  # noqa: E402
+from outside import inside
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -51,7 +51,7 @@ def public_names() -> dict[str, list[str]]:
 
 def _defined(module: str) -> list[str]:
     """The public classes and functions that a module defines."""
-    names = _comments(module) | {
+    names = _comments(module).keys() | {
         name
         for name, thing in vars(importlib.import_module(module)).items()
         if getattr(thing, "__module__", "") == module
@@ -59,15 +59,15 @@ def _defined(module: str) -> list[str]:
     return sorted(name for name in names if not name.startswith("_"))
 
 
-def _comments(module: str) -> set[str]:
-    """The constants of a module that have a text below them."""
-    body = ast.parse(inspect.getsource(importlib.import_module(module))).body
-    pairs = pairwise(body)
-    documented = [
-        node for node, after in pairs if isinstance(after, ast.Expr) and isinstance(node, ast.Assign | ast.AnnAssign)
-    ]
-    targets = [node.targets[0] if isinstance(node, ast.Assign) else node.target for node in documented]
-    return {target.id for target in targets if isinstance(target, ast.Name)}
+def _comments(module: str) -> dict[str, str]:
+    """The constants and aliases of a module that have a text below them, and the texts."""
+    texts = {}
+    for node, after in pairwise(ast.parse(inspect.getsource(importlib.import_module(module))).body):
+        target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
+        text = after.value if isinstance(after, ast.Expr) else None
+        if isinstance(target, ast.Name) and isinstance(text, ast.Constant) and isinstance(text.value, str):
+            texts[target.id] = inspect.cleandoc(text.value)
+    return texts
 
 
 def described_names() -> set[str]:
@@ -127,15 +127,10 @@ def _directive(thing: Any) -> str:
 
 def _comment(module: str, name: str) -> str:
     """The text below a constant or an alias, in whichever module of the room defines it."""
-    from sphinx.pycode import ModuleAnalyzer
-
     package = importlib.import_module(module)
     inside = pkgutil.walk_packages(getattr(package, "__path__", ()), f"{module}.")
-    for candidate in [module, *(found.name for found in inside)]:
-        lines = ModuleAnalyzer.for_module(candidate).find_attr_docs().get(("", name))
-        if lines:
-            return "\n".join(_rest_lines(lines))
-    return ""
+    texts = (_comments(candidate).get(name) for candidate in [module, *(found.name for found in inside)])
+    return "\n".join(_rest_lines((next(filter(None, texts), "")).splitlines()))
 
 
 def _methods() -> str:
