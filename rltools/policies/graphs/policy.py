@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from functools import partial
 from itertools import product
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from rltools.errors import ArgumentError, ModelError, UnsafeFileError, argument
+from rltools.policies._normalization import Normalization
 from rltools.policies.base import RecurrentState, Source
 from rltools.policies.env_info import EnvInfo
 from rltools.policies.graphs.chain import Layers, joined
@@ -28,6 +30,7 @@ from rltools.policies.graphs.ports import (
 )
 from rltools.policies.graphs.rehearsal import rehearsed
 from rltools.policies.library import LoadOptions
+from rltools.policies.saved.statistics import statistics_of
 from rltools.policies.torch_policy import TorchPolicy
 from rltools.policies.vjp._layers import Reordered
 from rltools.spaces import Features, space_features
@@ -129,6 +132,7 @@ def make_policy(graph: Graph, dialect: Dialect, options: LoadOptions) -> TorchPo
         module = nn.ModuleDict({name: sequential for name, (sequential, _) in chains.items()})
         functions = {name: function for name, (_, function) in chains.items()}
         notes = [note for note in notes if note != ROW_BY_ROW]
+    statistics = None if options.normalize in (None, False) else statistics_of(options.normalize, features)
     dtype = options.dtype or torch.float32
     module.to(dtype).eval().requires_grad_(False)
     return TorchPolicy(
@@ -141,9 +145,10 @@ def make_policy(graph: Graph, dialect: Dialect, options: LoadOptions) -> TorchPo
         environment=environment.spec,
         dtype=dtype,
         memory=memory,
+        normalization=statistics,
         source=Source(
             _encodable(options.name or graph.path.stem),
-            graph.sha256,
+            _sha256(graph, statistics),
             environment.spec_json,
             library=dialect.title,
             notes=tuple(dict.fromkeys([*options.notes, *environment.notes, *notes])),
@@ -157,12 +162,17 @@ def _checked(graph: Graph, dialect: Dialect, options: LoadOptions) -> EnvInfo:
         raise ArgumentError(
             f"{graph.path} does not say what it observes; give the environment it was trained in as {argument('env')}"
         )
-    if options.normalize not in (None, False):
-        raise ArgumentError(
-            f"normalize is for models of libraries that keep statistics; export {graph.path.name} with the "
-            f"normalization inside, and give no {argument('normalize')}"
-        )
     return options.environment
+
+
+def _sha256(graph: Graph, statistics: Normalization | None) -> str:
+    """The sha256 of the file, with the statistics that the caller gives beside it."""
+    if statistics is None:
+        return graph.sha256
+    digest = hashlib.sha256(graph.sha256.encode())
+    for values in (statistics.mean, statistics.std, statistics.limit):
+        digest.update(values.numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _encodable(text: str) -> str:

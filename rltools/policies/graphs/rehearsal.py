@@ -114,8 +114,8 @@ def _of_size(args: Sequence[Any]) -> tuple[int, int]:
     """A tensor of the sizes that are its last list; a negative one keeps the size that is there."""
     sizes = next((value for value in args if isinstance(value, list | tuple)), ())
     x = args[0] if isinstance(args[0], Tensor) else None
-    kept = [1] * len(sizes) if x is None else [1] * (len(sizes) - x.ndim) + list(x.shape)
-    return math.prod(size if size >= 0 else own for size, own in zip(sizes, kept, strict=False)), 1
+    own_sizes = [1] * len(sizes) if x is None else [1] * (len(sizes) - x.ndim) + list(x.shape)
+    return math.prod(size if size >= 0 else own for size, own in zip(sizes, own_sizes, strict=False)), 1
 
 
 def _padded(args: Sequence[Any]) -> tuple[int, int]:

@@ -112,10 +112,10 @@ def _softmax(function: Callable[..., Tensor]) -> Operator:
 
 def _reduction(function: Callable[[Tensor, list[int], bool], Tensor]) -> Operator:
     def operator(node: Node, like: Tensor, x: Tensor, axes: Tensor | None = None) -> Tensor:
-        given = node.settings.get("axes") if axes is None else integers(axes)
-        if not given and node.settings.get("noop_with_empty_axes"):
+        chosen_axes = node.settings.get("axes") if axes is None else integers(axes)
+        if not chosen_axes and node.settings.get("noop_with_empty_axes"):
             return x
-        return function(x, given or [*range(x.ndim)], bool(node.settings.get("keepdims", 1)))
+        return function(x, chosen_axes or [*range(x.ndim)], bool(node.settings.get("keepdims", 1)))
 
     return operator
 

@@ -14,8 +14,8 @@ from rltools.policies.onnx._elementwise import Operator, integers
 
 def _axes(node: Node, axes: Tensor | None) -> list[int] | None:
     """The axes, an input since version 13 and a setting before."""
-    given: list[int] | None = node.settings.get("axes") if axes is None else integers(axes)
-    return given
+    chosen_axes: list[int] | None = node.settings.get("axes") if axes is None else integers(axes)
+    return chosen_axes
 
 
 def _reshape(node: Node, like: Tensor, x: Tensor, shape: Tensor) -> Tensor:
@@ -36,19 +36,19 @@ def _transpose(node: Node, like: Tensor, x: Tensor) -> Tensor:
 
 
 def _squeeze(node: Node, like: Tensor, x: Tensor, axes: Tensor | None = None) -> Tensor:
-    given = _axes(node, axes)
-    if given is None:
+    chosen_axes = _axes(node, axes)
+    if chosen_axes is None:
         return x.squeeze()
-    wide = [axis for axis in given if x.shape[axis] != 1]
+    wide = [axis for axis in chosen_axes if x.shape[axis] != 1]
     if wide:
         raise ValueError(f"axis {wide[0]} has {x.shape[wide[0]]} elements, not 1")
-    return x.squeeze(tuple(given))
+    return x.squeeze(tuple(chosen_axes))
 
 
 def _unsqueeze(node: Node, like: Tensor, x: Tensor, axes: Tensor | None = None) -> Tensor:
-    given = _axes(node, axes) or []
-    ndim = x.ndim + len(given)
-    for axis in sorted(axis % ndim for axis in given):
+    chosen_axes = _axes(node, axes) or []
+    ndim = x.ndim + len(chosen_axes)
+    for axis in sorted(axis % ndim for axis in chosen_axes):
         x = x.unsqueeze(axis)
     return x
 

@@ -114,12 +114,12 @@ def read_archive(path: Path) -> Archive:
                 f"{where} is not a program of torch.export: it lacks archive_format; save it again with "
                 f"torch.export.save of PyTorch 2.9 or newer"
             )
-        found = read_member(archive, f"{root}/archive_format", where, 64)
+        declared = read_member(archive, f"{root}/archive_format", where, 64)
         models = [name for name in names if name.startswith(f"{root}/models/") and name.endswith(".json")]
-        if found != FORMAT or models != [f"{root}/models/model.json"]:
+        if declared != FORMAT or models != [f"{root}/models/model.json"]:
             raise ModelError(
-                f"{where} holds {len(models) or 'no'} programs of torch.export ({printable(found)}), such as one that "
-                f"was compiled to machine code; save a single one with torch.export.save"
+                f"{where} holds {len(models) or 'no'} programs of torch.export ({printable(declared)}), such as one "
+                f"that was compiled to machine code; save a single one with torch.export.save"
             )
         if f"{root}/byteorder" in names and read_member(archive, f"{root}/byteorder", where, 64) != b"little":
             raise ModelError(f"{where} was saved on a big-endian machine; save it again on another one")

@@ -119,7 +119,7 @@ def _copied(settings: Mapping[str, Any], like: Tensor) -> Any:
     return x.to(like.dtype if dtype.is_floating_point else dtype)
 
 
-def _kept(settings: Mapping[str, Any], like: Tensor) -> Any:
+def _undropped(settings: Mapping[str, Any], like: Tensor) -> Any:
     """What a dropout makes when it drops nothing."""
     if settings.get("train"):
         raise NotImplementedError("dropout in training mode; export the network in eval mode")
@@ -135,7 +135,7 @@ _OWN: dict[str, Callable[[Mapping[str, Any], Tensor], Any]] = {
     "sym_size.int": lambda settings, like: settings["self"].shape[settings["dim"]],
     "view.default": _viewed,
     **dict.fromkeys(_COPIES.split(), _copied),
-    **dict.fromkeys(_DROPOUTS.split(), _kept),
+    **dict.fromkeys(_DROPOUTS.split(), _undropped),
     **dict.fromkeys(_CHECKS.split(), lambda settings, like: None),
 }
 

@@ -6,6 +6,7 @@ Sizes that are not fixed are texts of expressions there. They are compared as te
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -224,5 +225,11 @@ def _only(content: dict[str, Any]) -> tuple[str, Any]:
 def _port(name: str, meta: _Meta | None) -> Port:
     if meta is None:
         return Port(name)
-    sizes = tuple(size["as_int"] if "as_int" in size else str(size["as_expr"]["expr_str"])[:200] for size in meta.sizes)
+    sizes = tuple(size["as_int"] if "as_int" in size else _symbol(size["as_expr"]["expr_str"]) for size in meta.sizes)
     return Port(name, sizes, is_integer=meta.dtype in _INTEGERS)
+
+
+def _symbol(expression: str) -> str:
+    """The name of a size that is not fixed; any other expression as it is written."""
+    symbol = re.match(r"Symbol\('(\w{1,50})'", expression)
+    return symbol[1] if symbol else expression[:200]

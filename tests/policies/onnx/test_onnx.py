@@ -308,6 +308,18 @@ def test_what_a_graph_says_itself_is_not_given(load: Callable[..., Any]) -> None
         load(content, None)
 
 
+def test_statistics_beside_a_network(load: Callable[..., Any]) -> None:
+    content = model([GEMM], WEIGHTS)
+    mean, var = np.array([0.1, -0.2, 0.3, 0.4]), np.array([4.0, 1.0, 0.25, 9.0])
+    policy = load(content, normalize={"mean": mean, "var": var, "epsilon": 0.0})
+    scaled = (X - torch.tensor(mean).float()) / torch.tensor(var).float().sqrt()
+    expected = scaled @ torch.tensor(WEIGHTS["w"]).float() + torch.tensor(WEIGHTS["b"]).float()
+    torch.testing.assert_close(logits(policy), expected)
+    assert policy.source.sha256 != load(content).source.sha256
+    assert policy.vjp("logit", X, Context()) is not None
+    check_policy(policy, ENV)
+
+
 def test_copies_and_dtypes(load: Callable[..., Any]) -> None:
     nodes = [GEMM, node("Cast", ["logits"], ["c"], to=1), node("Sin", ["c"], ["y"])]
     content = model(nodes, WEIGHTS, outputs=[port("y", ["n", 2])])

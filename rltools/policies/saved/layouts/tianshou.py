@@ -33,7 +33,7 @@ CARD = LayoutCard(
     "or `policy.model.model.model.0.weight`; or the state dict of a policy alone, as in version 1, without `policy.`",
     activation="relu",
     source="https://tianshou.org/en/stable/03_api/utils/net/common.html",
-    versions="tianshou 2.0.1",
+    versions="tianshou 2.0.1 and 1.2.0",
 )
 LOG_STD_MIN, LOG_STD_MAX = -20.0, 2.0
 _NESTED = "model.model"
