@@ -23,14 +23,14 @@ print(policy.source.notes)
 ```
 
 On the command line it is `rltools analyze ppo.cleanrl_model --env CartPole-v1`. `rltools inspect ppo.cleanrl_model`
-says of which library a file is, which networks it holds and what has to be given. The environment always has to be: no
-file of weights has it. A file that several layouts fit, or that none recognizes, needs `layout=` (`--layout`).
+says of which library a file is, which networks it holds and what has to be given. The environment has to be, except for a
+run of Sample Factory, whose settings name it. A file that several layouts fit, or that none recognizes, needs `layout=` (`--layout`).
 
 ## What no file says
 
 Weights are numbers with names. What stands between two layers, how far the kernels of convolutions move, or what
-follows the last layer is in the code that trained them. It is never guessed: it is the library's own default, or you
-are asked for it, and a caveat in every recording says which.
+follows the last layer is in the code that trained them. It is never guessed: it is in settings beside the weights
+(Sample Factory, d3rlpy), the library's own default, or you are asked for it, and a caveat in every recording says which.
 
 - `activation="tanh"` (`--activation`): the function between layers. The table below has each library's default.
 - `strides=(4, 2, 1)` (`--strides`): of convolutions, unless the library has them fixed.
@@ -74,7 +74,8 @@ OUTRO = """
   its sha256 (`trust=`, `--trust`).
 
 An image goes into convolutions with its channels first, and its bytes divided by 255. The state of an LSTM or a GRU is
-kept from step to step, and explained as one more variable.
+kept from step to step, and explained as one more variable. Where the environment gives several arrays (Isaac Lab's
+`{"policy": ...}`), a network of vectors sees them joined, in the order of the space.
 
 Any other network: build it, load its weights, and give `rltools.TorchPolicy(network, env)`. A layout for your own
 library is one file, see [CONTRIBUTING](../CONTRIBUTING.md#weights-of-another-library).
