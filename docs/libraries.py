@@ -65,6 +65,15 @@ infinite unless the file has them; CleanRL's script clips at 10. In Python, `nor
 arrays, or the wrapper itself. `normalize=False` says that observations were not normalized, and leaves the caveat out.
 """
 OUTRO = """
+## Models of a hub
+
+`hf:ORGANIZATION/NAME` (also with `/FILE` and `@REVISION`) fetches a model of the Hugging Face hub; it needs
+`pip install "rltools-attribution[hub]"`. Which files are fetched follows from the library in its model card:
+Stable-Baselines3, SBX, CleanRL, Sample Factory, ML-Agents (ONNX), RLlib, or whatever weights there are if it names
+none. The environment is the one that the card names under `model-index`, unless a file says more or you give another.
+It is an id and nothing else: no card makes a package be imported, and if the id is not registered here, a caveat says
+which package has it.
+
 ## Formats
 
 - What `torch.save` wrote, of any version: state dicts, checkpoints with optimizers and logs, and whole modules. Classes
@@ -76,7 +85,8 @@ OUTRO = """
   its sha256 (`trust=`, `--trust`).
 
 An image goes into convolutions with its channels first, and its bytes divided by 255. The state of an LSTM or a GRU is
-kept from step to step, and explained as one more variable.
+kept from step to step, and explained as one more variable. Where the environment gives several arrays (Isaac Lab's
+`{"policy": ...}`), a network of vectors sees them joined, in the order of the space.
 
 Any other network: build it, load its weights, and give `rltools.TorchPolicy(network, env)`. A layout for your own
 library is one file, see [CONTRIBUTING](../CONTRIBUTING.md#weights-of-another-library).

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rltools.ablation._ablate import ablate as ablate
+    from rltools.ablation._ablate import fitting_second as fitting_second
     from rltools.ablation._ablate import measure as measure
     from rltools.ablation._ablation import Ablation as Ablation
     from rltools.ablation._ablation import ablations as ablations
@@ -54,6 +55,7 @@ _MODULES = {
     "coalitions": "_coalition_values",
     "drawn_orders": "_coalition_values",
     "find_players": "_players",
+    "fitting_second": "_ablate",
     "hidden_along": "_coalition_values",
     "measure": "_ablate",
     "open_ablation": "_ablation",

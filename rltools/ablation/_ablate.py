@@ -32,7 +32,7 @@ from rltools.ablation._stages import (
     measure_losses,
     measure_pairs,
 )
-from rltools.ablation.replacements import Replacement, Visited, find_replacement
+from rltools.ablation.replacements import Visited, find_replacement
 from rltools.envs import Environment, canonical_spec_json, environment_spec, spec_from_json, spec_to_json
 from rltools.errors import ArgumentError, FaultError, MismatchError, argument
 from rltools.explanation.references import draw_visited
@@ -145,7 +145,7 @@ def ablate(
         check_count("max_steps", max_steps, most=MAX_STEPS)
     check_bounds(bounds)
     part = _part(leave_out)
-    second = _second(policy, find_replacement(replace), second)
+    second = fitting_second(policy, replace, second)
     if second is not None and find_replacement(second) and second == replace:
         raise ArgumentError(f"second is {second!r}, as replace is; name another replacement, or None")
     groups = resolved_groups(groups, policy.features)
@@ -193,22 +193,31 @@ def ablate(
         return measuring.ablation(recording)
 
 
-def _second(policy: Policy, replace: Replacement, second: str | None) -> str | None:
+def fitting_second(policy: Policy, replace: str, second: str | None) -> str | None:
     """The second replacement; "hold" in the place of one that the policy cannot take.
 
     Raises:
+        UnknownNameError: there is no such replacement.
         ArgumentError: the policy takes whole choices only, and the first replacement does not put these in.
+
+    Example:
+        >>> import rltools
+        >>> from rltools.ablation import fitting_second
+        >>> table = rltools.FunctionPolicy(lambda states: states % 4, "FrozenLake-v1")
+        >>> fitting_second(table, "resample", "mean"), fitting_second(rltools.load_policy("taxi-masked-ppo"), "zero", None)
+        ('hold', None)
     """
+    first = find_replacement(replace)
     if mixes_choices(policy) or not policy.features.choice_slices:
         return second
-    if replace.mixes_choices:
+    if first.mixes_choices:
         raise ArgumentError(
-            f"{policy.source.name} takes whole choices only, and {replace.name} mixes their values; take "
+            f"{policy.source.name} takes whole choices only, and {replace} mixes their values; take "
             f"{argument('replace', 'resample')}, {argument('replace', 'hold')} or {argument('replace', 'nearest')}"
         )
     if second is None or not find_replacement(second).mixes_choices:
         return second
-    return "hold" if replace.name != "hold" else "resample"
+    return "hold" if replace != "hold" else "resample"
 
 
 def measure(

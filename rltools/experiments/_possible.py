@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
-from rltools.ablation import find_players
+from rltools.ablation import find_players, fitting_second
 from rltools.attributions import find_method
 from rltools.errors import ArgumentError, GradientError, TargetError, UnknownNameError
 from rltools.experiments._methods import MethodChoice
@@ -31,12 +32,20 @@ def _faults(plan: Experiment, policy: Policy) -> Iterator[str]:
         for target in plan.targets if choice.targets is None else choice.targets:
             try:
                 fitting_target(method.name, method.needs, target, policy)
-            except (TargetError, GradientError) as error:
+            except GradientError:
+                pass  # said of each method below
+            except TargetError as error:
                 yield f"{'targets' if choice is shared else f'methods: targets of {choice.name}'}: {error}"
     for method in (method for method in methods if "decision" in method.needs):
         try:
             fitting_target(method.name, method.needs, None, policy)
         except TargetError as error:
+            yield f"methods: {error}"
+    for method in methods:
+        try:
+            with suppress(TargetError):
+                fitting_target(method.name, method.needs, None, policy)
+        except GradientError as error:
             yield f"methods: {error}"
     for choice in plan.methods:
         try:
@@ -51,6 +60,10 @@ def _faults(plan: Experiment, policy: Policy) -> Iterator[str]:
             find_players(policy.features, plan.ablate.groups)
         except (ArgumentError, UnknownNameError) as error:
             yield f"ablate: groups of {policy.source.name}: {error}"
+        try:
+            fitting_second(policy, plan.ablate.replace, plan.ablate.second)
+        except ArgumentError as error:
+            yield f"ablate: {error}"
 
 
 def _too_many(choice: MethodChoice, policy: Policy) -> str:

@@ -17,6 +17,7 @@ from rltools.policies.check import check_outputs
 from rltools.policies.env_info import inspect_env
 from rltools.policies.library import LoadOptions
 from rltools.policies.saved.contents import read_contents
+from rltools.policies.saved.joined import taking_joined
 from rltools.policies.saved.layout import Layout, LayoutCard, chains_text, find_layout, layouts
 from rltools.policies.saved.networks import ACTIVATIONS
 from rltools.policies.saved.rebuilt import Contents, Rebuilt, Wanted
@@ -74,7 +75,7 @@ def _policy(contents: Contents, name: str, wanted: Wanted, options: LoadOptions,
     """The policy around the network in a file, in the layout of this name."""
     layout, env_info, path = layouts()[name], options.environment, contents.path
     assert env_info is not None
-    rebuilt = _rebuilt(contents, layout, wanted)
+    rebuilt = taking_joined(_rebuilt(contents, layout, wanted), wanted.observation_space)
     rebuilt.module.eval().requires_grad_(False)
     if options.dtype is not None:
         rebuilt.module.to(options.dtype)

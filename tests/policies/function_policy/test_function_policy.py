@@ -21,6 +21,8 @@ from torch import nn
 import rltools
 from rltools.ablation.replacements import find_replacement, replacement_names
 from rltools.errors import ArgumentError, GradientError, MismatchError, TargetError
+from rltools.experiments import read_experiment
+from rltools.experiments._possible import possible_faults
 from rltools.policies.base import Context
 from rltools.testing import check_policy
 
@@ -235,6 +237,19 @@ def test_ablation_puts_in_whole_choices() -> None:
         if find_replacement(name).mixes_choices:
             with pytest.raises(ArgumentError, match=f"takes whole choices only, and {name} mixes their values"):
                 rltools.ablate(policy, recording, replace=name)
+
+
+def test_an_experiment_says_before_it_begins_what_a_function_cannot_do(tmp_path: Path) -> None:
+    (tmp_path / "functions.yaml").write_text(
+        "description: What does a table look at?\nagents: [cartpole-ppo]\n"
+        "methods: [gradient, shapley, decision_change, integrated_gradients]\nablate: {replace: mean, second: hold}\n"
+    )
+    plan = read_experiment(tmp_path / "functions.yaml")
+    faults = possible_faults(plan, POLICIES["table"]())
+    assert [fault.partition(": ")[0] for fault in faults] == ["methods", "methods", "ablate"]
+    assert "gradient differentiates, and function has no gradients" in faults[0]
+    assert "integrated_gradients differentiates" in faults[1]
+    assert "takes whole choices only, and mean mixes their values" in faults[2]
 
 
 def test_calls_have_exactly_as_many_rows_and_equal_rows_are_asked_once() -> None:
