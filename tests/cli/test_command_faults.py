@@ -213,7 +213,7 @@ def test_a_mistake_about_a_recording_is_one_line(rltools, short, arguments, mess
         (f"permutations={'9' * 15}", "it must be at most 100,000"),
         ("permutations=-1", "it must be at least 1"),
         ("permutation=3", "did you mean 'permutations'?"),
-        ("groups=5", "groups must be {name: [feature, ...]} or 'variables', not 5"),
+        ("groups=5", "groups must be {name: [feature, ...]}, 'variables' or 'card', not 5"),
         ("=3", "--set '=3' is not NAME=VALUE, for instance --set permutations=128"),
         ("permutations", "is not NAME=VALUE"),
     ],
