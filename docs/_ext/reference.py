@@ -30,6 +30,7 @@ PLACE = DOCS / "reference"
 BAR = r"\|"
 CONTRACTS = (
     *("rltools.errors", "rltools.policies.base", "rltools.policies.context", "rltools.policies.library"),
+    *(f"rltools.policies.saved.{name}" for name in ("layout", "networks", "rebuilt", "spaces")),
     *(f"rltools.plots.drawing.{name}" for name in ("alt", "colors", "quantities", "style")),
 )
 """Modules without a list of names that extensions build on; see CONTRIBUTING."""
