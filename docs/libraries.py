@@ -23,14 +23,16 @@ print(policy.source.notes)
 ```
 
 On the command line it is `rltools analyze ppo.cleanrl_model --env CartPole-v1`. `rltools inspect ppo.cleanrl_model`
-says of which library a file is, which networks it holds and what has to be given. The environment has to be, except for a
-run of Sample Factory, whose settings name it. A file that several layouts fit, or that none recognizes, needs `layout=` (`--layout`).
+says of which library a file is, which networks it holds and what has to be given. The environment has to be, except
+for a run of Sample Factory, whose settings name it. A file that several layouts fit, or that none recognizes, needs
+`layout=` (`--layout`).
 
 ## What no file says
 
 Weights are numbers with names. What stands between two layers, how far the kernels of convolutions move, or what
 follows the last layer is in the code that trained them. It is never guessed: it is in settings beside the weights
-(Sample Factory, d3rlpy), the library's own default, or you are asked for it, and a caveat in every recording says which.
+(Sample Factory, d3rlpy), the library's own default, or you are asked for it, and a caveat in every recording says
+which.
 
 - `activation="tanh"` (`--activation`): the function between layers. The table below has each library's default.
 - `strides=(4, 2, 1)` (`--strides`): of convolutions, unless the library has them fixed.

@@ -98,7 +98,7 @@ class AttributionSpec:
 
     @property
     def older_key(self) -> str:
-        """Its key in versions that spelled the target `centred:`; the same for other targets."""
+        """Its key in versions that called centered targets `centred`; the same for other targets."""
         return self._in_older_spelling().key
 
     @property
