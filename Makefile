@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint bench interchange interchange-tests libraries cluster cluster-tests agents clean
+.PHONY: demo test lint bench interchange interchange-tests libraries cluster cluster-tests agents clean docs site
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed-demo            ## the main job on the agent that comes with the package
@@ -38,6 +38,13 @@ cluster:                                ## experiments on every executor, also R
 cluster-tests: $(VENV)/installed-cluster
 	$(BIN)/python -m pytest tests/experiments/test_distributed.py tests/experiments/test_cluster_faults.py
 
+docs:                                   ## the documentation site, in an environment of its own
+	$(MAKE) VENV=.venv-docs site
+
+site: $(VENV)/installed-docs
+	OMP_NUM_THREADS=1 $(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
+	@echo "open docs/_build/html/index.html"
+
 agents: $(VENV)/installed-train         ## train the reference agents again: some hours
 	for recipe in agents/*/train.py; do $(BIN)/python $$recipe || exit 1; done
 
@@ -51,10 +58,11 @@ $(VENV)/installed-bench: EXTRAS := test,bench
 $(VENV)/installed-interchange: EXTRAS := test,rerun
 $(VENV)/installed-cluster: EXTRAS := test,ray
 $(VENV)/installed-train: EXTRAS := train
+$(VENV)/installed-docs: EXTRAS := docs
 
 $(VENV)/installed-%: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(PIP) -e ".[$(EXTRAS)]"
 	touch $@
 
 clean:
-	rm -rf $(VENV) .venv-interchange .venv-libraries .venv-cluster runs dist
+	rm -rf $(VENV) .venv-interchange .venv-libraries .venv-cluster .venv-docs runs dist docs/_build docs/reference

@@ -23,14 +23,16 @@ print(policy.source.notes)
 ```
 
 On the command line it is `rltools analyze ppo.cleanrl_model --env CartPole-v1`. `rltools inspect ppo.cleanrl_model`
-says of which library a file is, which networks it holds and what has to be given. The environment has to be, except for a
-run of Sample Factory, whose settings name it. A file that several layouts fit, or that none recognizes, needs `layout=` (`--layout`).
+says of which library a file is, which networks it holds and what has to be given. The environment has to be, except
+for a run of Sample Factory, whose settings name it. A file that several layouts fit, or that none recognizes, needs
+`layout=` (`--layout`).
 
 ## What no file says
 
 Weights are numbers with names. What stands between two layers, how far the kernels of convolutions move, or what
 follows the last layer is in the code that trained them. It is never guessed: it is in settings beside the weights
-(Sample Factory, d3rlpy), the library's own default, or you are asked for it, and a caveat in every recording says which.
+(Sample Factory, d3rlpy), the library's own default, or you are asked for it, and a caveat in every recording says
+which.
 
 - `activation="tanh"` (`--activation`): the function between layers. The table below has each library's default.
 - `strides=(4, 2, 1)` (`--strides`): of convolutions, unless the library has them fixed.
@@ -63,6 +65,15 @@ infinite unless the file has them; CleanRL's script clips at 10. In Python, `nor
 arrays, or the wrapper itself. `normalize=False` says that observations were not normalized, and leaves the caveat out.
 """
 OUTRO = """
+## Models of a hub
+
+`hf:ORGANIZATION/NAME` (also with `/FILE` and `@REVISION`) fetches a model of the Hugging Face hub; it needs
+`pip install "rltools-attribution[hub]"`. Which files are fetched follows from the library in its model card:
+Stable-Baselines3, SBX, CleanRL, Sample Factory, ML-Agents (ONNX), RLlib, or whatever weights there are if it names
+none. The environment is the one that the card names under `model-index`, unless a file says more or you give another.
+It is an id and nothing else: no card makes a package be imported, and if the id is not registered here, a caveat says
+which package has it.
+
 ## Formats
 
 - What `torch.save` wrote, of any version: state dicts, checkpoints with optimizers and logs, and whole modules. Classes

@@ -24,7 +24,7 @@ def commands() -> dict[str, list[str]]:
     makers = {name: [noting, str(DOCS / "gallery.py"), name] for name in gallery_plots()}
     makers |= {script.stem: [noting, str(script)] for script in sorted(DOCS.glob("methods/*.py"))}
     makers |= {name: [noting, str(DOCS / "screenshots.py"), name] for name in SCREENSHOTS}
-    makers |= {"rooms": [str(DOCS / "rooms.py")]}
+    makers |= {"rooms": [str(DOCS / "rooms.py")], "landing": [str(DOCS / "moving.py")]}
     run = str(DOCS / "notebooks" / "run.py")
     return makers | {path.stem: [run, str(path)] for path in sorted(DOCS.glob("notebooks/*.ipynb"))}
 

@@ -49,7 +49,7 @@ def parse(line: str) -> None:
         UsageError: it would be refused.
     """
     _, name, *rest = shlex.split(line, comments=True)
-    if name in ("--help", "--version"):
+    if name in ("--help", "--version", "--install-completion"):
         return
     command = command_line().commands.get(name)
     assert command is not None, f"there is no command {name}"

@@ -113,9 +113,16 @@ _SCRIPT = runpy.run_path(str(DOCS / "screenshots.py"))
 SCREENSHOTS = _SCRIPT["PICTURES"]
 
 
-def test_the_readme_shows_every_screenshot() -> None:
-    page = (DOCS.parent / "README.md").read_text(encoding="utf-8")
-    assert set(re.findall(r'src="docs/([\w-]+)\.png"', page)) == set(SCREENSHOTS)
+def test_every_screenshot_is_shown() -> None:
+    pages = [(DOCS.parent / "README.md"), *DOCS.glob("*.md")]
+    shown = {name for page in pages for name in re.findall(r'src="(?:docs/)?([\w-]+)\.png"', page.read_text("utf-8"))}
+    assert shown == set(SCREENSHOTS)
+
+
+def test_the_moving_picture_moves() -> None:
+    with Image.open(DOCS / "landing.gif") as picture:
+        assert picture.n_frames > 50
+    assert (DOCS / "landing.gif").stat().st_size < 1_000_000
 
 
 @pytest.mark.parametrize("name", SCREENSHOTS)

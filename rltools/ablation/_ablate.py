@@ -204,8 +204,9 @@ def fitting_second(policy: Policy, replace: str, second: str | None) -> str | No
         >>> import rltools
         >>> from rltools.ablation import fitting_second
         >>> table = rltools.FunctionPolicy(lambda states: states % 4, "FrozenLake-v1")
-        >>> fitting_second(table, "resample", "mean"), fitting_second(rltools.load_policy("taxi-masked-ppo"), "zero", None)
-        ('hold', None)
+        >>> network = rltools.load_policy("taxi-masked-ppo")
+        >>> fitting_second(table, "resample", "mean"), fitting_second(network, "resample", "mean")
+        ('hold', 'mean')
     """
     first = find_replacement(replace)
     if mixes_choices(policy) or not policy.features.choice_slices:

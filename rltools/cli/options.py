@@ -223,7 +223,8 @@ Groups = Annotated[
     typer.Option(
         "--groups",
         metavar="NAME=A,B",
-        help="Take features A and B together, as NAME; may be repeated. Or `features`: every element alone.",
+        help="Take features A and B together, as NAME; may be repeated. Or `features`: each alone; `card`: as the "
+        "environment's card says.",
         show_default="a choice, a Dict entry or a region is one",
     ),
 ]

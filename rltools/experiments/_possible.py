@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 from rltools.ablation import find_players, fitting_second
-from rltools.attributions import find_method
+from rltools.attributions import Method, find_method
 from rltools.errors import ArgumentError, GradientError, TargetError, UnknownNameError
-from rltools.experiments._methods import MethodChoice
+from rltools.experiments._methods import AblationChoice, MethodChoice
 from rltools.experiments.file import Experiment
 from rltools.explanation.spec import decodes, with_card_groups, with_groups, with_whole_choices
 from rltools.explanation.views import Window, in_units
@@ -33,7 +33,7 @@ def _faults(plan: Experiment, policy: Policy) -> Iterator[str]:
             try:
                 fitting_target(method.name, method.needs, target, policy)
             except GradientError:
-                pass  # said of each method below
+                continue  # a fault of the method, whatever the target
             except TargetError as error:
                 yield f"{'targets' if choice is shared else f'methods: targets of {choice.name}'}: {error}"
     for method in (method for method in methods if "decision" in method.needs):
@@ -41,12 +41,7 @@ def _faults(plan: Experiment, policy: Policy) -> Iterator[str]:
             fitting_target(method.name, method.needs, None, policy)
         except TargetError as error:
             yield f"methods: {error}"
-    for method in methods:
-        try:
-            with suppress(TargetError):
-                fitting_target(method.name, method.needs, None, policy)
-        except GradientError as error:
-            yield f"methods: {error}"
+    yield from _without_gradients(methods, policy)
     for choice in plan.methods:
         try:
             seen = in_units(policy, choice.units)
@@ -56,14 +51,27 @@ def _faults(plan: Experiment, policy: Policy) -> Iterator[str]:
         if fault := _too_many(choice, policy):
             yield f"methods: {fault}"
     if plan.ablate is not None:
+        yield from _ablation_faults(plan.ablate, policy)
+
+
+def _without_gradients(methods: Sequence[Method], policy: Policy) -> Iterator[str]:
+    for method in methods:
         try:
-            find_players(policy.features, plan.ablate.groups)
-        except (ArgumentError, UnknownNameError) as error:
-            yield f"ablate: groups of {policy.source.name}: {error}"
-        try:
-            fitting_second(policy, plan.ablate.replace, plan.ablate.second)
-        except ArgumentError as error:
-            yield f"ablate: {error}"
+            with suppress(TargetError):
+                fitting_target(method.name, method.needs, None, policy)
+        except GradientError as error:
+            yield f"methods: {error}"
+
+
+def _ablation_faults(choice: AblationChoice, policy: Policy) -> Iterator[str]:
+    try:
+        find_players(policy.features, choice.groups)
+    except (ArgumentError, UnknownNameError) as error:
+        yield f"ablate: groups of {policy.source.name}: {error}"
+    try:
+        fitting_second(policy, choice.replace, choice.second)
+    except ArgumentError as error:
+        yield f"ablate: {error}"
 
 
 def _too_many(choice: MethodChoice, policy: Policy) -> str:

@@ -275,7 +275,7 @@ def _grouped(policy: Policy, method: str, groups: Groups) -> dict[str, Any]:
     """The features that a method takes together: those that were named, or the factors of a choice."""
     if groups == VARIABLES:
         return {"groups": groups} if method == DECISION or by_variables(policy, method) else {}
-    return {"groups": groups} if takes_groups(method) and not isinstance(groups, str) else {}
+    return {"groups": groups} if takes_groups(method) and groups != "features" else {}
 
 
 def specs(policy: Policy, main_method: str, target: str | None) -> list[tuple[str, str]]:

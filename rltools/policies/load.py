@@ -18,7 +18,6 @@ from rltools.errors import (
     ModelError,
     SimulationError,
     UnsafeFileError,
-    argument,
 )
 from rltools.policies.base import HasOrigin, Policy
 from rltools.policies.bounds import Bounds, check_bounds
@@ -221,6 +220,11 @@ def _loaded(source: Any, options: LoadOptions, env_info: EnvInfo | None) -> tupl
     in_environment = options if options.environment is None else options.in_environment(options.environment)
     try:
         return policy_of(source, in_environment), in_environment
+    except ArgumentError as error:
+        card_notes = options.notes[1:] if options.from_model_card and options.environment is None else ()
+        if not card_notes:
+            raise
+        raise type(error)(f"{error}. {'; '.join(card_notes)}") from error
     except MismatchError:
         named = options.environment if env_info is None and options.from_model_card else None
         if named is None or not _says_its_spaces(source):
@@ -236,11 +240,7 @@ def _says_its_spaces(source: Any) -> bool:
 
 
 def _from_hub(source: str, options: LoadOptions) -> tuple[Path, LoadOptions]:
-    """A model of a hub, and how its model card says to load it.
-
-    Raises:
-        ArgumentError: no environment is known, and the model needs one.
-    """
+    """A model of a hub, and how its model card says to load it."""
     fetched = fetch(source)
     environment, notes = options.environment, [fetched.note]
     if environment is None:
@@ -250,9 +250,6 @@ def _from_hub(source: str, options: LoadOptions) -> tuple[Path, LoadOptions]:
                 environment = inspect_env(fetched.environment)
             except SimulationError as error:
                 notes.append(f"{fetched.environment} cannot be made here: {' '.join(str(error).split())[:300]}")
-        elif not _says_its_spaces(fetched.path):
-            why = "; ".join(fetched.notes) or "its model card names no environment"
-            raise ArgumentError(f"{source}: {why}. Give the environment it was trained on as {argument('env')}")
     elif fetched.environment is not None:
         notes += elsewhere_note(fetched.environment, {}, environment)
     return fetched.path, dataclasses.replace(

@@ -49,7 +49,7 @@ class AttributionSpec:
         >>> import rltools
         >>> policy = rltools.load_policy("cartpole-ppo")
         >>> recording = rltools.record(policy, episodes=3, max_steps=40)
-        >>> recording = rltools.explain(recording, policy)
+        >>> recording = rltools.explain(recording, policy, method="gradient")
         >>> spec = recording.spec(recording.find())
         >>> spec.method, spec.target, spec.unit
         ('gradient', 'centered:chosen', 'score per unit')
@@ -98,7 +98,7 @@ class AttributionSpec:
 
     @property
     def older_key(self) -> str:
-        """Its key in versions that spelled the target `centred:`; the same for other targets."""
+        """Its key in versions that called centered targets `centred`; the same for other targets."""
         return self._in_older_spelling().key
 
     @property

@@ -35,7 +35,7 @@ _MOST_NAMED = 20
 def parse_target(text: str | Target | None, policy: Policy) -> Target:
     """Read a target that users write, and check that this policy has it; None is the default target.
 
-    An exact action name wins over a keyword or a position, and a name may itself contain ` - ` or ` & `.
+    An exact action name wins over a keyword or a position, and a name may itself contain `-` or `&`.
 
     Raises:
         TargetError: no such score or action; the message lists those the policy has. Or more than 100 scores.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 import gymnasium
 import numpy as np
@@ -20,6 +21,7 @@ from rltools.errors import ChecksumError, ConfigError, UnknownNameError
 from rltools.policies.env_info import inspect_env
 from rltools.testing import check_card
 
+SHIPPED = Path(__file__).parents[2] / "envs"
 LITTLE = """
 environments: [Little-v0]
 observation:
@@ -186,3 +188,23 @@ def test_arguments_choose_the_environment(project):
     recording = rltools.record(policy, episodes=1, max_steps=2)
     assert recording.episode(0).observations[1, 0] == 0.5
     assert '"size": 8' in recording.header.environment
+
+
+@pytest.mark.parametrize("name", [path.stem for path in sorted(SHIPPED.glob("*.yaml"))])
+def test_the_packages_own_cards_say_everything(name):
+    card = read_environment_card(SHIPPED / f"{name}.yaml")
+    assert card.description
+    assert card.source
+    for part in (card, *card.parts.values()):
+        described = [*part.observation, *part.choices, *([part.image] if part.image else [])]
+        assert all(each.meaning for each in described)
+    assert all(action.meaning for action in card.actions)
+
+
+def test_the_packages_own_agents_say_everything():
+    for path in sorted(SHIPPED.parent.glob("agents/*/agent.yaml")):
+        card = read_agent_card(path.parent)
+        assert card.description and card.library and card.algorithm  # noqa: PT018
+        assert card.model.sha256
+        assert card.training is not None
+        assert card.returns is not None

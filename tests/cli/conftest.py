@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -117,7 +118,9 @@ def rltools(
             "load the ",
             "plan what ",
         )
-        message = [line for line in err.splitlines() if line.strip() and not line.startswith(working)]
+        names = re.compile(r"\S.*: \d+ features? (named by|numbered)")  # where they are from
+        lines = [line for line in err.splitlines() if line.strip() and not names.match(line)]
+        message = [line for line in lines if not line.startswith(working)]
         return CommandResult(int(ended.value.code or 0), out, "\n".join(message))
 
     return run

@@ -118,7 +118,7 @@ def test_what_can_be_left_out_comes_with_a_line_to_paste(rltools: Any, project: 
             ("cartpole-ppo", "lunarlander-ppo"),
             "cartpole-ppo is no recording, and lunarlander-ppo is given as",
         ),
-        (("cartpole-ppo", "--groups", "legs"), "groups is 'legs'; it must be 'variables', 'features' or"),
+        (("cartpole-ppo", "--groups", "legs"), "groups is 'legs'; it must be 'variables', 'features', 'card' or"),
         (("cartpole-ppo", "--groups", "a=x", "--groups", "b"), "--groups 'b' is not NAME=FEATURE,FEATURE"),
         (("cartpole-ppo", "--groups", "a=x", "--groups", "a=y"), "--groups gives 'a' twice"),
         (("cartpole-ppo", "--replace", "meen"), "did you mean mean"),

@@ -131,7 +131,7 @@ def test_a_recording_knows_its_agent_and_says_what_to_type_if_that_is_gone(rltoo
     assert rltools("record", "mine.zip", *loaded, "--episodes", "1", "--out", "r").code == 0
     ran = rltools("explain", "r", "--references", "2")
     assert ran.code == 0, ran.err
-    assert "tilt makes up" in " ".join(ran.out.split())
+    assert "tilt" in ran.out
     Path("mine.zip").unlink()
     ran = rltools("explain", "r", "--method", "gradient")
     assert ran.code == 1

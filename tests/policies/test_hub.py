@@ -5,6 +5,7 @@ import hashlib
 import pickle
 import re
 import sys
+from pathlib import Path
 
 import gymnasium
 import huggingface_hub
@@ -20,6 +21,7 @@ from rltools.errors import ArgumentError, ModelError, UnsafeFileError
 from rltools.policies import hub as _hub
 from rltools.policies.load import load_policy
 
+GOLDEN = Path(__file__).parents[1] / "golden" / "libraries" / "flax"
 COMMIT, EARLIER = "a" * 40, "b" * 40
 ARGS = "!!python/object/apply:collections.OrderedDict\n- - - algo\n    - ppo\n  - - env\n    - {env}\n"
 CONFIG = "!!python/object/apply:collections.OrderedDict\n- - - normalize\n    - {normalize}\n"
@@ -298,9 +300,15 @@ def test_a_model_card_with_several_environments(cache, model):
 
 
 def test_weights_without_an_environment_say_what_to_give(cache):
-    cache("me/weights", {"model.safetensors": b"x", "README.md": card("PandaReach-v3", "cleanrl")})
-    with pytest.raises(ArgumentError, match=r"PandaReach-v3, which is not registered here.*Give the environment"):
+    files = {"dqn.cleanrl_model": (GOLDEN / "dqn" / "agent.cleanrl_model").read_bytes()}
+    cache("me/weights", files | {"README.md": card("PandaReach-v3", "cleanrl")})
+    match = r"no environment; give the one .*names the environment PandaReach-v3, which is not registered here"
+    with pytest.raises(ArgumentError, match=match):
         load_policy("hf:me/weights")
+    cache("me/weights", files | {"README.md": card("CartPole-v1", "cleanrl")}, EARLIER, main=False)
+    policy = load_policy(f"hf:me/weights@{EARLIER}")
+    assert policy.heads == ("q_value",)
+    assert "its environment, CartPole-v1, is the one that the model card of me/weights names" in policy.source.notes
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,8 @@ def inspection(name: str) -> tuple[str, bool]:
 
     if is_hub(name):
         fetched = fetch(name)
-        rows, intact = [("source", fetched.note), *_inspect_path(fetched.path)[0]], True
+        card = [("model card", note) for note in fetched.notes]
+        rows, intact = [("source", fetched.note), *card, *_inspect_path(fetched.path)[0]], True
     else:
         rows, intact = _inspect_path(content_path("agents", name) or Path(name))
     return "\n".join(terms(rows)), intact

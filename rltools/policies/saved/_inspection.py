@@ -15,6 +15,7 @@ from rltools.policies.saved.rebuilt import Contents
 
 MOST_NETWORKS, MOST_LISTED, LONGEST = 12, 12, 60
 """Networks, keys and values, and characters of each of these, that are shown."""
+NO_NETWORK = "there are no layers in it: not a network"
 _LEFT_TO_OPTIMIZERS = ("exp_avg", "exp_avg_sq", "momentum_buffer", "max_exp_avg_sq", "square_avg", "step")
 
 
@@ -30,6 +31,7 @@ def rows(path: Path) -> list[tuple[str, str]]:
     trained = [key for key in find_layers(contents.tensors)[1] if key.rpartition(".")[2] in _LEFT_TO_OPTIMIZERS]
     others = [key for key in find_layers(contents.tensors)[1] if key not in set(trained)]
     count = sum(tensor.numel() for layer in _layers(chains) for tensor in layer)
+    count = count or sum(tensor.numel() for tensor in contents.tensors.values())  # layers by other names than torch's
     tensors = [f"{key} {list(contents.tensors[key].shape)}" for key in others]
     outer_first = sorted(contents.values, key=lambda key: key.count("."))
     values = [f"{key}={contents.values[key]}" for key in outer_first]
@@ -48,7 +50,7 @@ def rows(path: Path) -> list[tuple[str, str]]:
         *([("network", f"and {len(chains) - MOST_NETWORKS} more")] if len(chains) > MOST_NETWORKS else []),
         ("parameters", f"{count:,}"),
         *((term, text) for term, text in optional.items() if text),
-        ("load it", _command(contents, names, chains) if chains else "there are no layers in it: not a network"),
+        ("load it", _command(contents, names, chains) if chains or names else NO_NETWORK),
     ]
 
 
@@ -73,7 +75,7 @@ def _command(contents: Contents, names: Sequence[str], chains: Sequence[Chain]) 
     if len(names) > 1:
         words += ["--layout", names[0]]
     card = layouts()[names[0]].CARD if names else None
-    if card is None or (card.activation is None and not card.by_network):
+    if card is None or (card.activation is None and not card.by_network and not contents.values.get("activation")):
         words += ["--activation", "NAME"]
     convolutions = max((sum(layer.kind == CONVOLUTION for layer in chain.layers) for chain in chains), default=0)
     if convolutions and (not names or is_fallback(names[0])):

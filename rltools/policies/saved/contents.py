@@ -18,7 +18,10 @@ PLACE = "rltools.policies.saved.formats"
 
 
 class Format(Protocol):
-    """The members of a module in `formats/`."""
+    """The members of a module in `formats/`.
+
+    One that reads files of many libraries says so with `READS_LAST = True`: those of a single library are asked first.
+    """
 
     def reads(self, path: Path, head: bytes) -> bool:
         """Whether a file that begins with these bytes, or a folder, is in this format."""
@@ -31,9 +34,11 @@ class Format(Protocol):
 
 @cache
 def formats() -> dict[str, Format]:
-    """Every format by its name, that of its file."""
+    """Every format by its name, that of its file, in the order in which they are asked."""
     names = [name for name in modules_in(PLACE) if not name.startswith("_")]
-    return {name: cast("Format", import_module(f"{PLACE}.{name}")) for name in names}
+    modules = {name: import_module(f"{PLACE}.{name}") for name in names}
+    in_turn = sorted(modules, key=lambda name: getattr(modules[name], "READS_LAST", False))
+    return {name: cast("Format", modules[name]) for name in in_turn}
 
 
 def format_of(path: Path) -> str | None:

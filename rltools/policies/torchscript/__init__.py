@@ -39,8 +39,10 @@ def load(source: Path, options: LoadOptions) -> TorchPolicy:
         ModelError: it cannot be loaded, or keeps a recurrent state inside.
 
     Example:
-        >>> import rltools, torch
-        >>> torch.jit.trace(torch.nn.Linear(4, 2), torch.zeros(1, 4)).save("policy.pt")
+        >>> import zipfile, rltools
+        >>> with zipfile.ZipFile("policy.pt", "w") as file:
+        ...     file.writestr("policy/constants.pkl", b"")
+        ...     file.writestr("policy/code/__torch__.py", "def forward(self, x): ...")
         >>> rltools.load_policy("policy.pt", "CartPole-v1")
         Traceback (most recent call last):
             ...

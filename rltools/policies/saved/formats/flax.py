@@ -23,6 +23,8 @@ MAX_DEPTH, MAX_ENTRIES = 12, 20_000
 _MAPPING = re.compile(rb"(?:[\x81-\x8f]|\xde..|\xdf....)(?:[\xa1-\xbf]|\xd9.)\w", re.DOTALL)
 _ARRAY = re.compile(rb"(?:\xc7.|\xc8..|\xc9....)\x01\x93", re.DOTALL)
 """An extension of type 1 that begins with a list of three: shape, type and bytes of an array."""
+_ENVIRONMENTS = ("args.env_id", "0.env_id")
+"""Where CleanRL's arguments have the id of the environment."""
 _PLAIN = (bool, int, float, str, type(None))
 
 
@@ -60,4 +62,6 @@ def read(path: Path) -> Contents:
             waiting += [(f"{key}.{number}", part, depth + 1) for number, part in enumerate(value)]
         else:
             raise ModelError(f"{path}: {printable(key)} is a {type(value).__name__}, no array; save it with flax again")
-    return Contents(path, FORMAT, tensors, values, hashlib.sha256(content).hexdigest())
+    named = [values.get(key) for key in _ENVIRONMENTS]
+    environment = next((name for name in named if isinstance(name, str)), None)
+    return Contents(path, FORMAT, tensors, values, hashlib.sha256(content).hexdigest(), environment=environment)

@@ -17,6 +17,7 @@ from rltools.policies.saved.rebuilt import Contents
 from rltools.policies.sb3.archive._pickle import printable
 from rltools.policies.sb3.archive._zip import open_zip, read_file, read_member
 
+READS_LAST = True
 MAX_ARRAYS = 128 * MIB
 """Most bytes of all arrays: compressed ones take little of a file."""
 # As NumPy writes headers; its own reader parses them as Python.

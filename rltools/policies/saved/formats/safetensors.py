@@ -14,6 +14,7 @@ from rltools.policies.saved.rebuilt import MOST_KEYS, Contents
 from rltools.policies.sb3.archive._pickle import printable
 from rltools.policies.sb3.archive._zip import read_file
 
+READS_LAST = True
 _LENGTH = 8  # bytes, of the header's length before it
 
 

@@ -28,6 +28,7 @@ from rltools.policies.sb3.archive._tensors import decode_tensor, dtype_of_storag
 from rltools.policies.sb3.archive._weights import pickle_in
 from rltools.policies.sb3.archive._zip import open_zip, read_file, read_member
 
+READS_LAST = True
 MAX_STORAGE = 192 * MIB
 _PLAIN = (bool, int, float, str, type(None))
 _ARRAYS = ("numpy.core.multiarray._reconstruct", "numpy.core.numeric._frombuffer")

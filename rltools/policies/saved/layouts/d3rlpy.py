@@ -13,22 +13,20 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from rltools.errors import ArgumentError, ModelError, argument
-from rltools.policies._normalization import Normalization
+from rltools.errors import ModelError, argument
 from rltools.policies.actions import branches, count_actions
 from rltools.policies.base import Discounting
 from rltools.policies.saved.chains import CONVOLUTION, LINEAR, NORMS, Chain, LayerWeights, find_layers
-from rltools.policies.saved.continuous import Received, clipped
+from rltools.policies.saved.continuous import Received
 from rltools.policies.saved.halves import PositiveStd
 from rltools.policies.saved.layout import LayoutCard
+from rltools.policies.saved.layouts._d3rlpy_scalers import actions_received, observations_scaled
 from rltools.policies.saved.networks import layer_module, sequential
 from rltools.policies.saved.rebuilt import Contents, Rebuilt, Wanted
-from rltools.policies.saved.scalers import own_normalization
-from rltools.policies.saved.settings import number_in
 from rltools.policies.saved.spaces import check_ends, deciding_head, image_input
 from rltools.policies.torch_policy import Head
 from rltools.policies.vjp._chain import Chain as Calls
-from rltools.policies.vjp._layers import Divided, TanhLayer, Unscaled
+from rltools.policies.vjp._layers import Divided
 
 CARD = LayoutCard(
     title="d3rlpy",
@@ -88,7 +86,7 @@ def rebuild(contents: Contents, wanted: Wanted) -> Rebuilt:
             heads = {deciding_head(wanted, "logit"): scores}
         else:
             deciding_head(wanted, "mean")
-            received = _received(contents, wanted)
+            received = actions_received(contents, wanted)
             heads = {"mean": scores, "action": Calls(*before, encoder, last, *received.parts)}
             if f"{root}._logstd.weight" in contents.tensors:
                 std = PositiveStd(Calls(*before, encoder), _last(contents, f"{root}._logstd"), positive=_exponential)
@@ -105,7 +103,7 @@ def rebuild(contents: Contents, wanted: Wanted) -> Rebuilt:
     return Rebuilt(
         module,
         heads,
-        _normalization(contents, wanted),
+        observations_scaled(contents, wanted),
         std=std,
         choose=choose,
         discounting=Discounting(gamma if isinstance(gamma, float) else None),
@@ -222,51 +220,6 @@ def _last(contents: Contents, key: str) -> nn.Linear:
         raise ModelError(f"{contents.path}: {key} is no linear layer, as in d3rlpy; give another {argument('layout')}")
     linear: nn.Linear = layer_module(layers[0])  # type: ignore[assignment]  # by its kind
     return linear
-
-
-def _received(contents: Contents, wanted: Wanted) -> Calls:
-    """From means to what the environment receives: tanh, and back through the scaler of actions."""
-    kind, bounds = _scaler(contents, "action_scaler", ("minimum", "maximum"))
-    if kind == "none":
-        return Calls(TanhLayer(), *clipped(wanted.action_space).parts)
-    if kind != "min_max" or bounds is None:
-        raise ModelError(f"{contents.path} scales actions by {kind!a:.40}; only min_max is known. {_LOADED}")
-    if len(bounds[0]) != count_actions(wanted.action_space):
-        raise ArgumentError(
-            f"{contents.path} scales actions of {len(bounds[0])} dimensions, and those of the environment are "
-            f"{wanted.action_space}; give the one it was trained in as {argument('env')}"
-        )
-    return Calls(TanhLayer(), Unscaled(*(bound.float() for bound in bounds)))
-
-
-def _normalization(contents: Contents, wanted: Wanted) -> Normalization | None:
-    kind, pair = _scaler(contents, "observation_scaler", ("mean", "std"))
-    if kind in ("none", "pixel"):
-        return None
-    if kind == "standard" and pair is not None:
-        eps = number_in(dict(contents.values), "params.config.params.observation_scaler.params.eps", 1e-3)
-        return own_normalization(wanted, pair[0], pair[1] + eps)
-    low_high = _scaler(contents, "observation_scaler", ("minimum", "maximum"))[1]
-    if kind == "min_max" and low_high is not None:
-        low, high = low_high
-        return own_normalization(wanted, (low + high) / 2, (high - low) / 2)
-    raise ModelError(
-        f"{contents.path} scales observations by {kind!a:.40}; standard, min_max and pixel are known. {_LOADED}"
-    )
-
-
-_LOADED = "Give rltools.TorchPolicy around the network of a loaded model"
-
-
-def _scaler(contents: Contents, name: str, keys: tuple[str, str]) -> tuple[str, tuple[Tensor, Tensor] | None]:
-    """The kind of a scaler, and two of its statistics; None if they are not there."""
-    place = f"params.config.params.{name}"
-    kind = str(contents.values.get(f"{place}.type", "none"))
-    lists = [contents.values.get(f"{place}.params.{key}") for key in keys]
-    if not all(isinstance(each, list) and all(type(number) in (int, float) for number in each) for each in lists):
-        return kind, None
-    first, second = (torch.tensor(each, dtype=torch.float64) for each in lists)
-    return kind, (first, second) if len(first) == len(second) else None
 
 
 def _exponential(log_std: Tensor) -> Tensor:

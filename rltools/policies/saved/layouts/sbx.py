@@ -65,6 +65,7 @@ def rebuild(contents: Contents, wanted: Wanted) -> Rebuilt:
         choose=network.choose,
         discounting=Discounting(gamma) if isinstance(gamma, float) else Discounting(),
         notes=network.notes,
+        activation=None if wanted.activation else network.activation,
     )
 
 
@@ -105,9 +106,7 @@ class _Network:
                 f"{argument('activation', repr('tanh'))}, {argument('activation', repr('relu'))}, ..., as the network "
                 f"was trained"
             )
-        name = ACTIVATIONS.get(name, name)
-        self.notes += (f"{name} between its layers, as the file says",)
-        return name
+        return ACTIVATIONS.get(name, name)
 
     def _input(self, space: Any) -> tuple[Sequence[Any], Sequence[int] | None]:
         """What goes before a network, and the shape of an image."""

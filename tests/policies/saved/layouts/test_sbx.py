@@ -58,7 +58,7 @@ def test_what_the_file_says_about_its_network():
 
 def test_the_activation_is_the_one_in_the_file_unless_the_caller_says_another():
     own, other = (load_policy(model("ppo"), "CartPole-v1", activation=name) for name in (None, "relu"))
-    assert "tanh between its layers, as the file says" in own.source.notes
+    assert "with tanh between its layers (as its settings say)" in " ".join(own.source.notes)
     assert isinstance(own.module["actor"][0][1], torch.nn.Tanh)
     assert isinstance(other.module["actor"][0][1], torch.nn.ReLU)
     assert own.source.sha256 != other.source.sha256

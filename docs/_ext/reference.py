@@ -1,0 +1,281 @@
+"""Pages made from the package before the site is built: the API by rooms, the commands, and a page of each method.
+
+Nothing is listed by hand: a public name, a command or a method that is added has its place on the next build.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import pkgutil
+import re
+import sys
+import textwrap
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import rltools
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from outside import inside
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+
+DOCS = Path(__file__).parents[1]
+PLACE = DOCS / "reference"
+BAR = r"\|"
+CONTRACTS = (
+    *("rltools.errors", "rltools.policies.base", "rltools.policies.context", "rltools.policies.library"),
+    *(f"rltools.policies.saved.{name}" for name in ("layout", "networks", "rebuilt", "spaces")),
+    *(f"rltools.plots.drawing.{name}" for name in ("alt", "colors", "quantities", "style")),
+)
+"""Modules without a list of names that extensions build on; see CONTRIBUTING."""
+
+
+def public_names() -> dict[str, list[str]]:
+    """Every public module with a list of names, and the names: those of `__all__`."""
+    modules = {"rltools": list(rltools.__all__)}
+    for module in pkgutil.walk_packages(rltools.__path__, "rltools."):
+        if any(part.startswith("_") for part in module.name.split(".")):
+            continue
+        names = getattr(importlib.import_module(module.name), "__all__", None)
+        if names is None and module.name in CONTRACTS:
+            names = _defined(module.name)
+        if names:
+            modules[module.name] = list(names)
+    return modules
+
+
+def _defined(module: str) -> list[str]:
+    """The public classes and functions that a module defines."""
+    names = _comments(module).keys() | {
+        name
+        for name, thing in vars(importlib.import_module(module)).items()
+        if getattr(thing, "__module__", "") == module
+    }
+    return sorted(name for name in names if not name.startswith("_"))
+
+
+def _comments(module: str) -> dict[str, str]:
+    """The constants and aliases of a module that have a text below them, and the texts."""
+    texts = {}
+    for node, after in pairwise(ast.parse(inspect.getsource(importlib.import_module(module))).body):
+        target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
+        text = after.value if isinstance(after, ast.Expr) else None
+        if isinstance(target, ast.Name) and isinstance(text, ast.Constant) and isinstance(text.value, str):
+            texts[target.id] = inspect.cleandoc(text.value)
+    return texts
+
+
+def described_names() -> set[str]:
+    """Every name that a page of the reference describes, with its module."""
+    return {name for text in _api().values() for name in re.findall(r"^\.\. \S+:: (\S+)$", text, re.MULTILINE)}
+
+
+def pages() -> dict[str, str]:
+    """The text of every page of the reference, by its name."""
+    return {
+        **_api(),
+        "commands": _commands(),
+        "methods": _methods(),
+        "plots": _plots(),
+        "glossary": _glossary(),
+        **_how_to(),
+    }
+
+
+def _api() -> dict[str, str]:
+    modules = public_names()
+    texts: dict[str, str] = {}
+    described: dict[str, str] = {}
+    for module, names in modules.items():
+        texts[f"api/{module}"] = _module_page(module, names, described)
+    listed = "\n".join(f"api/{module}" for module in modules)
+    texts["api"] = f"# API reference\n\n```{{toctree}}\n:maxdepth: 1\n\n{listed}\n```\n"
+    return texts
+
+
+def _module_page(name: str, names: list[str], described: dict[str, str]) -> str:
+    module = importlib.import_module(name)
+    introduction = inspect.cleandoc(module.__doc__ or "").partition("\n>>>")[0]
+    parts = [f"# {name}\n\n{introduction}\n"]
+    for public in sorted(names, key=str.lower):
+        thing = getattr(module, public)
+        if inspect.ismodule(thing) or described.setdefault(identity(thing, f"{name}.{public}"), name) != name:
+            continue  # a name is described in one place
+        if inspect.isclass(thing) or inspect.isroutine(thing):
+            parts.append(f"```{{eval-rst}}\n.. {_directive(thing)}:: {name}.{public}\n```\n")
+        else:
+            text = textwrap.indent(_comment(name, public), "   ")
+            parts.append(f"```{{eval-rst}}\n.. py:data:: {name}.{public}\n\n{text}\n```\n")
+    return "\n".join(parts)
+
+
+def identity(thing: Any, name: str) -> str:
+    """Where a class or a function was defined; the name itself for plain values."""
+    return f"{thing.__module__}.{thing.__qualname__}" if inspect.isroutine(thing) or inspect.isclass(thing) else name
+
+
+def _directive(thing: Any) -> str:
+    if inspect.isclass(thing):
+        return "autoexception" if issubclass(thing, BaseException) else "autoclass"
+    return "autofunction"
+
+
+def _comment(module: str, name: str) -> str:
+    """The text below a constant or an alias, in whichever module of the room defines it."""
+    package = importlib.import_module(module)
+    inside = pkgutil.walk_packages(getattr(package, "__path__", ()), f"{module}.")
+    texts = (_comments(candidate).get(name) for candidate in [module, *(found.name for found in inside)])
+    return "\n".join(_rest_lines((next(filter(None, texts), "")).splitlines()))
+
+
+def _methods() -> str:
+    """Every method: its declarations and its docstring."""
+    from rltools.attributions import find_method, method_names
+
+    parts = ["# All methods\n", "[Which method for which question](../methods/README.md) says where to begin.\n"]
+    for name in method_names():
+        method = find_method(name)
+        facts = {
+            "unit of the values": str(method.unit),
+            "needs": ", ".join(sorted(method.needs)) or "nothing",
+            "axioms, each of which is tested": ", ".join(sorted(method.axioms)) or "none",
+            "parameters": ", ".join(f"`{key}={value!r}`" for key, value in method.defaults.items()) or "none",
+        }
+        table = "\n".join(f"| {key} | {value} |" for key, value in facts.items())
+        parts.append(f"## {name}\n\n{_docstring(method.function)}\n\n| | |\n|---|---|\n{table}\n")
+    return "\n".join(parts)
+
+
+def _docstring(function: Any) -> str:
+    """The prose of a docstring: what it is and its source, without arguments and example."""
+    paragraphs = inspect.cleandoc(function.__doc__ or "").split("\n\n")
+    return "\n\n".join(p for p in paragraphs if not p.startswith(("Args:", "Returns:", "Raises:", "Example:", "  ")))
+
+
+def _plots() -> str:
+    """A grid of all plots, each of which leads to its place in the gallery."""
+    from rltools import plots
+
+    chapters: dict[str, list[str]] = {}
+    names = [name for name in plots.plot_names() if plots.find_plot(name).__module__.startswith("rltools.")]
+    for name in sorted(names, key=lambda name: plots.plot_info(plots.find_plot(name)).sort_key):
+        summary = (inspect.getdoc(plots.find_plot(name)) or "").split("\n", 1)[0]
+        card = (
+            f":::{{grid-item-card}} {name}\n:link: ../gallery/README\n:link-type: doc\n"
+            f":img-top: ../gallery/{name}.png\n:img-alt: {summary}\n\n{summary}\n:::\n"
+        )
+        chapters.setdefault(str(plots.plot_info(plots.find_plot(name)).chapter), []).append(card)
+    parts = ["# Plots\n", "Every plot with its code is in [the gallery](../gallery/README.md).\n"]
+    for chapter, cards in chapters.items():
+        parts.append(f"## {chapter}\n\n::::{{grid}} 1 2 2 3\n:gutter: 3\n\n" + "\n".join(cards) + "::::\n")
+    return "\n".join(parts)
+
+
+def _how_to() -> dict[str, str]:
+    """A page for each extension point and each library: the sections of CONTRIBUTING and of the page of libraries."""
+    texts = {}
+    for title, source, lead in (
+        ("Extend rltools", DOCS.parent / "CONTRIBUTING.md", "Each is one new file, and no other file is edited."),
+        ("Agents of a library", DOCS / "libraries.md", "What is read of each library, and what has to be given."),
+    ):
+        slug = title.lower().replace(" ", "-")
+        sections = _sections(source.read_text(encoding="utf-8"))
+        for heading, text in sections.items():
+            page = PLACE / slug / f"{_slug(heading)}.md"
+            texts[f"{slug}/{_slug(heading)}"] = inside(f"# {heading}\n{text}", source.parent, page)
+        listed = "\n".join(f"{slug}/{_slug(heading)}" for heading in sections)
+        texts[slug] = f"# {title}\n\n{lead}\n\n```{{toctree}}\n:maxdepth: 1\n\n{listed}\n```\n"
+    return texts
+
+
+def _sections(page: str) -> dict[str, str]:
+    """The sections of the third level of a page, by their headings."""
+    parts = re.split(r"^(#{2,3}) (.+)$", page, flags=re.MULTILINE)[1:]
+    triples = zip(parts[::3], parts[1::3], parts[2::3], strict=True)
+    return {heading: text for level, heading, text in triples if level == "###"}
+
+
+def _slug(heading: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", heading.lower()).strip("-")
+
+
+def _glossary() -> str:
+    """The terms that pages, plots and the terminal use, in the order of the alphabet."""
+    from rltools._util.glossary import ACTIONS, ENDINGS, TERMS
+
+    terms = {term.name.replace("{}", "...").strip(): term.meaning for term in (TERMS | ENDINGS | ACTIONS).values()}
+    rows = [f"{name}\n: {meaning[:1].upper()}{meaning[1:]}.\n" for name, meaning in sorted(terms.items(), key=str)]
+    return "# Glossary\n\n" + "\n".join(rows)
+
+
+def _commands() -> str:
+    """The help of every command, as it is printed at 100 columns."""
+    import typer.main
+    from click import Context
+
+    from rltools.cli.app import app_with_commands
+
+    group = typer.main.get_command(app_with_commands())
+    parts = ["# Commands\n"]
+    for name in sorted(group.commands):
+        command = group.commands[name]
+        parts.append(f"## rltools {name}\n\n{_plain(command.help)}\n")
+        rows = [_row(parameter) for parameter in command.get_params(Context(command)) if parameter.name != "help"]
+        parts.append("| argument or option | meaning | default |\n|---|---|---|\n" + "\n".join(rows) + "\n")
+        if command.epilog:
+            parts.append(f"{command.epilog}\n")
+    return "\n".join(parts)
+
+
+def _plain(text: str | None) -> str:
+    return inspect.cleandoc(text or "")
+
+
+def _row(parameter: Any) -> str:
+    is_option = parameter.param_type_name == "option"
+    names = parameter.opts if is_option else [(parameter.metavar or parameter.name).upper()]
+    typed = ", ".join(f"`{name}`" for name in names)
+    default = parameter.show_default if isinstance(parameter.show_default, str) else parameter.default
+    shown = "" if default is None or default is False or default == () else str(default)
+    return f"| {' | '.join(cell.replace('|', BAR) for cell in (typed, parameter.help or '', shown))} |"
+
+
+def write(app: Sphinx) -> None:
+    """Write the pages that changed."""
+    for name, text in pages().items():
+        path = PLACE / f"{name}.md"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+
+
+def as_rest(app: Sphinx, kind: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
+    """Turn the Markdown of docstrings into reStructuredText."""
+    lines[:] = _rest_lines(lines)
+
+
+def _rest_lines(markdown: list[str]) -> list[str]:
+    """Code between single backticks as between two, and plain bars escaped; examples are left alone."""
+    lines, code = list(markdown), False
+    for number, line in enumerate(lines):
+        code = line.lstrip().startswith(">>>") or (code and bool(line.strip()))
+        if not code:
+            parts = line.split("`")
+            if len(parts) % 2:  # an odd number of backticks is of a text over two lines
+                parts[::2] = [part.replace("|", r"\|") for part in parts[::2]]
+                line = "``".join(parts)  # noqa: PLW2901
+            lines[number] = line
+    return lines
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Connect to the build."""
+    app.connect("builder-inited", write)
+    app.connect("autodoc-process-docstring", as_rest)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

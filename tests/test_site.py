@@ -1,0 +1,83 @@
+"""The documentation site: its reference is complete, every page is reached, and its tutorials run."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import re
+import runpy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+DOCS = Path(__file__).parents[1] / "docs"
+REFERENCE = runpy.run_path(str(DOCS / "_ext" / "reference.py"))
+TUTORIALS = sorted((DOCS / "tutorials").glob("*.md"))
+
+
+def identity(module: str, name: str) -> str:
+    return str(REFERENCE["identity"](getattr(importlib.import_module(module), name), f"{module}.{name}"))
+
+
+@pytest.fixture(scope="module")
+def described() -> set[str]:
+    return {identity(*name.rsplit(".", 1)) for name in REFERENCE["described_names"]()}
+
+
+def test_every_public_name_is_described_once(described: set[str]) -> None:
+    for module, names in REFERENCE["public_names"]().items():
+        things = {name: getattr(importlib.import_module(module), name) for name in names}
+        missing = [
+            name
+            for name, thing in things.items()
+            if not inspect.ismodule(thing) and identity(module, name) not in described
+        ]
+        assert not missing, f"{module} has no description of {', '.join(missing)}"
+
+
+def imported(code: str) -> set[tuple[str, str]]:
+    """What a piece of code imports from rltools, by module and name."""
+    nodes = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.ImportFrom)]
+    return {
+        (node.module, alias.name) for node in nodes if (node.module or "").startswith("rltools") for alias in node.names
+    }
+
+
+def test_what_the_pages_import_is_described(described: set[str]) -> None:
+    pages = [*DOCS.parent.glob("*.md"), *DOCS.rglob("*.md")]
+    blocks = [
+        block
+        for page in pages
+        for block in re.findall(r"```(?:python3?|py)\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
+    ]
+    names = {
+        (module, name) for block in blocks for module, name in imported(block) if not re.search(r"\._|\.cli\b", module)
+    }
+    assert names
+    missing = sorted(f"{module}.{name}" for module, name in names if identity(module, name) not in described)
+    assert not missing
+
+
+def test_every_page_is_in_a_table_of_contents() -> None:
+    listed = set()
+    for page in DOCS.rglob("*.md"):
+        for tree in re.findall(r"```\{toctree\}\n(.*?)```", page.read_text("utf-8"), re.DOTALL):
+            entries = [line.strip() for line in tree.splitlines() if line.strip() and not line.startswith(":")]
+            listed |= {(page.parent / entry).resolve() for entry in entries}
+    pages = [page for page in [*DOCS.rglob("*.md"), *DOCS.rglob("*.ipynb")] if "_build" not in page.parts]
+    left_out = [
+        page.name for page in pages if page.with_suffix("").resolve() not in listed and page != DOCS / "index.md"
+    ]
+    assert not left_out
+
+
+@pytest.mark.parametrize("page", TUTORIALS, ids=lambda page: page.stem)
+def test_a_tutorial_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    cells = re.findall(r"```\{code-cell\}\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
+    assert cells
+    names: dict[str, Any] = {}
+    for cell in cells:
+        exec(compile(cell, page.name, "exec"), names)
