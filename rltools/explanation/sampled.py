@@ -76,7 +76,7 @@ def sample_steps(recording: Recording, key: str, policy: Policy, steps: int) -> 
         >>> from rltools.explanation.sampled import explain_sample, sample_steps
         >>> policy = rltools.load_policy("cartpole-ppo")
         >>> recording = rltools.record(policy, episodes=2, max_steps=40)
-        >>> recording = rltools.explain(recording, policy)
+        >>> recording = rltools.explain(recording, policy, method="gradient")
         >>> sample = sample_steps(recording, recording.find(), policy, 20)
         >>> explain_sample(sample, policy).shape
         (20, 1, 4)

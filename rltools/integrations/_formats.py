@@ -187,7 +187,7 @@ def export(
     Example:
         >>> import rltools
         >>> policy = rltools.load_policy("cartpole-ppo")
-        >>> recording = rltools.explain(rltools.record(policy, episodes=2, max_steps=40), policy)
+        >>> recording = rltools.explain(rltools.record(policy, episodes=2, max_steps=40), policy, method="gradient")
         >>> rltools.export(recording, "zarr", "poles.zarr")
         'poles.zarr'
     """

@@ -93,7 +93,7 @@ def import_data(
         >>> rltools.export(recording, "minari", "cartpole/expert-v0")
         'minari:cartpole/expert-v0'
         >>> data = rltools.import_data("minari:cartpole/expert-v0", policy, directory="runs/data")
-        >>> rltools.explain(data, policy).attribution().values.shape
+        >>> rltools.explain(data, policy, method="gradient").attribution().values.shape
         (80, 1, 4)
     """
     check_is_policy(policy)

@@ -72,7 +72,7 @@ def write(recording: Recording, out: str, *, overwrite: bool = False, fps: int =
     Example:
         >>> import pyarrow.parquet, rltools
         >>> policy = rltools.load_policy("cartpole-ppo")
-        >>> recording = rltools.explain(rltools.record(policy, episodes=2, max_steps=40), policy)
+        >>> recording = rltools.explain(rltools.record(policy, episodes=2, max_steps=40), policy, method="gradient")
         >>> rltools.export(recording, "lerobot", "poles")
         'poles'
         >>> table = pyarrow.parquet.read_table("poles/data/chunk-000/file-000.parquet")

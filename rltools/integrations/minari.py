@@ -74,7 +74,7 @@ def write(
     Example:
         >>> import minari, rltools
         >>> policy = rltools.load_policy("cartpole-ppo")
-        >>> recording = rltools.explain(rltools.record(policy, episodes=2, max_steps=40), policy)
+        >>> recording = rltools.explain(rltools.record(policy, episodes=2, max_steps=40), policy, method="gradient")
         >>> rltools.export(recording, "minari", "poles/ppo-v0")
         'minari:poles/ppo-v0'
         >>> episode = minari.load_dataset("poles/ppo-v0")[0]

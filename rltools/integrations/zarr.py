@@ -37,7 +37,7 @@ def write(recording: Recording, out: str, *, overwrite: bool = False, zarr_forma
     Example:
         >>> import rltools, xarray
         >>> policy = rltools.load_policy("cartpole-ppo")
-        >>> recording = rltools.explain(rltools.record(policy, episodes=2, max_steps=40), policy)
+        >>> recording = rltools.explain(rltools.record(policy, episodes=2, max_steps=40), policy, method="gradient")
         >>> store = rltools.export(recording, "zarr", "poles.zarr")
         >>> xarray.open_zarr(store)["attribution_gradient"].sizes["step"]
         80

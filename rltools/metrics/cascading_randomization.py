@@ -37,7 +37,7 @@ def cascading_randomization(case: Case) -> Value:
         >>> import rltools
         >>> policy = rltools.load_policy("cartpole-ppo")
         >>> recording = rltools.record(policy, episodes=2, max_steps=20)
-        >>> recording = rltools.explain(recording, policy)
+        >>> recording = rltools.explain(recording, policy, method="gradient")
         >>> table = rltools.assess(recording, policy, "cascading_randomization", steps=8)
         >>> float(table["random"][0]), bool(table["value"][0] < 1)
         (1.0, True)

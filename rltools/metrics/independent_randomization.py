@@ -36,7 +36,7 @@ def independent_randomization(case: Case) -> Value:
         >>> import rltools
         >>> policy = rltools.load_policy("cartpole-ppo")
         >>> recording = rltools.record(policy, episodes=2, max_steps=20)
-        >>> recording = rltools.explain(recording, policy)
+        >>> recording = rltools.explain(recording, policy, method="gradient")
         >>> table = rltools.assess(recording, policy, "independent_randomization", steps=8)
         >>> float(table["random"][0]), bool(table["value"][0] < 1)
         (1.0, True)

@@ -43,7 +43,7 @@ def noise_stability(case: Case) -> Value:
         >>> import rltools
         >>> policy = rltools.load_policy("cartpole-ppo")
         >>> recording = rltools.record(policy, episodes=2, max_steps=20)
-        >>> recording = rltools.explain(recording, policy)
+        >>> recording = rltools.explain(recording, policy, method="gradient")
         >>> table = rltools.assess(recording, policy, "noise_stability", steps=8)
         >>> float(table["constant"][0]), bool(table["separates"][0])
         (1.0, False)

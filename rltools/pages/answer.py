@@ -153,7 +153,7 @@ def answer_of(
         >>> import rltools
         >>> from rltools.pages.answer import answer_of
         >>> policy = rltools.load_policy("cartpole-ppo")
-        >>> recording = rltools.explain(rltools.record(policy, episodes=5, max_steps=60), policy)
+        >>> recording = rltools.explain(rltools.record(policy, episodes=5, max_steps=60), policy, method="gradient")
         >>> answer = answer_of(recording)
         >>> [section.key for section in answer.sections]
         ['score']

@@ -148,7 +148,7 @@ def report_plots(recording: Recording, main: Summary, summaries: Sequence[Summar
     Example:
         >>> import rltools
         >>> policy = rltools.load_policy("cartpole-ppo")
-        >>> recording = rltools.explain(rltools.record(policy, episodes=3, max_steps=40), policy)
+        >>> recording = rltools.explain(rltools.record(policy, episodes=3, max_steps=40), policy, method="gradient")
         >>> main = rltools.summarize(recording)
         >>> [plot.name for plot in rltools.plots.report_plots(recording, main, [main])][:3]
         ['importance', 'beeswarm', 'dependence']

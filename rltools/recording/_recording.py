@@ -65,7 +65,7 @@ class Recording:
         >>> recording = rltools.record(policy, episodes=3, max_steps=40, directory="runs/poles")
         >>> recording.numbers
         (0, 1, 2)
-        >>> recording = rltools.explain(recording, policy)
+        >>> recording = rltools.explain(recording, policy, method="gradient")
         >>> recording.attribution("gradient").values.shape
         (120, 1, 4)
         >>> rltools.open_recording("runs/poles")

@@ -49,7 +49,7 @@ class AttributionSpec:
         >>> import rltools
         >>> policy = rltools.load_policy("cartpole-ppo")
         >>> recording = rltools.record(policy, episodes=3, max_steps=40)
-        >>> recording = rltools.explain(recording, policy)
+        >>> recording = rltools.explain(recording, policy, method="gradient")
         >>> spec = recording.spec(recording.find())
         >>> spec.method, spec.target, spec.unit
         ('gradient', 'centered:chosen', 'score per unit')

@@ -113,7 +113,7 @@ def explained_batches(recording: RecordingFolder, key: str, *, states: bool = Tr
         >>> import rltools
         >>> from rltools.recording.batches import explained_batches
         >>> policy = rltools.load_policy("cartpole-ppo")
-        >>> recording = rltools.explain(rltools.record(policy, episodes=3, max_steps=40), policy)
+        >>> recording = rltools.explain(rltools.record(policy, episodes=3, max_steps=40), policy, method="gradient")
         >>> for batch in explained_batches(recording, recording.find("gradient")):
         ...     print(batch.starts, batch.states.shape, batch.attribution.values.shape)
         [  0  40  80 120] (120, 4) (120, 1, 4)

@@ -64,7 +64,7 @@ def summarize(
         >>> import rltools
         >>> policy = rltools.load_policy("cartpole-ppo")
         >>> recording = rltools.record(policy, episodes=3, max_steps=40)
-        >>> recording = rltools.explain(recording, policy)
+        >>> recording = rltools.explain(recording, policy, method="gradient")
         >>> summary = rltools.summarize(recording, method="gradient")
         >>> summary.top(1)[0].feature
         'pole angular velocity'

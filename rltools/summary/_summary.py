@@ -63,7 +63,7 @@ class Summary(SummaryData):
         >>> import rltools
         >>> policy = rltools.load_policy("cartpole-ppo")
         >>> recording = rltools.record(policy, episodes=3, max_steps=40)
-        >>> recording = rltools.explain(recording, policy)
+        >>> recording = rltools.explain(recording, policy, method="gradient")
         >>> summary = rltools.summarize(recording)
         >>> [ranked.feature for ranked in summary.top(2)]
         ['pole angular velocity', 'cart velocity']

@@ -96,7 +96,7 @@ def compare_ranks(
         >>> import rltools
         >>> from rltools.summary import compare_ranks
         >>> policy = rltools.load_policy("cartpole-ppo")
-        >>> recording = rltools.explain(rltools.record(policy, episodes=5, max_steps=60), policy)
+        >>> recording = rltools.explain(rltools.record(policy, episodes=5, max_steps=60), policy, method="gradient")
         >>> ablation = rltools.ablate(policy, recording, seeds=8, most=8, max_steps=500)
         >>> table = compare_ranks(recording, ablation, [recording.find()])
         >>> table.players[table.order[0]], table.best[table.order[0]], len(table.columns)

@@ -60,7 +60,7 @@ def player_sizes(
         >>> import rltools
         >>> from rltools.summary.player_sizes import player_sizes
         >>> policy = rltools.load_policy("cartpole-ppo")
-        >>> recording = rltools.explain(rltools.record(policy, episodes=3, max_steps=40), policy)
+        >>> recording = rltools.explain(rltools.record(policy, episodes=3, max_steps=40), policy, method="gradient")
         >>> cart_and_pole = [np.array([0, 1]), np.array([2, 3])]
         >>> result = player_sizes(recording, recording.find(), ("cart", "pole"), cart_and_pole)
         >>> result.players[result.sizes.value.argmax()], result.sources

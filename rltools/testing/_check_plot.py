@@ -52,7 +52,7 @@ def check_plot(plot: Callable[..., Any], recording: Recording, *, shorter: bool 
     Example:
         >>> import rltools
         >>> policy = rltools.load_policy("cartpole-ppo")
-        >>> recording = rltools.explain(rltools.record(policy, episodes=2, max_steps=20), policy)
+        >>> recording = rltools.explain(rltools.record(policy, episodes=2, max_steps=20), policy, method="gradient")
         >>> rltools.testing.check_plot(rltools.plots.importance, recording)
     """
     before, content = _files(recording.directory), content_of(plot)

@@ -57,7 +57,7 @@ def video(
     Example:
         >>> import rltools
         >>> policy = rltools.load_policy("cartpole-ppo")
-        >>> recording = rltools.explain(rltools.record(policy, episodes=1, max_steps=4), policy)
+        >>> recording = rltools.explain(rltools.record(policy, episodes=1, max_steps=4), policy, method="gradient")
         >>> rltools.video(recording, 0, "poles.gif", width=640).name
         'poles.gif'
     """

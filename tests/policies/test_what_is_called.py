@@ -162,7 +162,7 @@ def replaced(layers, patch):
 
 
 def replaced_by_an_unknown_one(layers, patch):
-    layers[1] = nn.GELU()
+    layers[1] = nn.Mish()
 
 
 def replaced_by_name(layers, patch):
@@ -425,7 +425,7 @@ class TestOfStableBaselines:
         torch.manual_seed(2)
         network.model.policy.action_net = nn.Linear(8, 3)
         assert_explains_what_is_called(policy, network)
-        network.model.policy.mlp_extractor.policy_net = nn.Sequential(nn.Linear(4, 8), nn.Sigmoid())
+        network.model.policy.mlp_extractor.policy_net = nn.Sequential(nn.Linear(4, 8), nn.Mish())
         assert_explains_what_is_called(policy, network)
 
     def test_a_method_of_the_extractor_is_replaced(self):
@@ -513,7 +513,7 @@ class TestOfStableBaselines:
         before = policy.act(STATES, Context()).actions
         actor = model.policy.actor
         if where == "latent":
-            (actor.latent_pi if algorithm == "SAC" else actor.mu)[1] = nn.Softplus()
+            (actor.latent_pi if algorithm == "SAC" else actor.mu)[1] = nn.Mish()
         elif where == "last":
             (actor.mu if algorithm == "SAC" else actor.mu[-1]).register_forward_hook(_doubled)
         elif where == "extractor":
@@ -740,12 +740,156 @@ def test_a_model_with_another_network_is_refused():
             compute()
 
 
-@pytest.mark.parametrize("kind", NETWORKS)
-def test_relu_is_the_function_that_its_module_calls(kind, patch):
-    network = NETWORKS[kind]()
-    network.layers[1] = nn.ReLU()
-    policy = network.policy()
-    before = assert_explains_what_is_called(policy, network)
-    patch.setattr(nn.functional, "relu", lambda x, inplace=False: 2 * torch.clamp(x, min=0))
-    after = assert_explains_what_is_called(policy, network)
-    assert not np.allclose(before[0], after[0])
+ELEMENTS = torch._C._nn
+CALLS = {
+    nn.ReLU: [(nn.functional, "relu"), (torch, "relu")],
+    nn.ELU: [(nn.functional, "elu"), (ELEMENTS, "elu")],
+    nn.SELU: [(nn.functional, "selu"), (torch, "selu")],
+    nn.SiLU: [(nn.functional, "silu"), (ELEMENTS, "silu")],
+    nn.GELU: [(nn.functional, "gelu")],
+    nn.LeakyReLU: [(nn.functional, "leaky_relu"), (ELEMENTS, "leaky_relu")],
+    nn.Sigmoid: [(torch, "sigmoid")],
+    nn.Softplus: [(nn.functional, "softplus")],
+    nn.LayerNorm: [(nn.functional, "layer_norm"), (torch, "layer_norm")],
+}
+"""The functions that a class of layers calls, from outside to inside."""
+
+
+def class_of_layer_forward(layers, patch):
+    patch.setattr(type(layers[1]), "forward", lambda self, x: x / 3)
+
+
+def class_of_layer_call(layers, patch):
+    old = nn.Module.__call__
+    patch.setattr(type(layers[1]), "__call__", lambda self, x: 2 * old(self, x))
+
+
+def class_of_layer_call_impl(layers, patch):
+    old = nn.Module._call_impl
+    patch.setattr(type(layers[1]), "_call_impl", lambda self, x: 2 * old(self, x), raising=False)
+
+
+def hook_on_every_layer(layers, patch):
+    kind = type(layers[1])
+    handle = nn.modules.module.register_module_forward_hook(
+        lambda module, args, output: 2 * output if type(module) is kind else None
+    )
+    patch.callback(handle.remove)
+
+
+def backward_hook_on_every_layer(layers, patch):
+    kind = type(layers[1])
+    handle = nn.modules.module.register_module_full_backward_hook(
+        lambda module, inputs, outputs: (inputs[0] * 5,) if type(module) is kind else None
+    )
+    patch.callback(handle.remove)
+
+
+def derived(layers, patch):
+    kind = type(layers[1])
+    layers[1].__class__ = type("Derived", (kind,), {"forward": lambda self, x: 3 * kind.forward(self, x)})
+
+
+def first_function(layers, patch):
+    _double(*CALLS[type(layers[1])][0], patch)
+
+
+def last_function(layers, patch):
+    _double(*CALLS[type(layers[1])][-1], patch)
+
+
+def _double(owner, name, patch):
+    old = getattr(owner, name)
+    patch.setattr(owner, name, lambda *args, **more: 2 * old(*args, **more))
+
+
+def attributes_of_normalization(layers, patch):
+    old = nn.Module.__getattr__
+    patch.setattr(
+        nn.LayerNorm, "__getattr__", lambda self, name: (3 if name == "weight" else 1) * old(self, name), raising=False
+    )
+
+
+def parametrized_normalization(layers, patch):
+    torch.nn.utils.parametrize.register_parametrization(layers[1], "weight", nn.Softplus())
+
+
+def pruned_normalization(layers, patch):
+    prune.l1_unstructured(layers[1], "weight", 0.7)
+
+
+def replaced_by_tanh(layers, patch):
+    layers[1] = nn.Tanh()
+
+
+LAYER_CHANGES = [
+    *(forward_of_one, hook, hook_in_a_new_dict, backward_hook, backward_pre_hook, compiled_in_place, derived),
+    *(
+        replaced_by_tanh,
+        replaced_by_an_unknown_one,
+        class_of_layer_forward,
+        class_of_layer_call,
+        class_of_layer_call_impl,
+    ),
+    *(hook_on_every_layer, backward_hook_on_every_layer, first_function, last_function),
+]
+
+
+class TestOfEachLayer:
+    def network_of(self, kind, layer):
+        network = NETWORKS[kind]()
+        network.layers[1] = layer(8) if layer is nn.LayerNorm else layer()
+        return network
+
+    def has_vjp(self, policy):
+        return policy.vjp("logit", torch.from_numpy(STATES), Context()) is not None
+
+    def assert_follows(self, network, change, patch):
+        policy = network.policy()
+        before = assert_explains_what_is_called(policy, network)
+        assert self.has_vjp(policy)
+        change(network.layers, patch)
+        after = assert_explains_what_is_called(policy, network)
+        assert not np.allclose(before[1], after[1]), "the change matters"
+        assert self.has_vjp(policy) == (change is replaced_by_tanh)
+        assert_explains_what_is_called(network.policy(), network)
+
+    @pytest.mark.parametrize("change", LAYER_CHANGES, ids=lambda change: change.__name__)
+    @pytest.mark.parametrize("layer", CALLS)
+    def test_it_is_changed_before_and_after_it_became_a_policy(self, layer, change, patch):
+        self.assert_follows(self.network_of("module", layer), change, patch)
+
+    @pytest.mark.parametrize("change", [hook, class_of_layer_forward, first_function])
+    @pytest.mark.parametrize("layer", CALLS)
+    def test_in_a_library(self, layer, change, patch):
+        self.assert_follows(self.network_of("stable-baselines3", layer), change, patch)
+
+    @pytest.mark.parametrize("layer", CALLS)
+    def test_a_class_that_is_as_it_was_again(self, layer):
+        network = self.network_of("module", layer)
+        policy = network.policy()
+        first = assert_explains_what_is_called(policy, network)
+        with pytest.MonkeyPatch.context() as patch:
+            class_of_layer_forward(network.layers, patch)
+            assert_explains_what_is_called(policy, network)
+            assert not self.has_vjp(policy)
+        again = assert_explains_what_is_called(policy, network)
+        np.testing.assert_array_equal(again[0], first[0])
+        assert self.has_vjp(policy)
+
+    @pytest.mark.parametrize("change", [attributes_of_normalization, parametrized_normalization, pruned_normalization])
+    def test_weights_of_a_normalization(self, change, patch):
+        self.assert_follows(self.network_of("module", nn.LayerNorm), change, patch)
+
+    def test_the_function_of_a_convolution(self, patch):
+        torch.manual_seed(0)
+        net = nn.Sequential(nn.Conv2d(2, 4, 3), nn.Tanh(), nn.Flatten(), nn.Linear(196, 3)).requires_grad_(False)
+        policy = rltools.TorchPolicy(net, Box(0, 1, (2, 9, 9), np.float32), Discrete(3))
+        states = np.random.default_rng(0).random((2, 2, 9, 9), np.float32)
+        before = rltools.attribute(policy, states, target="logit:1").values[:, 0]
+        _double(nn.functional, "conv2d", patch)
+        leaf = torch.from_numpy(states.copy()).requires_grad_()
+        (gradient,) = torch.autograd.grad(net(leaf)[:, 1].sum(), leaf)
+        after = rltools.attribute(policy, states, target="logit:1").values[:, 0]
+        np.testing.assert_allclose(after, gradient.numpy(), rtol=1e-4, atol=1e-6)
+        assert not np.allclose(before, after)

@@ -57,6 +57,7 @@ def new_agent(
         RltoolsError: an error of `load_policy`.
 
     Example:
+        >>> import rltools
         >>> from rltools.cards.content import find_content
         >>> from rltools.experiments.scaffold import new_agent
         >>> path = new_agent(find_content("agents", "cartpole-ppo") / "model.zip", "CartPole-v1", name="poles")

@@ -166,7 +166,7 @@ def assessments(
         >>> import rltools
         >>> from rltools.metrics import assessments
         >>> policy = rltools.load_policy("cartpole-ppo")
-        >>> recording = rltools.explain(rltools.record(policy, episodes=2, max_steps=20), policy)
+        >>> recording = rltools.explain(rltools.record(policy, episodes=2, max_steps=20), policy, method="gradient")
         >>> assessments(recording, metrics="loss_concordance").left_out_text
         'Left out: loss_concordance: no losses were measured; run rltools.ablate(...) first.'
     """

@@ -57,7 +57,7 @@ class Case:
         >>> import rltools
         >>> from rltools.metrics import Case
         >>> policy = rltools.load_policy("cartpole-ppo")
-        >>> recording = rltools.explain(rltools.record(policy, episodes=2, max_steps=30), policy)
+        >>> recording = rltools.explain(rltools.record(policy, episodes=2, max_steps=30), policy, method="gradient")
         >>> case = Case(recording, recording.find(), policy, steps=10)
         >>> case.players[case.sizes.sizes.value.argmax()]
         'pole angular velocity'

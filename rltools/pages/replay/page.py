@@ -73,7 +73,7 @@ def replay(
         >>> import rltools
         >>> policy = rltools.load_policy("cartpole-ppo")
         >>> recording = rltools.record(policy, episodes=3, max_steps=40)
-        >>> recording = rltools.explain(recording, policy)
+        >>> recording = rltools.explain(recording, policy, method="gradient")
         >>> rltools.replay(recording, 0, "poles.html").name
         'poles.html'
         >>> rltools.replay(recording, ["worst", 2], "two.html").name

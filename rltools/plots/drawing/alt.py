@@ -95,7 +95,7 @@ def alt_text(axes: Axes) -> str:
         >>> from rltools.plots.drawing.alt import alt_text
         >>> policy = rltools.load_policy("cartpole-ppo")
         >>> recording = rltools.record(policy, episodes=3, max_steps=40)
-        >>> recording = rltools.explain(recording, policy)
+        >>> recording = rltools.explain(recording, policy, method="gradient")
         >>> alt_text(rltools.plots.importance(recording))
         'What the agent looks at. ... 52 %, cart velocity 38 %, ... n = 120 steps of 3 episodes, ... cart position.'
     """

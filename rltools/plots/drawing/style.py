@@ -65,7 +65,7 @@ def printed(points: float = PRINT_POINTS) -> Iterator[None]:
         >>> from rltools.plots.drawing.style import printed
         >>> policy = rltools.load_policy("cartpole-ppo")
         >>> recording = rltools.record(policy, episodes=3, max_steps=40)
-        >>> recording = rltools.explain(recording, policy)
+        >>> recording = rltools.explain(recording, policy, method="gradient")
         >>> with printed():
         ...     figure = rltools.plots.importance(recording).figure
         ...     figure.savefig("importance.pdf")
@@ -95,7 +95,7 @@ def dark() -> Iterator[None]:
         >>> import rltools
         >>> from rltools.plots.drawing.style import dark
         >>> policy = rltools.load_policy("cartpole-ppo")
-        >>> recording = rltools.explain(rltools.record(policy, episodes=3, max_steps=40), policy)
+        >>> recording = rltools.explain(rltools.record(policy, episodes=3, max_steps=40), policy, method="gradient")
         >>> with dark():
         ...     figure = rltools.plots.importance(recording).figure
         >>> figure.savefig("importance-dark.png")

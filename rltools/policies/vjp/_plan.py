@@ -18,13 +18,9 @@ from torch.nn.parameter import Parameter
 
 from rltools.policies.base import VjpFn
 from rltools.policies.vjp._condition import Condition
-from rltools.policies.vjp._layers import (
-    IMAGE_CLASSES,
-    LAYERS,
-    Layer,
-    classes_are_as_imported,
-    image_classes_are_as_imported,
-)
+from rltools.policies.vjp._guards import count_function_modes
+from rltools.policies.vjp._known import GUARDS, LAYERS, WITH_WEIGHTS
+from rltools.policies.vjp._layers import Layer
 
 HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 _HOOKS_OF_ALL = tuple(getattr(torch_modules, f"_global{name}") for name in HOOKS)
@@ -92,7 +88,7 @@ class Plan:
         self._parameters: list[dict[str, Parameter | None]] = []
         self._condition.require("not ({0} or {1})", *_HOOKS_OF_ALL[:2])
         self._unhooked_backward.require("not ({0} or {1})", *_HOOKS_OF_ALL[2:])
-        self._condition.require("{0}()", classes_are_as_imported)
+        self._condition.require("not {0}()", count_function_modes)
         self._condition.require("{0}()", composition.is_as_imported)
 
     def _hold(self) -> bool:
@@ -148,7 +144,8 @@ class Plan:
     @property
     def first_weight(self) -> Tensor | None:
         """The weight of the first layer that has one; its dtype and device are the network's."""
-        return self._parameters[0]["weight"] if self._parameters else None
+        weights = (parameters["weight"] for parameters in self._parameters)
+        return next((weight for weight in weights if weight is not None), None)
 
     def call(self, module: nn.Module) -> bool:
         """Add the layers that calling a module amounts to; False if they are unknown."""
@@ -167,9 +164,10 @@ class Plan:
         if type(module) is nn.Conv2d:
             for name in _OF_CONVOLUTIONS:
                 self._condition.require(f"{{0}}[{name!r}] == {{1}}", vars(module), vars(module)[name])
-        if type(module) in (nn.Conv2d, nn.Linear):
+        if type(module) in WITH_WEIGHTS:
             if not {"weight", "bias"} <= module._parameters.keys():
                 return False
+            self._condition.require(f"len({{0}}) == {len(module._parameters)}", module._parameters)
             self._parameters.append(module._parameters)
         self.layers.append(layer)
         return True
@@ -186,12 +184,10 @@ class Plan:
         if self._is_new(module, "its hooks"):
             self._condition.require(_NO_HOOKS, vars(module))
             self._unhooked_backward.require(_NO_BACKWARD_HOOKS, vars(module))
-        if type(module) in IMAGE_CLASSES:
-            if self._is_new(nn.Conv2d, "its class"):
-                self._condition.require("{0}()", image_classes_are_as_imported)
-            if not image_classes_are_as_imported():
-                return False
-        return is_plain(module) and classes_are_as_imported()
+        guard = GUARDS.get(type(module))
+        if guard is not None and self._is_new(type(module), "its class"):
+            guard.add_to(self._condition)
+        return is_plain(module) and (guard is None or guard.holds()) and not count_function_modes()
 
     def look_into(self, module: nn.Module) -> None:
         """Watch the class of a module, which children it has, and whether attributes are added to it."""
