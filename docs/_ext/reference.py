@@ -168,7 +168,7 @@ def _plots() -> str:
     for name in sorted(names, key=lambda name: plots.plot_info(plots.find_plot(name)).sort_key):
         summary = (inspect.getdoc(plots.find_plot(name)) or "").split("\n", 1)[0]
         card = (
-            f":::{{grid-item-card}}\n:link: ../gallery/README.md#{name}\n:link-type: any\n\n"
+            f":::{{grid-item-card}}\n:link: ../gallery/README.html#{name}\n:link-type: url\n\n"
             + image(f"../gallery/{name}.png", summary, "only-light")
             + image(f"../gallery/{name}-dark.png", summary, "only-dark")
             + f"**{name}**\n\n{summary}\n:::\n"

@@ -10,7 +10,7 @@ MORE_TERMS = {
     "completeness": "the axiom that the attributions of a step add up to the target value minus its reference value",
     "decision change": "how often another action is chosen when one feature takes a value from another visited state",
     "episode": "from a reset to the end, with a seed of its own; the unit of which intervals are taken",
-    "experiment": "agents, environments, methods, targets and seeds in one file, from which anyone gets the same results",
+    "experiment": "agents, environments, methods, targets and seeds in one file, for anyone to run again",
     "feature": "an element of the observation as the environment gives it, with a name and a unit",
     "finding": "a statement about an agent as data: subject, estimate, interval, counts",
     "group": "features that are hidden or replaced together, such as the elements of a one-hot choice",
