@@ -340,7 +340,7 @@ def object_kind(source: Any) -> str:
         (
             isinstance(source, Mapping),
             f"a {kind}, which does not describe its network; build the network, load the weights into it, and "
-            f"give rltools.TorchPolicy(network, observation_space, action_space)",
+            f"give rltools.TorchPolicy(network, env)",
         ),
         (isinstance(source, list | tuple | set), f"a {kind}; give one agent at a time"),
         (
@@ -355,8 +355,7 @@ def object_kind(source: Any) -> str:
         (
             callable(source),
             f"the function {name}; give rltools.FunctionPolicy(function, env) if it maps a batch of observations to "
-            f"actions or scores, or, if it computes with tensors of PyTorch, rltools.TorchPolicy(function, "
-            f"observation_space, action_space)",
+            f"actions or scores, or, if it computes with tensors of PyTorch, rltools.TorchPolicy(function, env)",
         ),
         (
             hasattr(source, "dtype") and hasattr(source, "shape"),

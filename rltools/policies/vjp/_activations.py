@@ -1,7 +1,7 @@
 """Activation functions, which are applied to each element: one row of a table for each.
 
 The forward pass is the function that the module's own `forward` calls, and the backward pass the one that torch's
-autograd calls, so both are the same to the last bit, also where the function is saturated.
+autograd calls: outputs are the same to the last bit, and gradients as exact where the function is saturated.
 """
 
 from __future__ import annotations
@@ -68,9 +68,9 @@ class ActivationLayer:
 
 
 def _gelu_vjp(g: Tensor, x: Tensor, approximate: str) -> Tensor:
-    """The others broadcast x; this one fails or not, depending on the processor, and needs a copy of it for each g."""
-    copies: Tensor = _gelu_backward(g, x.expand(g.shape).contiguous(), approximate=approximate)
-    return copies
+    """The others broadcast x. This one may call oneDNN, which does not, so it gets a copy of x for each gradient."""
+    gradients: Tensor = _gelu_backward(g, x.expand(g.shape).contiguous(), approximate=approximate)
+    return gradients
 
 
 ACTIVATIONS: dict[type[nn.Module], Activation] = {

@@ -1,4 +1,4 @@
-"""What of torch the known layers rely on, and whether it still is what it was when torch was imported.
+"""What of torch the known layers rely on, and whether it still is what it was when this was imported.
 
 A layer computes what calling its module computes as long as nobody patched the class or the functions that its
 `forward` calls. Each known class has a guard, and a plan checks the guards of its own classes at every call.
