@@ -1,7 +1,7 @@
 """Run a script that draws a picture and store its episodes: `python docs/episodes.py SCRIPT [ARGUMENT ...]`.
 
 On another type of processor an agent's outputs differ in their last bits, and after some steps so do its actions.
-`episodes.json` has the digests for each stored picture and notebook, so that tests only compare pictures of the same
+`episodes.json` has the digests for each stored picture, so that tests only compare pictures of the same
 episodes. `python docs/pictures.py` draws everything.
 """
 
@@ -44,7 +44,7 @@ def watched() -> Iterator[Callable[[], dict[str, str]]]:
 
 
 def note(name: str, digests: dict[str, str]) -> None:
-    """Store the digests of a picture or notebook."""
+    """Store the digests of a picture."""
     stored = json.loads(EPISODES.read_text(encoding="utf-8")) if EPISODES.is_file() else {}
     EPISODES.write_text(json.dumps(stored | {name: digests}, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 

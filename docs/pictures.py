@@ -1,7 +1,7 @@
-"""Draw the pictures of the documentation, and run its notebooks: `python docs/pictures.py [NAME ...]`.
+"""Draw the pictures of the documentation: `python docs/pictures.py [NAME ...]`.
 
-A name is that of a picture (`training`, `shapley`, `replay`) or of a notebook (`first-look`); by default all of them.
-The replay page needs Chromium, notebooks the extra `notebooks`. Tests fail if a picture is out of date;
+A name is that of a picture (`training`, `shapley`, `replay`); by default all of them. Those of pages need Chromium.
+Tests fail if a picture is out of date;
 `episodes.json`, which is written with the pictures, tells them whether this machine records the same episodes.
 """
 
@@ -19,18 +19,16 @@ SCREENSHOTS = ("lunarlander-filmstrip", "lunarlander-ppo", "replay")
 
 
 def commands() -> dict[str, list[str]]:
-    """The script, with its arguments, that makes each picture and each notebook."""
+    """The script, with its arguments, that makes each picture."""
     noting = str(DOCS / "episodes.py")
     makers = {name: [noting, str(DOCS / "gallery.py"), name] for name in gallery_plots()}
     makers |= {script.stem: [noting, str(script)] for script in sorted(DOCS.glob("methods/*.py"))}
     makers |= {name: [noting, str(DOCS / "screenshots.py"), name] for name in SCREENSHOTS}
-    makers |= {"rooms": [str(DOCS / "rooms.py")], "landing": [str(DOCS / "moving.py")]}
-    run = str(DOCS / "notebooks" / "run.py")
-    return makers | {path.stem: [run, str(path)] for path in sorted(DOCS.glob("notebooks/*.ipynb"))}
+    return makers | {"rooms": [str(DOCS / "rooms.py")], "landing": [str(DOCS / "moving.py")]}
 
 
 def main(names: list[str]) -> int:
-    """Make the pictures and notebooks of these names; returns how many failed."""
+    """Make the pictures of these names; returns how many failed."""
     makers = commands()
     if unknown := [name for name in names if name not in makers]:
         raise SystemExit(f"there is no picture {', '.join(unknown)}; there are {', '.join(makers)}")

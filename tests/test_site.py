@@ -15,6 +15,9 @@ import pytest
 DOCS = Path(__file__).parents[1] / "docs"
 REFERENCE = runpy.run_path(str(DOCS / "_ext" / "reference.py"))
 TUTORIALS = sorted((DOCS / "tutorials").glob("*.md"))
+SLOW = {"is-it-true", "paper"}
+"""Tutorials that would take longer than all others together: `make docs` runs them, and tests of `assess` and of
+experiments run what they call."""
 
 
 def identity(module: str, name: str) -> str:
@@ -65,15 +68,20 @@ def test_every_page_is_in_a_table_of_contents() -> None:
     for page in DOCS.rglob("*.md"):
         for tree in re.findall(r"```\{toctree\}\n(.*?)```", page.read_text("utf-8"), re.DOTALL):
             entries = [line.strip() for line in tree.splitlines() if line.strip() and not line.startswith(":")]
-            listed |= {(page.parent / entry).resolve() for entry in entries}
-    pages = [page for page in [*DOCS.rglob("*.md"), *DOCS.rglob("*.ipynb")] if "_build" not in page.parts]
+            names = [re.sub(r"^.*<(.*)>$", r"\1", entry) for entry in entries]  # a short title may stand before it
+            listed |= {(page.parent / name).resolve() for name in names}
+    pages = [page for page in DOCS.rglob("*.md") if "_build" not in page.parts]
     left_out = [
         page.name for page in pages if page.with_suffix("").resolve() not in listed and page != DOCS / "index.md"
     ]
     assert not left_out
 
 
-@pytest.mark.parametrize("page", TUTORIALS, ids=lambda page: page.stem)
+def test_slow_tutorials_are_there() -> None:
+    assert {page.stem for page in TUTORIALS} > SLOW
+
+
+@pytest.mark.parametrize("page", [page for page in TUTORIALS if page.stem not in SLOW], ids=lambda page: page.stem)
 def test_a_tutorial_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     cells = re.findall(r"```\{code-cell\}\n(.*?)```", page.read_text("utf-8"), re.DOTALL)

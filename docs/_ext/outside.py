@@ -1,6 +1,7 @@
-"""Links to files outside the documentation: those that are also pages of the site lead there, others become text.
+"""What a forge shows otherwise than the site: links to files outside the documentation, and pictures for dark pages.
 
-The pages are the same Markdown that a forge shows, where such links lead to the files.
+Links to files that are also pages of the site lead there, others become text. The pages are the same Markdown that a
+forge shows, where such links lead to the files.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ ALSO_PAGES = {
     "SECURITY.md": "security.md",
 }
 """Files of the repository that are pages of the site, by including them."""
+_PICTURE = re.compile(r'<picture><source media="[^"]*" srcset="([^"]+)"><img alt="([^"]*)" src="([^"]+)"></picture>')
 _LINK = re.compile(r"(!?)\[([^\]]+)\]\(([^)#\s]+)(#[^)\s]*)?\)")
 
 
@@ -48,10 +50,22 @@ def inside(text: str, folder: Path, page: Path) -> str:
     return _LINK.sub(replaced, text)
 
 
+def in_both_colors(text: str) -> str:
+    """The text of a page with each picture as two images, of which the theme shows the light or the dark one."""
+    return _PICTURE.sub(
+        lambda match: image(match[3], match[2], "only-light") + image(match[1], match[2], "only-dark"), text
+    )
+
+
+def image(address: str, alt: str, kind: str) -> str:
+    """An image as MyST writes it, of a class."""
+    return f"```{{image}} {address}\n:alt: {alt}\n:class: {kind}\n```\n\n"
+
+
 def _of_page(app: Sphinx, name: str, source: list[str]) -> None:
     page = Path(app.env.doc2path(name))
     if page.suffix == ".md":
-        source[0] = inside(source[0], page.parent, page)
+        source[0] = in_both_colors(inside(source[0], page.parent, page))
 
 
 def _of_included(app: Sphinx, path: Path, parent: str, content: list[str]) -> None:

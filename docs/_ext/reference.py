@@ -20,7 +20,8 @@ import rltools
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from outside import inside
+from outside import image, inside
+from terms import MORE_TERMS
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -167,8 +168,10 @@ def _plots() -> str:
     for name in sorted(names, key=lambda name: plots.plot_info(plots.find_plot(name)).sort_key):
         summary = (inspect.getdoc(plots.find_plot(name)) or "").split("\n", 1)[0]
         card = (
-            f":::{{grid-item-card}} {name}\n:link: ../gallery/README\n:link-type: doc\n"
-            f":img-top: ../gallery/{name}.png\n:img-alt: {summary}\n\n{summary}\n:::\n"
+            f":::{{grid-item-card}}\n:link: ../gallery/README.html#{name}\n:link-type: url\n\n"
+            + image(f"../gallery/{name}.png", summary, "only-light")
+            + image(f"../gallery/{name}-dark.png", summary, "only-dark")
+            + f"**{name}**\n\n{summary}\n:::\n"
         )
         chapters.setdefault(str(plots.plot_info(plots.find_plot(name)).chapter), []).append(card)
     parts = ["# Plots\n", "Every plot with its code is in [the gallery](../gallery/README.md).\n"]
@@ -207,30 +210,44 @@ def _slug(heading: str) -> str:
 
 def _glossary() -> str:
     """The terms that pages, plots and the terminal use, in the order of the alphabet."""
-    from rltools._util.glossary import ACTIONS, ENDINGS, TERMS
+    from rltools._util.glossary import ENDINGS, TERMS
 
-    terms = {term.name.replace("{}", "...").strip(): term.meaning for term in (TERMS | ENDINGS | ACTIONS).values()}
-    rows = [f"{name}\n: {meaning[:1].upper()}{meaning[1:]}.\n" for name, meaning in sorted(terms.items(), key=str)]
+    terms = {term.name.replace("{}", "...").strip(): term.meaning for term in (TERMS | ENDINGS).values()}
+    terms = MORE_TERMS | terms
+    rows = [f"{name}\n: {terms[name][:1].upper()}{terms[name][1:]}.\n" for name in sorted(terms, key=str.lower)]
     return "# Glossary\n\n" + "\n".join(rows)
 
 
 def _commands() -> str:
-    """The help of every command, as it is printed at 100 columns."""
+    """Every command by the panel of `rltools --help` that it is in, with its arguments, options and example."""
     import typer.main
-    from click import Context
 
     from rltools.cli.app import app_with_commands
 
     group = typer.main.get_command(app_with_commands())
-    parts = ["# Commands\n"]
-    for name in sorted(group.commands):
-        command = group.commands[name]
-        parts.append(f"## rltools {name}\n\n{_plain(command.help)}\n")
-        rows = [_row(parameter) for parameter in command.get_params(Context(command)) if parameter.name != "help"]
-        parts.append("| argument or option | meaning | default |\n|---|---|---|\n" + "\n".join(rows) + "\n")
-        if command.epilog:
-            parts.append(f"{command.epilog}\n")
-    return "\n".join(parts)
+    panels: dict[str, list[str]] = {}
+    for name, command in sorted(group.commands.items()):
+        panels.setdefault(str(command.rich_help_panel), []).append(_command(name, command))
+    introduction = "Made from the commands; `rltools COMMAND --help` says the same in a terminal."
+    chapters = [f"## {panel}\n\n" + "\n".join(texts) for panel, texts in panels.items()]
+    return "\n".join([f"# Commands\n\n{introduction}\n", *chapters])
+
+
+def _command(name: str, command: Any) -> str:
+    from click import Context
+
+    context = Context(command, info_name=f"rltools {name}")
+    usage = " ".join(command.collect_usage_pieces(context))
+    parts = [f"### {name}\n\n{_plain(command.help)}\n\n```\nrltools {name} {usage}\n```\n"]
+    panels: dict[str, list[str]] = {}
+    for parameter in command.get_params(context):
+        if parameter.name != "help":
+            panel = getattr(parameter, "rich_help_panel", None) or ""
+            panels.setdefault(panel, []).append(_row(parameter))
+    for panel, rows in panels.items():
+        title = f"**{panel}**\n\n" if panel else ""
+        parts.append(f"{title}| argument or option | meaning | default |\n|---|---|---|\n" + "\n".join(rows) + "\n")
+    return "\n".join([*parts, f"{command.epilog}\n"] if command.epilog else parts)
 
 
 def _plain(text: str | None) -> str:

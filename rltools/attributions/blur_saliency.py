@@ -40,7 +40,7 @@ def blur_saliency(f: TargetFunction, x: Tensor, *, stride: int = 5, radius: floa
     Raises:
         ArgumentError: no image; a stride below 1; a radius or blur that is not above 0.
 
-    Graydanus, Koul, Dodge, Fern: Visualizing and Understanding Atari Agents (2018).
+    Greydanus, Koul, Dodge, Fern: Visualizing and Understanding Atari Agents (2018).
 
     Example:
         >>> import rltools
