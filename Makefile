@@ -1,12 +1,18 @@
 # Each command sets up what it needs in .venv and can be run again at any time.
 # Behind them are plain calls of pip, rltools, pytest, ruff and mypy.
 
-PYTHON ?= python3
 VENV := .venv
-BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+ifeq ($(OS),Windows_NT)
+PYTHON ?= python
+BIN = $(VENV)/Scripts
+EXE := .exe
+else
+PYTHON ?= python3
+BIN = $(VENV)/bin
+endif
+PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint bench interchange interchange-tests libraries cluster cluster-tests agents clean docs site
+.PHONY: demo test lint bench interchange interchange-tests libraries cluster cluster-tests agents clean docs site paper
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed-demo            ## the main job on the agent that comes with the package
@@ -45,10 +51,13 @@ site: $(VENV)/installed-docs
 	OMP_NUM_THREADS=1 $(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
 	@echo "open docs/_build/html/index.html"
 
+paper: $(VENV)/installed-test           ## the figures of paper/paper.md, from recorded numbers
+	$(BIN)/python paper/figures.py
+
 agents: $(VENV)/installed-train         ## train the reference agents again: some hours
 	for recipe in agents/*/train.py; do $(BIN)/python $$recipe || exit 1; done
 
-$(VENV)/bin/python:
+$(BIN)/python$(EXE):
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/installed-demo: EXTRAS := box2d,classic-control
@@ -60,7 +69,7 @@ $(VENV)/installed-cluster: EXTRAS := test,ray
 $(VENV)/installed-train: EXTRAS := train
 $(VENV)/installed-docs: EXTRAS := docs
 
-$(VENV)/installed-%: pyproject.toml constraints.txt | $(VENV)/bin/python
+$(VENV)/installed-%: pyproject.toml constraints.txt | $(BIN)/python$(EXE)
 	$(PIP) -e ".[$(EXTRAS)]"
 	touch $@
 

@@ -45,6 +45,7 @@ def test_the_wheel_has_everything_and_works_outside_the_checkout(tmp_path):
         remaining = {name.partition("/")[2] for name in archive.getnames()}
     assert files(ROOT / "agents", "train.py", "model.zip") <= remaining
     assert {"tests/test_wheel.py", "README.md", "LICENSE", "Makefile", "constraints.txt"} <= remaining
+    assert {"CHANGELOG.md", "CITATION.cff", "SECURITY.md", "paper/paper.md", "docs/trust.md"} <= remaining
 
     with zipfile.ZipFile(wheel) as archive:
         shipped = set(archive.namelist())
@@ -62,6 +63,8 @@ def test_the_wheel_has_everything_and_works_outside_the_checkout(tmp_path):
     rest = {name for name in shipped - expected if ".dist-info/" not in name}
     assert {Path(name).name for name in rest} <= {"README.md"}
     assert not [name for name in shipped if name.endswith("train.py")]
+    assert {name.partition("/")[0] for name in shipped if ".dist-info/" not in name} == {"rltools"}
+    assert [name for name in shipped if name.endswith(".dist-info/licenses/LICENSE")]
 
     target = tmp_path / "installed"
     run("-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", str(target), str(wheel))

@@ -16,6 +16,7 @@ from uuid import uuid4
 from rltools.errors import BusyError, RecordingError
 
 _TEMPORARY = ".unfinished-"
+_WINDOWS = sys.platform == "win32"
 DIGITS = 8
 """Random digits in the name of a temporary file."""
 _UNFINISHED: set[Path] = set()
@@ -47,13 +48,22 @@ def put_in_place(temporary: Path, path: Path) -> None:
         RecordingError: the folder that is being written to does not exist any more.
     """
     check_in_place(path)
-    descriptor = os.open(temporary, os.O_RDONLY)
+    to_disk(temporary)
+    temporary.replace(path)
+    _UNFINISHED.discard(temporary)
+
+
+def to_disk(path: Path) -> None:
+    """Wait until the content of a file is on disk.
+
+    Raises:
+        OSError: it cannot be written to.
+    """
+    descriptor = os.open(path, os.O_RDWR)  # Windows refuses to flush what is open for reading only
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-    temporary.replace(path)
-    _UNFINISHED.discard(temporary)
 
 
 def temporary_name(path: Path) -> Path:
@@ -153,13 +163,14 @@ class OutputFolder:
     Attributes:
         path: of the folder.
         purpose: what is written; a folder may have a writer for each of several purposes.
-        descriptor: an open file descriptor of the folder, which stays valid when it is moved.
+        descriptor: an open file descriptor of the folder, which stays valid when it is moved; None on Windows, which
+            opens no folders.
         identity: device and inode.
     """
 
     path: Path
     purpose: str
-    descriptor: int
+    descriptor: int | None
     identity: tuple[int, int]
 
     def is_in_place(self) -> bool:
@@ -204,9 +215,9 @@ def one_writer(folder: Path, purpose: str) -> Iterator[OutputFolder]:
         BusyError: this process is writing to it already.
         OSError: it cannot be opened.
     """
-    descriptor = os.open(folder, os.O_RDONLY)
+    descriptor = None if _WINDOWS else os.open(folder, os.O_RDONLY)
     try:
-        identity = _identity(os.fstat(descriptor))
+        identity = _identity(folder.stat() if descriptor is None else os.fstat(descriptor))
         output = OutputFolder(folder, purpose, descriptor, identity)
         with _GUARD:
             if (*identity, purpose) in _OUTPUTS:
@@ -221,7 +232,8 @@ def one_writer(folder: Path, purpose: str) -> Iterator[OutputFolder]:
             with _GUARD:
                 _OUTPUTS.pop((*identity, purpose), None)
     finally:
-        os.close(descriptor)
+        if descriptor is not None:
+            os.close(descriptor)
 
 
 def has_writer(folder: Path, purpose: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
 
@@ -40,7 +40,7 @@ def or_text(key: str) -> BeforeValidator:
 class Card(BaseModel):
     """Base of all cards: unknown keys are refused, values are not converted, instances are immutable."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
 
 
 def _check_size(arguments: dict[str, JsonValue]) -> dict[str, JsonValue]:

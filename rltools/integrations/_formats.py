@@ -8,7 +8,6 @@ group `rltools.integrations`. Nothing else knows which formats there are.
 from __future__ import annotations
 
 import inspect
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rltools._util.discovery import load_member, load_offered, modules_in, others, unknown
-from rltools._util.files import os_errors_as
+from rltools._util.files import os_errors_as, to_disk
 from rltools._util.text import did_you_mean
 from rltools.errors import ArgumentError, ConflictError, PluginError, RecordingError, RltoolsError, argument
 from rltools.recording import Recording, check_recording
@@ -286,7 +285,7 @@ def appearing_whole(path: Path, *, overwrite: bool) -> Iterator[Path]:
             path.parent.mkdir(parents=True, exist_ok=True)
             _remove(temporary)  # of an export that was killed
             yield temporary
-            _to_disk(temporary)
+            _all_to_disk(temporary)
             if path.exists():
                 path.rename(aside)
             temporary.rename(path)
@@ -303,10 +302,6 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _to_disk(path: Path) -> None:
+def _all_to_disk(path: Path) -> None:
     for file in [path] if path.is_file() else [each for each in path.rglob("*") if each.is_file()]:
-        descriptor = os.open(file, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        to_disk(file)

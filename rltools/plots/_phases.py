@@ -155,7 +155,7 @@ def phases(
         "some bands are cut off" if highest > limit else "",
     )
     heading(axes, width, "What matters when in an episode", *describe(summary), *notes)
-    if result.episodes == 0:
+    if not _reached(result).any():  # a sparse sample of the steps may leave no part with half of the episodes
         draw_no_steps(axes)
         return axes
     if signed:
@@ -197,7 +197,7 @@ def _bin_note(result: Phases, *, normalized: bool) -> str:
 
 def _reached(result: Phases) -> np.ndarray:
     """Bool `[bin]`: whether at least half of the episodes have steps there."""
-    reached: np.ndarray = 2 * result.reached >= result.episodes
+    reached: np.ndarray = (2 * result.reached >= result.episodes) & (result.reached > 0)
     return reached
 
 

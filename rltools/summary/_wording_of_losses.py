@@ -288,7 +288,8 @@ def _loss_controls(finding: Finding) -> Sentence:
     for part in finding.parts:
         controls = listed(part.context) if part.part == "separates" else " or ".join(part.context)
         how = {"separates": "better than", "fails": "not certainly better than", "unknown": "too few features to beat"}
-        clauses.append(f"{part.by} {correlation_text(part.subjects[0])}, {how[part.part]} {controls}")
+        reversed_order = "certainly the reverse order, and " if part.subjects[0].high < 0 else ""
+        clauses.append(f"{part.by} {correlation_text(part.subjects[0])}, {reversed_order}{how[part.part]} {controls}")
     return span(f"Concordance with the losses ({SAME_ORDER_BRIEF}): {'; '.join(clauses)}.")
 
 

@@ -53,7 +53,9 @@ class SelectFeatures(gymnasium.ObservationWrapper[np.ndarray, Any, np.ndarray], 
             raise ArgumentError(f"SelectFeatures keeps features of a vector, and {env} gives {space}")
         spec = environment_spec(env)
         features = observed_features(env, None if spec is None else environment_card(spec))
-        self.positions = tuple(feature_position(features, name_or_position, "keep") for name_or_position in keep)
+        self.positions: tuple[int, ...] = tuple(
+            feature_position(features, name_or_position, "keep") for name_or_position in keep
+        )
         if not self.positions or len(set(self.positions)) < len(self.positions):
             raise ArgumentError(f"keep={list(keep)} must name at least one feature, and each only once")
         chosen = list(self.positions)

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+import rltools
 from rltools.errors import ArgumentError, UnknownNameError
 from rltools.plots import phases
 from rltools.plots.drawing.labels import spread_apart
@@ -90,3 +91,10 @@ def test_names_move_apart_and_stay_within():
     assert heights == pytest.approx([0.455, 0.555, 0.95])
     crowded = spread_apart([1.0, 1.0, 1.0], [0.2, 0.1, 0.1])
     assert crowded == pytest.approx([0.7, 0.85, 0.95])
+
+
+def test_steps_too_sparse_for_any_part_are_no_steps(tmp_path):
+    recording = rltools.record(rltools.load_policy("cartpole-ppo"), episodes=3, directory=tmp_path)
+    recording = rltools.explain(recording, rltools.load_policy("cartpole-ppo"), method="gradient", every=400)
+    axes = phases(recording)
+    assert "no steps" in [text.get_text() for text in axes.texts]

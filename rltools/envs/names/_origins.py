@@ -7,7 +7,7 @@ from itertools import groupby
 from rltools._util.text import plural
 from rltools.spaces import Features
 
-NUMBERED = "numbered: neither a card nor the environment names them"
+NUMBERED = "numbered, since neither a card nor the environment names them (names=, or a card: rltools new env ID)"
 
 
 def origin_lines(features: Features) -> list[str]:

@@ -22,7 +22,7 @@ from rltools.policies.function_policy._observations import decoded
 from rltools.policies.function_policy._outputs import HEADS, Reader, Returns, check_returns
 from rltools.policies.function_policy._probe import probes, tried
 from rltools.policies.naming import Naming
-from rltools.spaces import space_features
+from rltools.spaces import Features, space_features
 from rltools.spaces.leaves import leaves, map_leaves
 
 if TYPE_CHECKING:
@@ -110,12 +110,12 @@ class FunctionPolicy:
         self.function, self.returns = function, returns
         self.observation_space, self.action_space = env_info.observation_space, env_info.action_space
         check_returns(returns, self.action_space)
-        self.features = env_info.features or space_features(self.observation_space)
-        self.branches = branches(self.action_space)
+        self.features: Features = env_info.features or space_features(self.observation_space)
+        self.branches: tuple[int, ...] = branches(self.action_space)
         self.heads: tuple[str, ...] = (HEADS[returns] if self.branches else "action",)
-        self.action_names = naming.actions(env_info.action_names, self.action_space)
+        self.action_names: tuple[str, ...] = naming.actions(env_info.action_names, self.action_space)
         self.environment = env_info.env
-        self.rounds_by_batch = batched and batch is None
+        self.rounds_by_batch: bool = batched and batch is None
         arrays = leaves(self.observation_space)
         name = name or _name_of(function)
         self._single = arrays[0]

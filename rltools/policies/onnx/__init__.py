@@ -62,7 +62,7 @@ def inspection(source: Path) -> list[tuple[str, str]]:
     from rltools.policies.onnx._dialect import DIALECT
     from rltools.policies.onnx._model import read_graph
 
-    return rows(read_graph(_file(source) or source), DIALECT)
+    return [*rows(read_graph(_file(source) or source), DIALECT), ("load it", f"rltools analyze {source} --env ID")]
 
 
 def _file(source: Path) -> Path | None:

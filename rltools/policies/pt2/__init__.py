@@ -70,4 +70,4 @@ def inspection(source: Path) -> list[tuple[str, str]]:
     from rltools.policies.pt2._dialect import DIALECT
     from rltools.policies.pt2._program import graph_of
 
-    return rows(graph_of(read_archive(source)), DIALECT)
+    return [*rows(graph_of(read_archive(source)), DIALECT), ("load it", f"rltools analyze {source} --env ID")]

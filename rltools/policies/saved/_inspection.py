@@ -11,6 +11,7 @@ from rltools._util.text import plural
 from rltools.policies.saved.chains import CONVOLUTION, Chain, find_chains, find_layers
 from rltools.policies.saved.contents import read_contents
 from rltools.policies.saved.layout import is_fallback, layouts, recognized
+from rltools.policies.saved.layouts.plain import says_what_it_returns
 from rltools.policies.saved.rebuilt import Contents
 
 MOST_NETWORKS, MOST_LISTED, LONGEST = 12, 12, 60
@@ -77,6 +78,8 @@ def _command(contents: Contents, names: Sequence[str], chains: Sequence[Chain]) 
     card = layouts()[names[0]].CARD if names else None
     if card is None or (card.activation is None and not card.by_network and not contents.values.get("activation")):
         words += ["--activation", "NAME"]
+    if (not names or is_fallback(names[0])) and not says_what_it_returns(contents):
+        words += ["--head", "HEAD"]
     convolutions = max((sum(layer.kind == CONVOLUTION for layer in chain.layers) for chain in chains), default=0)
     if convolutions and (not names or is_fallback(names[0])):
         words += ["--strides", ",".join("N" * convolutions)]

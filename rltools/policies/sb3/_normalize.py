@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Any
@@ -114,12 +114,15 @@ class Statistics:
         return digest.digest()
 
     def _refusal(self, path: Path, moments: Moments, features: Features) -> str:
-        actual = [f"{part.leaf.name or 'all of it'} of shape {list(part.shape)}" for part in features.parts]
+        def shaped(name: str, shape: Sequence[int]) -> str:
+            return f"{name} of shape {list(shape)}".strip()
+
+        actual = [shaped(part.leaf.name, part.shape) for part in features.parts]
         return (
-            f"the statistics of {self.origin} are for {'/'.join(map(str, path)) or 'all of it'} of shape "
-            f"{list(moments.mean.shape)}, and the observations have {', '.join(actual)}; give the statistics the agent "
-            f"was trained with as {argument('normalize')}, or the environment that it was trained in as "
-            f"{argument('env')}: with VecNormalize "
+            f"the statistics of {self.origin} are {shaped('/'.join(map(str, path)), moments.mean.shape)}, and the "
+            f"observations {', '.join(actual)}; give the statistics the agent was trained with as "
+            f"{argument('normalize')} ({argument('normalize', 'False')} if it was trained without), or the environment "
+            f"that it was trained in as {argument('env')}: with VecNormalize "
             f"around VecFrameStack both are stacked, with VecFrameStack around it the statistics are for one"
         )
 

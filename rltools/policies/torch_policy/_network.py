@@ -68,11 +68,11 @@ class Network:
             raise ArgumentError("a policy has a head 'logit' or a head 'probability', which follows from it; give one")
         self.module = module
         self._heads: dict[str, Head] = {name: chained(head) for name, head in heads.items()}
-        self.heads = tuple(heads)
+        self.heads: tuple[str, ...] = tuple(heads)
         self._is_compiled = False
         remembering = () if memory is None else (memory.recall, memory.advance)
         self._roots = _roots(module, *heads.values(), *remembering)
-        self.name = source.name
+        self.name: str = source.name
         self._sha256_of = sha256_of if self._roots == [module] else None
         self._source = CurrentSource(source, self._roots, self._sha256_of)
         self._again: Callable[[], Callable[[], Any]] | None = None
@@ -80,7 +80,7 @@ class Network:
         self.branches = branches
         self.dtype = dtype
         self._memory = memory
-        self.state_size = 0 if memory is None else memory.size
+        self.state_size: int = 0 if memory is None else memory.size
         self._normalization_or_function, self.units = normalization, "environment"
         self._checked_rows: dict[str, list[Any]] = {}
         # Looked up once: acting is a matter of microseconds.

@@ -135,7 +135,7 @@ class TorchPolicy(Network):
             features, actions = features or named, actions or other_actions
         naming = Naming(names, units, action_names)
         features = naming.features(features or space_features(observation_space))
-        self.action_names = naming.actions(actions, action_space)
+        self.action_names: tuple[str, ...] = naming.actions(actions, action_space)
         if env_info.env is not None:
             self.environment = env_info.env
         super().__init__(

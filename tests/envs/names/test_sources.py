@@ -14,6 +14,7 @@ from gymnasium.wrappers import FlattenObservation, FrameStackObservation
 from rltools.cards import environment_card
 from rltools.envs import environment_spec, make_environment
 from rltools.envs.names import NamesWarning, action_names, observed_features, origin_lines
+from rltools.envs.names._origins import NUMBERED
 from rltools.policies.env_info import inspect_env
 
 POSE = ("x", "y", "angle")
@@ -68,7 +69,7 @@ def test_metadata_names_them_too():
 def test_units_alone_are_kept():
     features = observed_features(Env(feature_units=["m", "m", "rad"]), None)
     assert features.label(2) == "obs[2] (rad)"
-    assert origin_lines(features) == ["3 features numbered: neither a card nor the environment names them"]
+    assert origin_lines(features) == [f"3 features {NUMBERED}"]
 
 
 @pytest.mark.parametrize(

@@ -145,7 +145,7 @@ def test_statistics_of_another_shape_are_refused_with_both(trained, tmp_path):
         wrapper.save(tmp_path / "vecnormalize.pkl")
     finally:
         wrapper.obs_rms = rms
-    with pytest.raises(MismatchError, match=r"of shape \[4\], and the observations have all of it of shape \[5\]"):
+    with pytest.raises(MismatchError, match=r"are of shape \[4\], and the observations of shape \[5\]"):
         load_policy(path)
 
 

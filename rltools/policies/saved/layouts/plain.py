@@ -122,8 +122,20 @@ def _head_of(chain: Chain, contents: Contents, wanted: Wanted) -> str:
     names = ("logit", "q_value") if branches(wanted.action_space) else ("mean", "action")
     raise ArgumentError(
         f"{contents.path}: the network {chain} is not named for what it returns; give it as "
-        f"{' or '.join(argument('head', repr(name)) for name in names)}"
+        f"{' or '.join(argument('head', repr(name)) for name in names)}{_and_activation(chain, wanted)}"
     )
+
+
+def _and_activation(chain: Chain, wanted: Wanted) -> str:
+    """What else has to be given for a chain, so that one error says all of it; "" for nothing."""
+    if wanted.activation is not None or len(chain.layers) == 1:
+        return ""
+    return f", and the function between its layers as {argument('activation')}"
+
+
+def says_what_it_returns(contents: Contents) -> bool:
+    """Whether a network in it has a name that says what its outputs are."""
+    return any(_words(chain) & {*_OF_Q_VALUES, *_DECIDING} for chain in find_chains(contents.tensors))
 
 
 def _words(chain: Chain) -> set[str]:
