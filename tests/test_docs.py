@@ -118,8 +118,10 @@ SCREENSHOTS = _SCRIPT["PICTURES"]
 
 def test_every_screenshot_is_shown() -> None:
     pages = [(DOCS.parent / "README.md"), *DOCS.glob("*.md")]
-    names = {name for page in pages for name in re.findall(r'src="(?:docs/)?([\w-]+)\.png"', page.read_text("utf-8"))}
-    assert names == set(SCREENSHOTS)
+    on_pages = {
+        name for page in pages for name in re.findall(r'src="(?:docs/)?([\w-]+)\.png"', page.read_text("utf-8"))
+    }
+    assert on_pages == set(SCREENSHOTS)
 
 
 def test_the_moving_picture_moves() -> None:
