@@ -110,7 +110,7 @@ class FunctionPolicy:
         self.function, self.returns = function, returns
         self.observation_space, self.action_space = env_info.observation_space, env_info.action_space
         check_returns(returns, self.action_space)
-        self.features: Features = env_info.features or space_features(self.observation_space)
+        self.features = env_info.features or space_features(self.observation_space)
         self.branches: tuple[int, ...] = branches(self.action_space)
         self.heads: tuple[str, ...] = (HEADS[returns] if self.branches else "action",)
         self.action_names: tuple[str, ...] = naming.actions(env_info.action_names, self.action_space)
