@@ -22,7 +22,7 @@ from rltools.policies.function_policy._observations import decoded
 from rltools.policies.function_policy._outputs import HEADS, Reader, Returns, check_returns
 from rltools.policies.function_policy._probe import probes, tried
 from rltools.policies.naming import Naming
-from rltools.spaces import Features, space_features
+from rltools.spaces import space_features
 from rltools.spaces.leaves import leaves, map_leaves
 
 if TYPE_CHECKING:
