@@ -18,7 +18,7 @@ import rltools
 policy = rltools.load_policy("cartpole-ppo")
 recording = rltools.record(policy, episodes=6)
 for method in ("decision_change", "shapley", "gradient"):
-    recording = rltools.explain(recording, policy, method=method, references=8)
+    recording = rltools.explain(recording, policy, method=method)
 rltools.ablate(policy, recording, seeds=8, most=8)
 table = rltools.assess(recording, policy, ["loss_concordance", "resolved_pairs", "pgi"])
 print(table[["method", "metric", "value", "low", "high", "random", "std", "separates", "verdict"]].to_string())

@@ -182,7 +182,7 @@ def load(source, known):
     install("guest6", code, policies="odd = guest6")
     with (
         pytest.warns(PluginWarning, match=r"the policy library odd \(guest6 of .*\) cannot say .*KeyError: 'seven'"),
-        pytest.raises(ArgumentError, match=r"a builtins\.int; tried: odd, sb3"),
+        pytest.raises(ArgumentError, match=r"a builtins\.int; tried: odd, onnx"),
     ):
         rltools.load_policy(7)
     with pytest.raises(PluginError, match=r"the policy library odd \(guest6 .* failed to load 8: ZeroDivisionError"):
@@ -208,7 +208,7 @@ def test_one_broken_plot_does_not_stop_another(install: Install, cartpole: objec
         ("run", "rltools.run_experiment"),
         ("analyse", "rltools.analyze"),
         ("load", "rltools.load_policy"),
-        ("load_agent", "rltools.load_policy"),
+        ("load_polcy", "rltools.load_policy"),
         ("explian", "rltools.explain"),
         ("Callback", "rltools.AttributionCallback"),
         ("check_policy", "rltools.testing.check_policy"),
@@ -242,5 +242,5 @@ def test_what_a_policy_lacks_is_named(cartpole: object) -> None:
         rltools.testing.check_policy(policy)  # type: ignore[arg-type]
     with pytest.raises(ArgumentError, match=r"Nearly, which lacks choose, device, masked of a Policy; tried:"):
         rltools.load_policy(policy)
-    with pytest.raises(ArgumentError, match=r"numpy\.ndarray; tried:"):
+    with pytest.raises(ArgumentError, match=r"an array \(ndarray\)"):
         rltools.load_policy(np.zeros(3))

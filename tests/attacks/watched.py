@@ -21,6 +21,7 @@ EXPECTED |= set(sys.stdlib_module_names)
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 PLACES = tuple({sys.prefix, sys.base_prefix, str(Path(__file__).resolve().parents[2] / "rltools"), "<frozen"})
 
+HERE = Path.cwd()
 noticed_events: list[str] = []
 
 
@@ -69,6 +70,7 @@ def watched(task):
     except BaseException as caught:
         error = caught
     events, seconds = list(noticed_events), time.perf_counter() - started
+    os.chdir(HERE)  # cards are looked up in the working directory, and the next task has another one
     return {
         "error": type(error).__name__ if error else None,
         "ours": isinstance(error, RltoolsError),

@@ -223,7 +223,7 @@ def test_a_module_that_is_imported_registers_no_more_for_a_files_word(project):
 )
 def test_wrappers_named_by_a_file_are_gymnasiums_own(entry_point, project):
     wrappers = [{"name": "ClipReward", "entry_point": entry_point, "kwargs": {"min_reward": 0}}]
-    with pytest.raises(SimulationError, match="not made just because a file names it|names no wrapper"):
+    with pytest.raises(SimulationError, match=r"not made just because a file names it|names no wrapper"):
         spec_from_json(written(additional_wrappers=wrappers))
     assert not (project / "trace").exists()
 
@@ -271,7 +271,7 @@ def test_recordings_may_name_the_module_that_once_defined_a_wrapper(module):
 @pytest.mark.parametrize("entry_point", ["rltools.wrappers._select:Another", "rltools.wrapper:SelectFeatures", "os:_"])
 def test_other_entry_points_are_no_wrappers_of_rltools(entry_point):
     text = written(additional_wrappers=[{"name": "x", "entry_point": entry_point, "kwargs": {}}])
-    with pytest.raises(SimulationError, match="not made just because a file names it|names no wrapper"):
+    with pytest.raises(SimulationError, match=r"not made just because a file names it|names no wrapper"):
         spec_from_json(text)
     assert canonical_spec_json(text) == text
 

@@ -52,7 +52,7 @@ FAULTS = {
     "description: [1]": ["description: must be a text"],
     "agents: []": ["agents: must have at least one element"],
     "agents: [cartpole-pp, /etc/none]": [
-        "agents[0]: must be the name of an agent or the path of a model (did you mean cartpole-ppo?)",
+        "agents[0]: must be the name of an agent, the path of a model or hf:ORG/NAME (did you mean cartpole-ppo?)",
         "not '/etc/none'",
     ],
     "methods: [shaply]": ["methods[0]: no method 'shaply'; did you mean shapley"],

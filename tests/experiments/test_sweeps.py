@@ -67,8 +67,8 @@ FAULTS = {
     "methods: [{name: gradient, every: 0}]": "methods[0].every: must be at least 1, not 0",
     "methods: [{name: gradient, targets: [logits]}]": "methods[0].targets[0]: must begin with a score (did you mean",
     "methods: [{name: random, parameters: {seed: 1}, seed: 2}]": "methods[0].seed: is among the parameters, too",
-    "methods: [{name: shapley, parameters: {groups: summary}}]": "groups must be variables or a mapping",
-    "ablate: {groups: {all: pole}}": "ablate.groups: groups must be variables, features or a mapping",
+    "methods: [{name: shapley, parameters: {groups: summary}}]": "groups must be variables, card or a mapping",
+    "ablate: {groups: {all: pole}}": "ablate.groups: groups must be variables, features, card or a mapping",
     "ablate: {leave_out: 2}": "ablate.leave_out: must be true or false, or a part of the return between 0 and 1",
     "sweep: [episodes]": "sweep: must be `key: value`s",
     "sweep: {references: []}": "sweep.references: must be a list of values, or a mapping {name: value, ...}",
@@ -259,6 +259,7 @@ def test_methods_have_windows_and_their_own_targets() -> None:
 
 def test_the_file_of_the_documentation_has_no_faults() -> None:
     trainings("runs/dqn", "runs/sac-1", "runs/sac-2")
+    shutil.copy(Path(__file__).parents[1] / "golden" / "libraries" / "cleanrl" / "ppo" / "ppo.cleanrl_model", "runs")
     page = (Path(__file__).parents[2] / "experiments" / "README.md").read_text()
     blocks = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
     whole = "description: all of it\n" + "".join(blocks)

@@ -31,7 +31,7 @@ def explained(scores: Callable[[Tensor], Tensor], make_env: Make, **choices: Any
 def test_row_03_an_attribution_that_is_not_finite(make_env: Make) -> None:
     """The slope of a square root is infinite at 0, where each episode starts."""
     with pytest.warns(FailedAttributionWarning, match=r"2 of 8 steps \(25\.0%\)") as caught:
-        recording = explained(lambda x: x[:, :2].sqrt(), make_env, target="logit:chosen")
+        recording = explained(lambda x: x[:, :2].sqrt(), make_env, method="gradient", target="logit:chosen")
     assert len(caught) == 1
     values = recording.attribution().values
     assert np.isnan(values[[0, 4]]).all()
@@ -47,7 +47,7 @@ def test_row_04_zeros_are_kept_as_zeros(make_env: Make) -> None:
 @pytest.mark.parametrize("scores", [lambda x: x[:, :2].detach(), lambda x: torch.ones(len(x), 2)])
 def test_row_30_scores_that_do_not_depend_on_the_observation(scores: Any, make_env: Make) -> None:
     with pytest.raises(GradientError):
-        explained(scores, make_env)
+        explained(scores, make_env, method="gradient")
 
 
 class PolicyTargetFunction:

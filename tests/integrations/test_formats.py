@@ -96,7 +96,7 @@ def test_an_interrupted_export_leaves_nothing(
     def interrupt(path: Path) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(_formats, "_to_disk", interrupt)
+    monkeypatch.setattr(_formats, "to_disk", interrupt)
     with pytest.raises(KeyboardInterrupt):
         rltools.export(recording, name, overwrite=True)
     assert {path: path.stat().st_mtime_ns for path in stores.rglob("*") if path.is_file()} == before

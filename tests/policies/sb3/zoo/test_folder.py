@@ -141,7 +141,7 @@ def test_an_environment_with_its_module_is_made_once_the_user_imported_that(run,
 def test_inspect_of_another_folder_is_refused(tmp_path):
     from rltools.errors import ArgumentError
 
-    with pytest.raises(ArgumentError, match="no run folder of rl-zoo"):
+    with pytest.raises(ArgumentError, match="is no model or weights of a library that is known"):
         inspection(str(tmp_path))
 
 
