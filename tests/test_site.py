@@ -15,7 +15,7 @@ import pytest
 DOCS = Path(__file__).parents[1] / "docs"
 REFERENCE = runpy.run_path(str(DOCS / "_ext" / "reference.py"))
 TUTORIALS = sorted((DOCS / "tutorials").glob("*.md"))
-SLOW = {"is-it-true", "paper"}
+SLOW = {"is-it-true", "own-environment", "paper", "sb3-agent", "training"}
 """Tutorials that would take longer than all others together: `make docs` runs them, and tests of `assess` and of
 experiments run what they call."""
 

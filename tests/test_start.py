@@ -22,7 +22,7 @@ from rltools.cli import main
 ROOT = Path(__file__).parents[1]
 CLEANRL = ROOT / "tests" / "golden" / "libraries" / "cleanrl" / "ppo" / "ppo.cleanrl_model"
 PAGE = (ROOT / "docs" / "start.md").read_text(encoding="utf-8")
-SMALL = ["--episodes", "2", "--seeds", "2", "--references", "4", "--no-frames", "--overwrite"]
+SMALL = ["--episodes", "2", "--no-ablate", "--references", "4", "--no-frames", "--overwrite"]
 (ENVIRONMENT,) = (block for block in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL) if "class Harbor" in block)
 
 
@@ -68,7 +68,7 @@ def run_blocks(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], dict[str, Any
     analyze = rltools.analyze
 
     def small(*arguments: Any, **options: Any) -> Any:
-        return analyze(*arguments, episodes=2, seeds=2, references=4, frames=False, **options)
+        return analyze(*arguments, episodes=2, ablate=False, references=4, frames=False, **options)
 
     monkeypatch.setattr(rltools, "analyze", small)
 
