@@ -132,5 +132,11 @@ def test_controls_stand_beside_the_concordance(separates, text):
     )
 
 
+def test_a_certainly_reversed_order_is_called_so():
+    part = loss_controls("shapley", (-0.9, -1.0, -0.8), controls=("chance", "std"), separates=False)
+    text = str(Finding("loss_controls", parts=(part,)))
+    assert "−0.90 [−1.00, −0.80], certainly the reverse order, and not certainly better than chance or std" in text
+
+
 def test_an_attribution_that_is_0_everywhere_ranks_nothing(tmp_path):
     assert table_of(tmp_path, (30, 20, 10), (0, 0, 0)).columns == ()

@@ -41,6 +41,20 @@ def test_the_command_is_one_that_loads_it(tmp_path: Path) -> None:
     assert command[3:] == ["--env", "ID", "--activation", "NAME", "--strides", "N"]
 
 
+def test_the_command_asks_for_what_no_name_says(tmp_path: Path) -> None:
+    torch.save(
+        {"0.weight": torch.zeros(8, 4), "0.bias": torch.zeros(8), "2.weight": torch.zeros(2, 8)}, tmp_path / "w.pt"
+    )
+    command = " ".join(inspection(str(tmp_path / "w.pt"))[0].partition("load it")[2].split())
+    assert command.endswith("--env ID --activation NAME --head HEAD")
+
+
+@pytest.mark.parametrize("graph", ["onnx/sb3_ppo/model.onnx", "torch_export/sb3_ppo/policy.pt2"])
+def test_a_graph_has_a_command_too(graph: str) -> None:
+    path = Path(__file__).parents[2] / "golden" / "libraries" / graph
+    assert " ".join(inspection(str(path))[0].split()).endswith("--env ID")
+
+
 @pytest.mark.parametrize("text", ["x" * 100_000, "a\nb\x1b[2J\u202e", "[bold]x[/bold]", "\ud800"])
 def test_texts_of_a_file_stay_on_a_short_line(tmp_path: Path, text: str) -> None:
     path = tmp_path / "weights.pt"
