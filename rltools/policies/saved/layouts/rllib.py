@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from rltools.errors import ArgumentError, MismatchError, ModelError, argument
 from rltools.policies.actions import branches, count_actions
 from rltools.policies.saved.chains import find_layers
+from rltools.policies.saved.continuous import Received
 from rltools.policies.saved.layout import LayoutCard, activation_for
 from rltools.policies.saved.memory import recurrent_state
 from rltools.policies.saved.networks import activation_module, recurrent_module, sequential
@@ -109,7 +110,7 @@ def _actor(contents: Contents, wanted: Wanted, encoder: str) -> Rebuilt:
             encode=None if actor.tokenizer is None else Chain(actor.tokenizer),
             encode_critic=None if critic.tokenizer is None else Chain(critic.tokenizer),
         )
-    received = None if branches(wanted.action_space) else _choice(wanted.action_space)
+    received = None if branches(wanted.action_space) else _choice(wanted.action_space, is_random=std is not None)
     return Rebuilt(parts, heads, _filter(contents, wanted), memory, std, received, notes=tuple(notes))
 
 
@@ -237,19 +238,8 @@ def _to_environment(space: Any) -> Sequence[Unscaled | Clipped]:
     return (Unscaled(low, high), Clipped(low, high)) if bounded else ()
 
 
-def _choice(space: Any) -> Callable[..., np.ndarray]:
-    received = Chain(*_to_environment(space), nn.Identity())
-
-    def choose(scores: Tensor, deterministic: bool, rngs: Any) -> np.ndarray:
-        if not deterministic:
-            raise ArgumentError(
-                "the std of this actor is not in its scores: sample with act(deterministic=False), or choose with "
-                "deterministic=True"
-            )
-        actions: np.ndarray = received(scores).numpy(force=True)
-        return actions
-
-    return choose
+def _choice(space: Any, *, is_random: bool) -> Received:
+    return Received(Chain(*_to_environment(space), nn.Identity()), is_random)
 
 
 class _Critics(nn.Module):

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from rltools.errors import ArgumentError, MismatchError, ModelError, argument
 from rltools.policies.actions import branches, count_actions
 from rltools.policies.base import Discounting
+from rltools.policies.saved.continuous import Received
 from rltools.policies.saved.flax_networks import FlaxNetwork, FlaxParameters, flax_network
 from rltools.policies.saved.formats.sbx import FORMAT
 from rltools.policies.saved.layout import LayoutCard
@@ -169,7 +170,7 @@ class _Network:
         elif not deterministic:
             spread = self._chain(body, heads[1])
             self.std = lambda x: spread(x).clamp(LOG_STD_MIN, LOG_STD_MAX).exp()
-        self.choose = _choice(received)
+        self.choose = Received(received, is_random=self.std is not None)
         named: dict[str, Callable[..., Any]] = {"mean": mean, "action": Chain(mean, received)}
         if critics := self._critics():
             named["q_value"] = self._q_value(critics)
@@ -214,19 +215,6 @@ class _Network:
             return values.mean(1, keepdim=True) if averages else values.amin(1, keepdim=True)
 
         return q_value
-
-
-def _choice(received: Chain) -> Callable[..., np.ndarray]:
-    def choose(scores: Tensor, deterministic: bool, rngs: Any) -> np.ndarray:
-        if not deterministic:
-            raise ArgumentError(
-                "the std of this actor is not in its scores: sample with act(deterministic=False), or choose with "
-                "deterministic=True"
-            )
-        actions: np.ndarray = received(scores).numpy(force=True)
-        return actions
-
-    return choose
 
 
 def _check_actions(contents: Contents, wanted: Wanted) -> None:
