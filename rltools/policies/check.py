@@ -17,7 +17,7 @@ from rltools._util.text import plural
 from rltools.errors import ArgumentError, ModelError, argument
 from rltools.policies.base import Context, Policy
 from rltools.policies.saved.formats.npz import read_arrays
-from rltools.policies.sb3.archive._zip import read_file
+from rltools.policies.untrusted.zips import read_file
 
 TOLERANCE = 1e-3
 """Largest difference of scores or continuous actions, as a share of the largest: other devices round differently."""

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from rltools._util.text import plural
 from rltools.errors import ModelError, UnsafeFileError
+from rltools.policies.untrusted.messages import printable
 
 MAX_NODES = 5_000
 MAX_LISTED = 12
@@ -204,9 +205,3 @@ OWN_NETWORK = (
 def parameters_in(graph: Graph) -> int:
     """How many numbers the floating-point constants of a graph have together."""
     return sum(value.numel() for value in graph.constants.values() if value.is_floating_point())
-
-
-def printable(value: object, most: int = 120) -> str:
-    """A value from a file, safe to print: short, on one line, without control characters."""
-    text = str(value)
-    return ascii(text[:most])[1:-1] + ("..." if len(text) > most else "")

@@ -9,8 +9,9 @@ from gymnasium.spaces import Box
 
 from rltools.errors import ArgumentError, ModelError, argument
 from rltools.policies.actions import count_actions
-from rltools.policies.graphs.graph import Graph, Port, Ref, printable
+from rltools.policies.graphs.graph import Graph, Port, Ref
 from rltools.policies.graphs.ports import listed
+from rltools.policies.untrusted.messages import printable
 
 NAMES: dict[str, tuple[str, ...]] = {
     "logit": ("logit", "logits", "action_logits", "policy_logits", "action_dist_inputs"),

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from rltools.errors import RltoolsError
-from rltools.policies.graphs.graph import Dialect, Graph, Node, Ref, needed_nodes, printable
+from rltools.policies.graphs.graph import Dialect, Graph, Node, Ref, needed_nodes
+from rltools.policies.untrusted.messages import printable
 
 
 class GraphNetwork(nn.Module):

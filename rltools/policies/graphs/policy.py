@@ -32,6 +32,7 @@ from rltools.policies.graphs.rehearsal import rehearsed
 from rltools.policies.library import LoadOptions
 from rltools.policies.saved.statistics import statistics_of
 from rltools.policies.torch_policy import TorchPolicy
+from rltools.policies.untrusted.messages import encodable
 from rltools.policies.vjp._layers import Reordered
 from rltools.spaces import Features, space_features
 
@@ -147,7 +148,7 @@ def make_policy(graph: Graph, dialect: Dialect, options: LoadOptions) -> TorchPo
         memory=memory,
         normalization=statistics,
         source=Source(
-            _encodable(options.name or graph.path.stem),
+            encodable(options.name or graph.path.stem),
             _sha256(graph, statistics),
             environment.spec_json,
             library=dialect.title,
@@ -173,11 +174,6 @@ def _sha256(graph: Graph, statistics: Normalization | None) -> str:
     for values in (statistics.mean, statistics.std, statistics.limit):
         digest.update(values.numpy().tobytes())
     return digest.hexdigest()
-
-
-def _encodable(text: str) -> str:
-    """A text that can be written as UTF-8; undecodable bytes in the name of a file are escaped."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _outputs(ported: PortedNetwork, name: str, x: Any) -> Tensor:

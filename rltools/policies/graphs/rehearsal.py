@@ -18,7 +18,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from rltools.errors import ModelError, RltoolsError, UnsafeFileError
-from rltools.policies.graphs.graph import printable
+from rltools.policies.untrusted.messages import printable
 
 MOST_NUMBERS = 2**24
 """That one operation makes for the few observations of a rehearsal: 64 MiB."""

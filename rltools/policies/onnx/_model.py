@@ -12,9 +12,10 @@ from torch import Tensor
 
 from rltools._util.foreign_files import read_foreign
 from rltools.errors import ModelError, UnsafeFileError
-from rltools.policies.graphs.graph import MAX_NODES, Graph, Node, Port, Ref, Shape, printable
+from rltools.policies.graphs.graph import MAX_NODES, Graph, Node, Port, Ref, Shape
 from rltools.policies.onnx._protobuf import Budget, Message, parse
 from rltools.policies.onnx._tensors import INTEGERS, MAX_FILE, Beside, tensor
+from rltools.policies.untrusted.messages import printable
 
 _FLOAT, _INT, _STRING, _TENSOR, _FLOATS, _INTS, _STRINGS = 1, 2, 3, 4, 6, 7, 8
 _OWN_DOMAINS = ("", "ai.onnx")

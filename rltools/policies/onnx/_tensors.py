@@ -12,8 +12,8 @@ from torch import Tensor
 
 from rltools._util.foreign_files import MIB, read_foreign
 from rltools.errors import ModelError, UnsafeFileError
-from rltools.policies.graphs.graph import printable
 from rltools.policies.onnx._protobuf import Budget, Message
+from rltools.policies.untrusted.messages import printable
 
 MAX_FILE = 256 * MIB
 MAX_AXES = 8

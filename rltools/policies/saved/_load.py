@@ -23,6 +23,7 @@ from rltools.policies.saved.networks import ACTIVATIONS
 from rltools.policies.saved.rebuilt import Contents, Rebuilt, Wanted
 from rltools.policies.saved.statistics import statistics_of
 from rltools.policies.torch_policy import TorchPolicy
+from rltools.policies.untrusted.messages import encodable
 from rltools.spaces import Features, space_features
 
 
@@ -96,11 +97,11 @@ def _policy(contents: Contents, name: str, wanted: Wanted, options: LoadOptions,
         normalization=rebuilt.normalization or wanted.statistics,
         discounting=rebuilt.discounting,
         source=Source(
-            _encodable(options.name or path.stem),
+            encodable(options.name or path.stem),
             _sha256(contents, layout.CARD, wanted, rebuilt),
             env_info.spec_json,
             layout.CARD.title,
-            tuple(dict.fromkeys(map(_encodable, notes))),
+            tuple(dict.fromkeys(map(encodable, notes))),
         ),
     )
     _try_out(policy)
@@ -210,8 +211,3 @@ def _in_its_environment(contents: Contents, options: LoadOptions) -> LoadOptions
             f"{contents.path} was trained in {contents.environment[:80]!a}, which cannot be made here ({error}); give "
             f"the environment as {argument('env')}"
         ) from error
-
-
-def _encodable(text: str) -> str:
-    """A text that can be written as UTF-8; undecodable bytes in the name of a file are escaped."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")

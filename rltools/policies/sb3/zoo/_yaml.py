@@ -11,8 +11,8 @@ from ruamel.yaml.events import AliasEvent
 
 from rltools._util.yaml import EventWalk, load_model, long_number
 from rltools.errors import ModelError, UnsafeFileError
-from rltools.policies.sb3.archive._pickle import printable
-from rltools.policies.sb3.archive._zip import read_file
+from rltools.policies.untrusted.messages import printable
+from rltools.policies.untrusted.zips import read_file
 
 MAX_BYTES = 100_000
 MAX_DEPTH = 20
