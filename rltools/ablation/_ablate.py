@@ -383,6 +383,6 @@ def _check_baseline(measuring: Measuring) -> None:
         faults: Iterable[str] = (str(fault) for fault in measuring.rollouts.fault if fault)
         raise FaultError(
             f"every one of {len(measuring.rollouts)} episodes with nothing hidden ended by a fault, so that there is "
-            f"no return to compare with; the first: {next(iter(faults), 'unknown')}. Mend it, delete "
+            f"no return to compare with; the first: {next(iter(faults), 'unknown')}. Fix it, delete "
             f"{measuring.folder} and ablate again"
         )

@@ -20,7 +20,7 @@ from rltools.policies.device_memory import halving
 from rltools.policies.threads import compute_threads
 from rltools.recording import Attribution, AttributionSpec, recorded_leaves
 from rltools.spaces.leaves import map_leaves
-from rltools.targets import Target, fitting_target, remembered, target_labels
+from rltools.targets import Target, cached_by_policy, fitting_target, target_labels
 
 
 def attribute(
@@ -81,7 +81,7 @@ def attribute(
         check_is_policy(policy)
     policy = compiled(policy) if compile else policy
     implementation = find_method(method)
-    parsed = remembered(
+    parsed = cached_by_policy(
         "target", (method, target), policy, lambda: fitting_target(method, implementation.needs, target, policy)
     )
     batch = as_batch(policy, observations)
@@ -106,7 +106,7 @@ def attribute(
     spec = AttributionSpec(
         method=method,
         target=str(parsed),
-        labels=remembered("labels", parsed, policy, lambda: target_labels(parsed, policy)),
+        labels=cached_by_policy("labels", parsed, policy, lambda: target_labels(parsed, policy)),
         unit=implementation.unit,
         parameters=settings | identifier,
         policy_sha256=policy.source.sha256,

@@ -1,4 +1,4 @@
-"""What exporters write of a recording: arrays of an episode, its attributions by name, and what describes them."""
+"""What exporters share: arrays of an episode, its attributions by name, and their description."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ from rltools.plots.drawing.style import (
     measure,
     strongest_label,
 )
-from rltools.summary import pictured, summarize
+from rltools.summary import steps_as_images, summarize
 from rltools.targets.scores import target_noun
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def images(
     label_index = strongest_label(summary, label)
     has_images = recording.features_of(summary.key).has_images
     most = most or (MAX_IMAGES if has_images else MAX_FRAMES)
-    image_steps = pictured(
+    image_steps = steps_as_images(
         recording,
         summary.key,
         label=label_index,

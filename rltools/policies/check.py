@@ -49,7 +49,7 @@ class Difference:
         return self.largest == 0 or (not self.is_share and self.largest <= TOLERANCE * self.most)
 
     def __str__(self) -> str:
-        """It in a message."""
+        """The difference in words, for a message."""
         if self.is_share:
             return f"{self.kind} differ at {round(self.largest * self.rows)} of {plural(self.rows, 'row')}"
         return f"{self.kind} differ by up to {self.largest:.3g}, and are up to {self.most:.3g} large"

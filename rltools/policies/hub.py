@@ -40,7 +40,7 @@ _NO_MODELS = ("train_eval_metrics.zip",)  # the zoo uploads its evaluations besi
 
 
 @dataclass(frozen=True)
-class Fetched:
+class HubModel:
     """A model from a hub.
 
     Attributes:
@@ -63,7 +63,7 @@ def is_hub(source: object) -> bool:
     return isinstance(source, str) and source.startswith(PREFIX)
 
 
-def fetch(source: str) -> Fetched:
+def fetch(source: str) -> HubModel:
     """Download `hf:org/name`, `hf:org/name/file.zip` or `hf:org/name@revision`; offline, take it from the cache.
 
     Which files are fetched follows from the library in the model card, or from the names of the files if it names none.
@@ -87,7 +87,7 @@ def fetch(source: str) -> Fetched:
     where = f" {file}" if file else ""
     environment, notes = (None, ()) if _of_the_zoo(path) else environment_of_card(folder, repo)
     note = f"from the model hub: {repo}{where} at revision {folder.name}"
-    return Fetched(path, repo.partition("/")[2], note, environment, notes)
+    return HubModel(path, repo.partition("/")[2], note, environment, notes)
 
 
 def _of_the_zoo(path: Path) -> bool:
@@ -129,7 +129,7 @@ def _snapshot(source: str, repo: str, revision: str | None) -> Path:
 
 
 def _endings(info: Any) -> tuple[str, ...]:
-    """How the names of the files end that are needed of a repository."""
+    """The endings of the files that are needed of a repository."""
     named = [getattr(info, "library_name", None), *(getattr(info, "tags", None) or ())]
     for name in (str(name).lower() for name in named if name):
         if endings := _WANTED.get(_SAME.get(name, name)):

@@ -45,7 +45,7 @@ class PolicyTargetFunction(TargetFunction):
         self.categorical = target.score == DECISION and is_discrete(policy)
         self.most_copies, self.leave_one_out = most_copies, leave_one_out
         self._policy, self._target, self._context, self._advance = policy, target, context, advance
-        facts = remembered("facts", target, policy, lambda: _facts(target, policy))
+        facts = cached_by_policy("facts", target, policy, lambda: _facts(target, policy))
         self.outputs, self._heads, self._can_be_undefined = facts
         self._autocast = autocast
         self._row_weights: Tensor | None = _UNKNOWN
@@ -143,7 +143,7 @@ class PolicyTargetFunction(TargetFunction):
         else:
             upstream, own = self._upstream(x.device, lead), None
             if upstream is None:
-                own = remembered(
+                own = cached_by_policy(
                     "own outputs", self._target, self._policy, lambda: own_outputs(self._policy, self._target)
                 )
             flat = gradients_by_vjp(passes, self._read_outputs, upstream, lead, prod(x.shape[len(lead) :]), own)
@@ -156,7 +156,7 @@ class PolicyTargetFunction(TargetFunction):
         policy, target = self._policy, self._target
         if self._row_weights is _UNKNOWN:
             # x is on the policy's device, and looking that up takes as long as a small net.
-            weights = remembered("weights", (target, device), policy, lambda: linear_weights(policy, target))
+            weights = cached_by_policy("weights", (target, device), policy, lambda: linear_weights(policy, target))
             self._row_weights = None if weights is None else weights.of_rows(self._context.action)
         return self._row_weights
 
@@ -313,8 +313,8 @@ T = TypeVar("T")
 MOST_REMEMBERED = 64
 
 
-def remembered(name: str, key: Hashable, policy: Policy, compute: Callable[[], T]) -> T:
-    """The result of `compute`, kept for the same policy, or another of the same heads and actions.
+def cached_by_policy(name: str, key: Hashable, policy: Policy, compute: Callable[[], T]) -> T:
+    """The result of `compute`, cached for the same policy, or another of the same heads and actions.
 
     Args:
         name: of the result.

@@ -1,4 +1,4 @@
-"""Finds the moments of an episode that are worth a look.
+"""Finds the highlights of an episode: the steps that are worth a look.
 
 After Amir and Amir (2018), HIGHLIGHTS: Summarizing Agent Behavior to People, AAMAS: states matter where the best action
 is far above the others. Added to these are the step at which the policy is least sure, the highest and the lowest

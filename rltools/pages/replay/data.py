@@ -42,7 +42,7 @@ def episodes_data(
     """
     per_unit = any(is_per_feature_unit(recording.spec(key).unit) for key in keys)
     spread = std((episode.states for episode in recording), recording.features.size) if per_unit else None
-    apart = {key: recording.told_apart(key) for key in keys}
+    apart = {key: recording.distinguishing_settings(key) for key in keys}
     for number in numbers:
         yield _episode_data(recording, number, apart, title, spread)
 

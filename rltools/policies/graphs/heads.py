@@ -1,4 +1,4 @@
-"""What comes out of a graph: which output gives the scores of actions, and which the value of a state."""
+"""The outputs of a graph: which of them gives the scores of actions, and which the value of a state."""
 
 from __future__ import annotations
 

@@ -163,7 +163,7 @@ def _statistics(options: LoadOptions, features: Features) -> Normalization | Non
 
 
 def _how(card: LayoutCard, wanted: Wanted, rebuilt: Rebuilt) -> str:
-    """The caveat that says how the network was rebuilt."""
+    """The caveat on how the network was rebuilt."""
     activation = wanted.activation or rebuilt.activation or card.activation
     layers = f", with {activation} between its layers" if activation else ""
     origin = "as its settings say" if rebuilt.activation and not card.by_network else "the library's default"
