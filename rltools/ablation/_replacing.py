@@ -10,7 +10,8 @@ import torch
 from rltools.ablation._players import Players
 from rltools.ablation._rollouts import Task
 from rltools.ablation.replacements import Replacement, ReplacementInput, Visited, find_replacement
-from rltools.policies.base import Context, Policy, decide, next_state
+from rltools.policies.base import Context, Policy
+from rltools.policies.decide import decide, next_state
 from rltools.rollout.act import BLOCK
 from rltools.rollout.running import RunningEpisodes
 from rltools.rollout.stepping import Decision

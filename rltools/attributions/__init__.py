@@ -25,7 +25,8 @@ from rltools.attributions._support.units import (
 from rltools.errors import ArgumentError, MethodError, PluginError
 
 if TYPE_CHECKING:
-    from rltools.attributions._support.method import Cost, Method, Result, method
+    from rltools.attributions._support.method import Method, method
+    from rltools.attributions._support.result import Cost, Result
     from rltools.policies.base import Policy
     from rltools.targets.function import TargetFunction
 

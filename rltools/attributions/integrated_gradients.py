@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from rltools.attributions._support.completeness import TOLERANCE, end_values, is_complete, residual_of, scale_of
-from rltools.attributions._support.method import Cost, Result, method
+from rltools.attributions._support.method import method
+from rltools.attributions._support.result import Cost, Result
 from rltools.attributions._support.units import Unit
 from rltools.errors import ArgumentError
 from rltools.targets.function import Copies, TargetFunction

@@ -15,7 +15,8 @@ from rltools.explanation.batches import explained_rows, most_copies
 from rltools.explanation.references import as_batch, encode_references, references_id
 from rltools.explanation.spec import decodes, separated_axes, with_card_groups, with_groups, with_whole_choices
 from rltools.explanation.views import Decoded, compiled
-from rltools.policies.base import Context, Policy, check_is_policy, decide, decision_pass
+from rltools.policies.base import Context, Policy, check_is_policy
+from rltools.policies.decide import decide, decision_pass
 from rltools.policies.device_memory import halving
 from rltools.policies.threads import compute_threads
 from rltools.recording import Attribution, AttributionSpec, recorded_leaves

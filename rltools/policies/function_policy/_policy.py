@@ -15,7 +15,8 @@ from rltools.envs import vector_statistics
 from rltools.errors import ArgumentError, MismatchError, argument
 from rltools.policies._encoding import encode
 from rltools.policies.actions import as_logits, branches, clipping, in_branches
-from rltools.policies.base import ActResult, Context, Source, decide
+from rltools.policies.base import ActResult, Context, Source
+from rltools.policies.decide import decide
 from rltools.policies.env_info import EnvInfo, inspect_env
 from rltools.policies.function_policy._calls import Caller
 from rltools.policies.function_policy._observations import decoded

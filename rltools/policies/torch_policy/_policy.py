@@ -18,7 +18,8 @@ from rltools.policies._identity import source_of
 from rltools.policies._modes import evaluating
 from rltools.policies._normalization import Normalization
 from rltools.policies.actions import as_logits, branches, clipping, count_actions, gaussian, in_branches
-from rltools.policies.base import ActResult, Context, Discounting, RecurrentState, Source, decide
+from rltools.policies.base import ActResult, Context, Discounting, RecurrentState, Source
+from rltools.policies.decide import decide
 from rltools.policies.env_info import EnvInfo, inspect_env, names_in
 from rltools.policies.library import LoadOptions
 from rltools.policies.naming import Naming

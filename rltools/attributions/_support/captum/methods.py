@@ -13,7 +13,8 @@ from torch import Tensor
 from rltools._util.discovery import unknown
 from rltools.attributions._support.captum.calls import DRAWN_BY_ROW, HOOKED, attributed, captum
 from rltools.attributions._support.completeness import end_values, residual_of
-from rltools.attributions._support.method import Cost, Method, Result
+from rltools.attributions._support.method import Method
+from rltools.attributions._support.result import Cost, Result
 from rltools.attributions._support.units import Unit
 from rltools.errors import ArgumentError
 from rltools.targets.draws import mean_over_blocks
