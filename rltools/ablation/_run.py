@@ -11,7 +11,7 @@ import numpy as np
 
 from rltools._util.workers import Workers, in_workers, parallel_parts
 from rltools.ablation._players import Players
-from rltools.ablation._replacing import Replacing
+from rltools.ablation._replaced_decisions import ReplacedDecisions
 from rltools.ablation._rollouts import Rollouts, Task
 from rltools.ablation.replacements import Visited
 from rltools.envs import Environment, make_environment
@@ -96,7 +96,7 @@ def _outcomes(setting: Setting, tasks: Sequence[Task], advance: Callable[[int], 
         num_envs=min(setting.num_envs, len(tasks)),
         deterministic=True,
         max_steps=setting.max_steps,
-        decide=Replacing(setting.players, setting.visited, tasks, seeds),
+        decide=ReplacedDecisions(setting.players, setting.visited, tasks, seeds),
     )
     # One thread, also for images: torch splits a product differently on several, and rounds it differently.
     with compute_threads(setting.policy, setting.num_envs, 1), closing(outcomes):

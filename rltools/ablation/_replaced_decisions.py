@@ -20,7 +20,7 @@ DRAWN_STEPS = 1024
 """Steps whose random numbers are drawn together."""
 
 
-class Replacing:
+class ReplacedDecisions:
     """Decides for episodes side by side, each with its own hidden players; see `rltools.rollout.stepping.Decide`.
 
     The numbers in an episode's row depend on its task and its seed alone, whatever runs beside it: the network gets
