@@ -57,7 +57,7 @@ def put_in_place(temporary: Path, path: Path) -> None:
 
 
 def _replace(temporary: Path, path: Path) -> None:
-    """Rename onto what may exist; Windows refuses that while another process reads the old file or scans the new one."""
+    """Rename onto what may exist; Windows refuses while another process reads the old file or scans the new one."""
     for seconds in _PATIENCE if _WINDOWS else ():
         try:
             temporary.replace(path)
