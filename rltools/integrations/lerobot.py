@@ -107,7 +107,8 @@ def write(recording: Recording, out: str, *, overwrite: bool = False, fps: int =
             "features": features,
             "rltools": description(recording) | {"choices": _choices(recording)},
         }
-        (folder / "meta" / "info.json").write_text(json.dumps(info, indent=4, ensure_ascii=False), encoding="utf-8")
+        text = json.dumps(info, indent=4, ensure_ascii=False)
+        (folder / "meta" / "info.json").write_text(text, encoding="utf-8", newline="\n")
     return out
 
 
@@ -268,7 +269,7 @@ def _write_steps(
             writer.close()
     (folder / "meta").mkdir(parents=True, exist_ok=True)
     content = {key: each.to_json() for key, each in statistics.items()}
-    (folder / "meta" / "stats.json").write_text(json.dumps(content, indent=4), encoding="utf-8")
+    (folder / "meta" / "stats.json").write_text(json.dumps(content, indent=4), encoding="utf-8", newline="\n")
     return rows
 
 
