@@ -17,7 +17,7 @@ from rltools.cli.completion import (
     complete_runs,
 )
 
-RUN_FOLDER = "runs/AGENT; for a model without a card runs/FOLDER-NAME-SHA256 of its file"
+RUN_FOLDER = "runs/AGENT, and in another environment than its own runs/AGENT--WHAT-DIFFERS"
 
 Agent = Annotated[
     str,

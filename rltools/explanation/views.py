@@ -46,7 +46,8 @@ class Window(PolicyView):
         if lags < 1:
             raise ArgumentError(f"window is {lags}; it must be at least 1")
         super().__init__(policy)
-        self.lags, self.features = lags, policy.features.windowed(lags)
+        self.lags: int = lags
+        self.features: Features = policy.features.windowed(lags)
 
     def around(self, policy: Policy) -> Window:
         """The same window around another policy."""
@@ -95,8 +96,8 @@ class Decoded(PolicyView):
 
     def __init__(self, policy: Policy, features: Features | None = None) -> None:
         super().__init__(policy)
-        self.observed = policy.features if features is None else features
-        self.features = self.observed.decoded
+        self.observed: Features = policy.features if features is None else features
+        self.features: Features = self.observed.decoded
 
     def around(self, policy: Policy) -> Decoded:
         """The same factors of another policy."""

@@ -80,7 +80,7 @@ def write_steps(
             writer.close()
     (folder / "meta").mkdir(parents=True, exist_ok=True)
     content = {key: each.to_json() for key, each in statistics.items()}
-    (folder / "meta" / "stats.json").write_text(json.dumps(content, indent=4), encoding="utf-8")
+    (folder / "meta" / "stats.json").write_text(json.dumps(content, indent=4), encoding="utf-8", newline="\n")
     return rows
 
 

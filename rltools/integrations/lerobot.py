@@ -108,7 +108,8 @@ def write(recording: Recording, out: str, *, overwrite: bool = False, fps: int =
             "features": features,
             "rltools": description(recording) | {"choices": _choices(recording)},
         }
-        (folder / "meta" / "info.json").write_text(json.dumps(info, indent=4, ensure_ascii=False), encoding="utf-8")
+        text = json.dumps(info, indent=4, ensure_ascii=False)
+        (folder / "meta" / "info.json").write_text(text, encoding="utf-8", newline="\n")
     return out
 
 

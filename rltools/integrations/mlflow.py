@@ -69,7 +69,7 @@ def _log(mlflow: Any, recording: Recording, content: Results) -> None:
     mlflow.log_metrics(content.numbers)
     mlflow.log_dict(described, "rltools.json")
     for name, table in content.tables.items():
-        mlflow.log_text(table.to_csv(index=False), f"tables/{name}.csv")
+        mlflow.log_text(table.to_csv(index=False, lineterminator="\n"), f"tables/{name}.csv")
     for path in content.figures.values():
         mlflow.log_artifact(str(path), "figures")
     if content.report is not None:

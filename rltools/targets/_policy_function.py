@@ -42,11 +42,14 @@ class PolicyTargetFunction(TargetFunction):
         advance: Callable[[int], None] | None,
         autocast: torch.dtype | None,
     ) -> None:
-        self.feature_ndim, self.dims = len(policy.features.shape), policy.features.dims
-        self.categorical = target.score == DECISION and is_discrete(policy)
-        self.most_copies, self.leave_one_out = most_copies, leave_one_out
+        self.feature_ndim: int = len(policy.features.shape)
+        self.dims: tuple[str, ...] = policy.features.dims
+        self.categorical: bool = target.score == DECISION and is_discrete(policy)
+        self.most_copies: int = most_copies
+        self.leave_one_out: bool = leave_one_out
         self._policy, self._target, self._context, self._advance = policy, target, context, advance
         facts = cached_by_policy("facts", target, policy, lambda: _facts(target, policy))
+        self.outputs: int
         self.outputs, self._heads, self._can_be_undefined = facts
         self._autocast = autocast
         self._row_weights: Tensor | None = _UNKNOWN

@@ -93,7 +93,7 @@ def ablate(
 ) -> None:
     """Measure what the return is when the policy does not see a feature, in whole episodes."""
     from rltools.ablation import ablate as run_ablation
-    from rltools.recording.folders import RUNS, run_name
+    from rltools.rollout.run_folder import run_folder
 
     recording = _recording(source, agent, out)
     policy, env = options.load(source) if recording is None else needed_agent(recording, agent, options, "ablate")
@@ -108,7 +108,7 @@ def ablate(
         groups=parse_groups(groups) or "variables",
         coalitions=coalitions,
         leave_out=False if leave_out is None else leave_out,
-        directory=None if recording is not None else out or RUNS / run_name(source, policy),
+        directory=None if recording is not None else out or run_folder(source, policy, env, options.loading),
         num_envs=num_envs,
         max_steps=max_steps,
         seed=seed,

@@ -14,7 +14,7 @@ from rltools.cli.completion import complete_agents, complete_environments
 from rltools.cli.options import Import
 from rltools.cli.values import import_all, named_values
 
-new = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
+new: typer.Typer = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
 app.add_typer(
     new,
     name="new",

@@ -27,6 +27,8 @@ MOST_FINDINGS = 12
 class WithKeys(typer.core.TyperCommand):
     """A command whose help ends with the keys of an experiment file, from the model that validates the file."""
 
+    epilog: str | None
+
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help; the model is imported here, because that takes long."""
         from rltools.experiments.file import keys

@@ -43,7 +43,7 @@ def tables(
         cells = table.cells(frame)
         lines = _aligned([list(cells.headings), *([text for text, _ in row] for row in cells.rows)])
     else:
-        lines = (frame.to_csv(index=False) if kind == "csv" else table.latex(frame)).splitlines()
+        lines = (frame.to_csv(index=False, lineterminator="\n") if kind == "csv" else table.latex(frame)).splitlines()
     say_as_it_is(*map(as_text, lines))
 
 

@@ -130,7 +130,7 @@ def write_report(
         )
         path = folder / "index.html"
         with atomic_write(path) as temporary:
-            temporary.write_text(page, encoding="utf-8", errors="replace")
+            temporary.write_text(page, encoding="utf-8", errors="replace", newline="\n")
     return path
 
 

@@ -26,7 +26,7 @@ class GraphNetwork(nn.Module):
         ModelError: an operator that is not supported.
     """
 
-    __constants__ = ["structure"]  # noqa: RUF012 - as torch has it; fingerprints depend on these
+    __constants__: list[str] = ["structure"]  # noqa: RUF012 - as torch has it; fingerprints depend on these
     structure: str
 
     def __init__(self, graph: Graph, dialect: Dialect, names: Collection[str]) -> None:

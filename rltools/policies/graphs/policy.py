@@ -52,7 +52,8 @@ class PortedNetwork(nn.Module):
 
     def __init__(self, network: GraphNetwork, ports: Ports, heads: Mapping[str, str], *, row_by_row: bool) -> None:
         super().__init__()
-        self.network, self._ports, self._heads, self._row_by_row = network, ports, dict(heads), row_by_row
+        self.network: GraphNetwork = network
+        self._ports, self._heads, self._row_by_row = ports, dict(heads), row_by_row
 
     def forward(self, x: Any) -> Tensor:
         """The scores of the deciding head."""

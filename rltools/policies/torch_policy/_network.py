@@ -81,7 +81,8 @@ class Network:
         self.dtype = dtype
         self._memory = memory
         self.state_size: int = 0 if memory is None else memory.size
-        self._normalization_or_function, self.units = normalization, "environment"
+        self._normalization_or_function = normalization
+        self.units: str = "environment"
         self._checked_rows: dict[str, list[Any]] = {}
         # Looked up once: acting is a matter of microseconds.
         self._widths = {name: 1 if name == "value" or (name == "q_value" and not branches) else width for name in heads}

@@ -138,7 +138,7 @@ class TorchPolicy(Network):
         features = naming.features(features or space_features(observation_space))
         self.action_names: tuple[str, ...] = naming.actions(actions, action_space)
         if env_info.env is not None:
-            self.environment = env_info.env
+            self.environment: Environment = env_info.env
         super().__init__(
             module,
             heads or {deciding: module},

@@ -12,7 +12,8 @@ import torch
 
 from rltools._util.foreign_files import MIB, ends_of
 from rltools.errors import ModelError, UnsafeFileError
-from rltools.policies.kinds import ARRAYS, HEAD, kind_in
+from rltools.policies._known_kinds import ARRAYS
+from rltools.policies.kinds import HEAD, kind_in
 from rltools.policies.saved.rebuilt import Contents
 from rltools.policies.untrusted.messages import printable
 from rltools.policies.untrusted.zips import open_zip, read_file, read_member

@@ -9,7 +9,8 @@ from typing import Any
 
 from rltools._util.foreign_files import ends_of
 from rltools.errors import ModelError, UnsafeFileError
-from rltools.policies.kinds import HEAD, SAFETENSORS, kind_in
+from rltools.policies._known_kinds import SAFETENSORS
+from rltools.policies.kinds import HEAD, kind_in
 from rltools.policies.saved.rebuilt import MOST_KEYS, Contents
 from rltools.policies.untrusted.messages import printable
 from rltools.policies.untrusted.zips import read_file

@@ -19,7 +19,8 @@ from torch import Tensor
 
 from rltools._util.foreign_files import MIB, ends_of
 from rltools.errors import ModelError, UnsafeFileError
-from rltools.policies.kinds import HEAD, STATE_DICT, kind_in
+from rltools.policies._known_kinds import STATE_DICT
+from rltools.policies.kinds import HEAD, kind_in
 from rltools.policies.saved.rebuilt import Contents
 from rltools.policies.untrusted.decode import decode_array
 from rltools.policies.untrusted.messages import printable

@@ -16,7 +16,8 @@ from torch import Tensor
 
 from rltools._util.foreign_files import MIB, ends_of
 from rltools.errors import ModelError, UnsafeFileError
-from rltools.policies.kinds import HEAD, POLICY_ALONE, kind_in
+from rltools.policies._known_kinds import POLICY_ALONE
+from rltools.policies.kinds import HEAD, kind_in
 from rltools.policies.sb3.archive.saved import Saved, decode_entry, without_training
 from rltools.policies.sb3.families import class_of_weights, qualified_name
 from rltools.policies.untrusted.decode import decode_space
