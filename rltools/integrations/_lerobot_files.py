@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from rltools.integrations._recorded import as_png
 from rltools.recording import Recording
 
 FILE_BYTES = 100 << 20
@@ -106,7 +106,7 @@ def write_episodes(rows: list[dict[str, Any]], task: str, folder: Path) -> None:
 def _array(values: np.ndarray, feature: dict[str, Any]) -> pa.Array:
     """A column of a table: plain for one number per step, else lists as deep as its shape."""
     if feature["dtype"] == "image":
-        return _images([_png(pixels) for pixels in values])
+        return _images([as_png(pixels) for pixels in values])
     if feature["dtype"] == "string":
         return pa.array([str(text) for text in values], pa.string())
     array = pa.array(values.reshape(-1))
@@ -124,14 +124,6 @@ def _images(images: list[bytes]) -> pa.Array:
     """Encoded images, as the library `datasets` keeps them in a table."""
     kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
     return pa.array([{"bytes": image, "path": None} for image in images], kind)
-
-
-def _png(pixels: np.ndarray) -> bytes:
-    from PIL import Image
-
-    file = BytesIO()
-    Image.fromarray(pixels).save(file, "PNG")
-    return file.getvalue()
 
 
 class _Statistics:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rltools._util.foreign_files import is_file
+from rltools._util.text import one_line
 from rltools.errors import ArgumentError, ModelError, UnsafeFileError
 from rltools.policies._model_card import environment_of_card
 
@@ -141,7 +142,7 @@ def _endings(info: Any) -> tuple[str, ...]:
 
 
 def _why(error: Exception) -> str:
-    return " ".join(str(error).split())[:300] or type(error).__name__
+    return one_line(error)[:300] or type(error).__name__
 
 
 def _check_sizes(source: str, siblings: list[Any], endings: tuple[str, ...]) -> None:

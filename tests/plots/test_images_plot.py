@@ -6,7 +6,7 @@ import pytest
 from rltools._util.files import numbered_path
 from rltools.errors import ArgumentError
 from rltools.plots import images
-from rltools.plots._images import _overlay
+from rltools.plots.drawing.image_panels import overlay
 from rltools.recording.writers import BlockFile
 from rltools.spaces import Features
 from rltools.summary import steps_as_images, summarize
@@ -63,7 +63,7 @@ def test_the_strongest_step_of_each_stretch(tmp_path):
 
 def test_orange_pushes_and_purple_pulls_and_nothing_is_pale():
     picture = np.zeros((1, 3, 3))
-    overlaid = _overlay(picture, np.array([[2.0, -1.0, 0.0]]), 1.0)[0]
+    overlaid = overlay(picture, np.array([[2.0, -1.0, 0.0]]), 1.0)[0]
     assert overlaid[0, 0] > overlaid[0, 2] + 0.5
     assert overlaid[1, 2] > overlaid[1, 1] + 0.2
     assert np.ptp(overlaid[2]) == 0

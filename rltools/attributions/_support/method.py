@@ -16,6 +16,7 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor
 
+from rltools._util.text import first_line
 from rltools.attributions._support.image import grid_size
 from rltools.attributions._support.parameters import check_parameters
 from rltools.attributions._support.result import Cost, CostFunction, Result, Settings
@@ -95,7 +96,7 @@ class Method:
     @property
     def description(self) -> str:
         """The first line of the function's docstring."""
-        return (inspect.getdoc(self.function) or "").split("\n", 1)[0]
+        return first_line(self.function)
 
     @property
     def control(self) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from rltools._util.text import one_line
 from rltools.errors import MismatchError, RltoolsError
 from rltools.spaces.leaves import Leaf, map_leaves, pick
 
@@ -77,7 +78,7 @@ class Caller:
         except RltoolsError:
             raise
         except Exception as error:
-            reason = " ".join(str(error).split())[:300] or "without a message"
+            reason = one_line(error)[:300] or "without a message"
             arrays = [(leaf, np.asarray(pick(observations, leaf))) for leaf in self.leaves]
             taken = ", ".join(
                 f"{leaf.name or 'observations'} {list(part.shape)} of {part.dtype}" for leaf, part in arrays

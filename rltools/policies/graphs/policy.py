@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from rltools._util.console import whole_text
 from rltools.errors import ArgumentError, ModelError, UnsafeFileError, argument
 from rltools.policies._normalization import Normalization
 from rltools.policies.base import RecurrentState, Source
@@ -32,7 +33,6 @@ from rltools.policies.graphs.rehearsal import rehearsed
 from rltools.policies.library import LoadOptions
 from rltools.policies.saved.statistics import statistics_of
 from rltools.policies.torch_policy import TorchPolicy
-from rltools.policies.untrusted.messages import encodable
 from rltools.policies.vjp._layers import Reordered
 from rltools.spaces import Features, space_features
 
@@ -149,7 +149,7 @@ def make_policy(graph: Graph, dialect: Dialect, options: LoadOptions) -> TorchPo
         memory=memory,
         normalization=statistics,
         source=Source(
-            encodable(options.name or graph.path.stem),
+            whole_text(options.name or graph.path.stem),
             _sha256(graph, statistics),
             environment.spec_json,
             library=dialect.title,

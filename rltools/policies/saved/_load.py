@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from rltools._util.console import whole_text
 from rltools.errors import ArgumentError, RltoolsError, argument
 from rltools.policies._normalization import Normalization
 from rltools.policies.base import Context, Source
@@ -23,7 +24,6 @@ from rltools.policies.saved.networks import ACTIVATIONS
 from rltools.policies.saved.rebuilt import Contents, Rebuilt, Wanted
 from rltools.policies.saved.statistics import statistics_of
 from rltools.policies.torch_policy import TorchPolicy
-from rltools.policies.untrusted.messages import encodable
 from rltools.spaces import Features, space_features
 
 
@@ -97,11 +97,11 @@ def _policy(contents: Contents, name: str, wanted: Wanted, options: LoadOptions,
         normalization=rebuilt.normalization or wanted.statistics,
         discounting=rebuilt.discounting,
         source=Source(
-            encodable(options.name or path.stem),
+            whole_text(options.name or path.stem),
             _sha256(contents, layout.CARD, wanted, rebuilt),
             env_info.spec_json,
             layout.CARD.title,
-            tuple(dict.fromkeys(map(encodable, notes))),
+            tuple(dict.fromkeys(map(whole_text, notes))),
         ),
     )
     _try_out(policy)

@@ -13,6 +13,7 @@ from typing import Any
 
 from torch import nn
 
+from rltools._util.console import whole_text
 from rltools.errors import ChecksumError, ModelError, RltoolsError, argument
 from rltools.policies.base import Source
 from rltools.policies.env_info import elsewhere_note
@@ -34,7 +35,7 @@ from rltools.policies.sb3.zoo.folder import (
     read_record,
 )
 from rltools.policies.torch_policy import TorchPolicy
-from rltools.policies.untrusted.messages import encodable, printable
+from rltools.policies.untrusted.messages import printable
 from rltools.policies.untrusted.zips import MAX_FILE, read_file
 
 LIBRARY = "Stable-Baselines3"
@@ -81,7 +82,7 @@ def load_file(path: Path, options: LoadOptions) -> TorchPolicy:
     else:
         statistics, options = None, _with_notes(options, _without_statistics(path, loaded, options))
         rewards = _rewards_scaled_alone(path, record, options)
-    source = Source(encodable(options.name or path.stem), loaded.sha256, library=LIBRARY)
+    source = Source(whole_text(options.name or path.stem), loaded.sha256, library=LIBRARY)
     return make_policy(
         loaded.network,
         loaded.family,
@@ -102,7 +103,7 @@ def _rewards_scaled_alone(path: Path, record: ZooRecord | None, options: LoadOpt
 
 
 def _with_notes(options: LoadOptions, notes: Iterable[str]) -> LoadOptions:
-    return dataclasses.replace(options, notes=(*options.notes, *map(encodable, notes)))
+    return dataclasses.replace(options, notes=(*options.notes, *map(whole_text, notes)))
 
 
 def _with_environment(record: ZooRecord | None, options: LoadOptions) -> LoadOptions:

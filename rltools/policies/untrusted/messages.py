@@ -11,11 +11,6 @@ def printable(value: object, longest: int = 300) -> str:
     return ascii(text[:longest])[1:-1] + ("..." if len(text) > longest else "")
 
 
-def encodable(text: str) -> str:
-    """Text that can be written as UTF-8; undecodable bytes in the name of a file are escaped."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
 def how_to_trust(sha256: str) -> str:
     """The advice that ends a refusal: how to load exactly this file by its own library.
 
