@@ -18,7 +18,6 @@ from rltools.attributions._support.units import (
     Unit,
     in_network_units,
     is_control,
-    is_one_sided,
     is_per_feature_unit,
     is_share,
 )
@@ -40,7 +39,6 @@ __all__ = [
     "fitting_methods",
     "in_network_units",
     "is_control",
-    "is_one_sided",
     "is_per_feature_unit",
     "is_share",
     "method",

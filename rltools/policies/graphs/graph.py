@@ -129,11 +129,6 @@ class Graph:
                 raise ModelError(f"{self.path} makes {printable(name)!r} twice; save the network again")
             ready.add(name)
 
-    def inputs_of(self, names: Collection[str]) -> set[str]:
-        """The names of the inputs that some values depend on."""
-        wanted = {*names, *(name for node in needed_nodes(self.nodes, names) for name in node.needs())}
-        return wanted & {port.name for port in self.inputs}
-
 
 def needed_nodes(nodes: Sequence[Node], names: Collection[str]) -> tuple[Node, ...]:
     """Those of some nodes that some values depend on, in order."""
