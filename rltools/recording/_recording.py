@@ -292,7 +292,7 @@ class Recording:
             return states
         return windows_of(states, window, np.array([0, len(states)]))
 
-    def complete(self, key: str) -> bool:
+    def is_complete(self, key: str) -> bool:
         """Whether an attribution covers every readable episode: more may have been recorded since."""
         missing = set(self.numbers) - set(numbered(self.directory / "attributions" / key))
         return not any(self._readable(number) for number in missing)
@@ -317,11 +317,11 @@ class Recording:
                 references, and `explain` returned this recording with none of them; the message lists them.
             ArgumentError: the window is not a whole number of observations.
         """
-        return selected_key(self.directory, self.specs, self.complete, self.requested, method, target, window)
+        return selected_key(self.directory, self.specs, self.is_complete, self.requested, method, target, window)
 
-    def fitting(self, method: str | None = None, target: str | None = None, window: int = 0) -> list[str]:
+    def find_all(self, method: str | None = None, target: str | None = None, window: int = 0) -> list[str]:
         """The keys of all attributions that match, in order of precedence; the arguments are those of `find`."""
-        return matching_keys(self.specs, self.complete, self.requested, method, target, window)
+        return matching_keys(self.specs, self.is_complete, self.requested, method, target, window)
 
     def attribution(
         self,

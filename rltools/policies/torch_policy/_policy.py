@@ -25,7 +25,7 @@ from rltools.policies.library import LoadOptions
 from rltools.policies.naming import Naming
 from rltools.policies.torch_policy._network import Head, Network
 from rltools.policies.torch_policy._refusals import check_given, without_forward
-from rltools.policies.vjp._layers import Clipped
+from rltools.policies.vjp._layers import ClipLayer
 from rltools.policies.vjp._plan import Plan
 from rltools.spaces import Features, space_features
 from rltools.spaces.leaves import leaves
@@ -276,11 +276,11 @@ class TorchPolicy(Network):
         return in_branches(logits, self.branches, deterministic, rngs, mask)
 
 
-def _clipped(space: Space[Any]) -> Clipped | None:
+def _clipped(space: Space[Any]) -> ClipLayer | None:
     """What a Box makes of the outputs of a network; None if it has no bounds."""
     if not isinstance(space, Box) or not np.isfinite([space.low, space.high]).any():
         return None
-    return Clipped(*(torch.as_tensor(bound.reshape(-1)) for bound in (space.low, space.high)))
+    return ClipLayer(*(torch.as_tensor(bound.reshape(-1)) for bound in (space.low, space.high)))
 
 
 def _acts_in(env: Any, action_space: Any) -> EnvInfo:
