@@ -50,7 +50,7 @@ from rltools.summary._trust import RankColumn, RankTable, compare_ranks, find_tr
 from rltools.summary._trust_in_methods import find_trust_of_methods
 from rltools.summary._uneventful import Uneventful, find_uneventful, uneventful_steps
 from rltools.summary._when import When, when
-from rltools.summary._wording import method_name, ranking
+from rltools.summary._wording import beside_losses, method_name, ranking
 from rltools.summary._wording_of_losses import loss_text, rank_range, verdict_text
 from rltools.summary._wording_of_trust import write_trust
 from rltools.summary.caveats import Caveat
@@ -110,6 +110,7 @@ __all__ = [
     "ablation_curves",
     "action_means",
     "agreement",
+    "beside_losses",
     "caveats_of_summary",
     "cell_means",
     "chance",

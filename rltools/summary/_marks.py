@@ -48,7 +48,12 @@ def marked_loss(finding: Finding | Caveat, caveats: Sequence[Caveat]) -> Finding
     ids = [caveat.id for kind in kinds for caveat in caveats if caveat.kind == kind]
     if not ids:
         return finding
-    return replace(finding, subjects=tuple(replace(each, marks=tuple(ids)) for each in finding.subjects))
+    few = [caveat for caveat in caveats if caveat.kind == "few_seeds"]
+    return replace(
+        finding,
+        subjects=tuple(replace(each, marks=tuple(ids)) for each in finding.subjects),
+        parts=tuple(_marked(part, few) if part.kind == "better_without" else part for part in finding.parts),
+    )
 
 
 def _marked(finding: Finding, caveats: Sequence[Caveat]) -> Finding:
