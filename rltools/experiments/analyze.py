@@ -97,7 +97,7 @@ def analyze(
     Args:
         source: see `load_policy`.
         env: see `record`; None is the agent's own.
-        env_kwargs: further arguments of the environment, if it is one's own by its id, or the agent's.
+        env_kwargs: further arguments of the environment, which is given by its id or is the agent's own.
         episodes: number of episodes.
         seed: the seed of the first episode.
         method: the main method, if not the default one.

@@ -55,7 +55,7 @@ class Recording:
         requested: the keys of the attributions that `explain` returned it with: among several that match equally,
             `find` selects the latest.
         show_frames: whether `frames` returns the stored frames; see `without_frames`.
-        visible: the keys of the attributions that it seems to have; None for all; see `only`.
+        visible: the keys of the attributions that it shows; None for all; see `only`.
 
     Iterating yields the episodes; a damaged file is named in a warning and left out.
 

@@ -60,11 +60,11 @@ class TorchPolicy(Network):
             the Box, as the environment receives them, unless `choose` does something else; where they decide and there
             is a `std`, they are a "mean", which is not. For the actions of a Box, "q_value" is a function of
             `(x, action [batch, dimension])`, with k = 1.
-        name: what pages and files call it; the name of the module's class by default.
+        name: its name on pages and in files; that of the module's class by default.
         action_names: one per discrete action, or per dimension of a continuous one, or per value of each choice;
             "action 0", ... or "action[0]=2", ... by default.
         names: of features, in place of those of the environment; see `load_policy`.
-        units: likewise.
+        units: of features, in the forms that `names` takes.
         features: names and units of the observation's elements; by default those of the environment, else numbered.
         environment: the specification it was trained on; by default that of `env`.
         dtype: torch.float32 or torch.float64, which the module must compute in.
