@@ -20,14 +20,14 @@ from rltools.policies.bounds import Bounds, check_bounds
 from rltools.policies.env_info import EnvInfo, check_match, check_normalizes, inspect_env, place
 from rltools.policies.hub import is_hub
 from rltools.policies.library import LoadOptions, policy_of
-from rltools.policies.loading import Loading, loaded_from
+from rltools.policies.load_arguments import LoadArguments, loaded_from
 from rltools.policies.naming import Naming, check_loaded
 
 if TYPE_CHECKING:
     import torch
 
     from rltools.envs import Environment
-    from rltools.spaces.renaming import Names
+    from rltools.spaces.rename import Names
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -107,7 +107,7 @@ def load_policy(
             ...
         rltools.errors.UnknownNameError: nothing in agents/ is called 'cartpole-pop'; did you mean 'cartpole-ppo' or ...
     """
-    loading: Loading = {
+    loading: LoadArguments = {
         "normalize": normalize,
         "dtype": dtype,
         "trust": trust,

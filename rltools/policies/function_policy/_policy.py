@@ -28,7 +28,7 @@ from rltools.spaces.leaves import leaves, map_leaves
 
 if TYPE_CHECKING:
     from rltools.envs import Environment
-    from rltools.spaces.renaming import Names
+    from rltools.spaces.rename import Names
 
 
 class FunctionPolicy:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from gymnasium.envs.registration import EnvSpec
 
     from rltools.envs import Environment
-    from rltools.spaces.renaming import Names
+    from rltools.spaces.rename import Names
 
 
 Choose = Callable[[Tensor, bool, Sequence[np.random.Generator] | None], np.ndarray]
