@@ -45,8 +45,9 @@ def integrated_gradients(
         most_nodes: how many after the last doubling.
         tolerance: the largest residual, as a share of the target value's standard deviation over the references (of
             its difference, if there is one reference). With segments it is enough if half the largest change of a value
-            by the last halving of segments is as small, as a share of that or of the row's largest value: kinks can
-            leave a residual although the values are right.
+            by the last halving of segments is as small, as a share of that or of the row's largest value, and such
+            changes of all values explain the residual: kinks can leave one although the values are right, and where
+            the target value jumps, because a value is rounded or compared, one is left that no gradient sees.
 
     Returns:
         values `[batch, target, *feature]` in units of the target value, residual `[batch, target]`, complete `[batch]`,
@@ -82,7 +83,9 @@ def integrated_gradients(
             without = without.index_copy(1, rows, again.without)
         residual = residual_of(values, outputs, baselines)
         scale = torch.maximum(scale_of(outputs[rows], baselines[rows]), again.values.flatten(2).abs().amax(2))
-        converged = (again.change / 2 <= tolerance * scale).all(1)
+        # Errors of the values leave no more than their sum; the rest is a jump, which no gradient sees.
+        of_errors = residual[rows].abs() <= again.change * x.shape[1:].numel()
+        converged = ((again.change / 2 <= tolerance * scale) & of_errors).all(1)
         small = is_complete(residual[rows], outputs[rows], baselines[rows], tolerance)
         complete = complete.index_copy(0, rows, small | converged)
     return Result(values, residual=residual, complete=complete, without=without)
