@@ -43,7 +43,7 @@ class AgentLoading(Card):
         normalize: the path of statistics of observations; False for none on purpose.
         trust: the sha256 of each file that may run code; it stands in your own file, which is your word for it.
         names: of the elements of the observation.
-        units: likewise.
+        units: of the elements of the observation.
         action_names: of the actions.
         layout: of a file of weights.
         activation: of a file of weights.

@@ -64,7 +64,7 @@ class ExperimentRun:
 
     @property
     def measured(self) -> dict[tuple[str, int], Measured]:
-        """What the agents need and how metrics judge the attributions, likewise; None for what the file leaves out."""
+        """What the agents need and how metrics judge the attributions, by label and seed; None if not measured."""
         return {(result.run.label, result.run.seed): result.measured for result in self.results}
 
     def table(self, name: str) -> pd.DataFrame:

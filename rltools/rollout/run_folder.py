@@ -35,7 +35,7 @@ __all__ = ["data_folder", "run_folder"]
 LONGEST_TEXT = 24
 """Characters of an argument's value, after which digits of its hash stand for the rest."""
 LONGEST = 80
-"""Characters of all that differs, likewise."""
+"""Characters of all that differs, after which digits of its hash stand for the rest."""
 
 
 def run_folder(source: Any, policy: Policy, env: Environment | None, loading: LoadArguments | None = None) -> Path:
