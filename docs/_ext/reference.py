@@ -30,7 +30,13 @@ DOCS = Path(__file__).parents[1]
 PLACE = DOCS / "reference"
 BAR = r"\|"
 CONTRACTS = (
-    *("rltools.errors", "rltools.policies.base", "rltools.policies.context", "rltools.policies.library"),
+    *(
+        "rltools.errors",
+        "rltools.policies.base",
+        "rltools.policies.context",
+        "rltools.policies.decide",
+        "rltools.policies.library",
+    ),
     *(f"rltools.policies.saved.{name}" for name in ("layout", "networks", "rebuilt", "spaces")),
     *(f"rltools.plots.drawing.{name}" for name in ("alt", "colors", "quantities", "style")),
 )
