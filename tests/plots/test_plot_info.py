@@ -36,7 +36,7 @@ def offer(monkeypatch, name, function):
         return function
 
     monkeypatch.setattr(plots, "others", lambda group: {name: point})
-    monkeypatch.setattr(plots, "load_offered", load)
+    monkeypatch.setattr(plots, "load_entry_point", load)
 
 
 def bars(recording, *, axes=None, method=None, target=None):
