@@ -253,7 +253,6 @@ def test_a_full_disk_gives_the_cell_back_and_ends_this_worker(job: Job, monkeypa
 
     task = _task(job)
     with monkeypatch.context() as patch:
-        patch.setattr("rltools.recording.parquet.put_in_place", full, raising=False)
         patch.setattr("rltools._util.files.put_in_place", full)
         with pytest.raises(RecordingError, match=r"No space left on device.*Free some space") as raised:
             in_worker(task)

@@ -35,7 +35,7 @@ def offer(monkeypatch, name, function):
             raise function
         return function
 
-    monkeypatch.setattr(plots, "others", lambda group: {name: point})
+    monkeypatch.setattr(plots, "entry_points_of", lambda group: {name: point})
     monkeypatch.setattr(plots, "load_entry_point", load)
 
 
