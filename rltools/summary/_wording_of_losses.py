@@ -257,8 +257,8 @@ def _first_agreement(finding: Finding) -> Sentence:
     if agreeing and finding.leaders == 1:
         sentence += f", and by {listed(agreeing)} too"
     elif agreeing:
-        firsts = dict.fromkeys(each.feature for part in finding.parts if part.part == "same" for each in part.subjects)
-        sentence += f"; by {listed(agreeing)} it is {' or '.join(firsts)}, which they allow"
+        same = dict.fromkeys(each.feature for part in finding.parts if part.part == "same" for each in part.subjects)
+        sentence += f"; by {listed(agreeing)} it is {' or '.join(same)}, which they allow"
     by_features: dict[tuple[str, str, int], list[str]] = {}
     for part in others:
         names = listed([each.feature for each in part.subjects])
