@@ -9,12 +9,12 @@ import typer
 
 from rltools._util.console import say
 from rltools.cli.agent_options import AgentOptions, EnvKwargs, takes_agent
-from rltools.cli.app import LOOK_UP, Command, app
+from rltools.cli.app import LOOK_UP, Command, Group, app
 from rltools.cli.completion import complete_agents, complete_environments
 from rltools.cli.options import Import
 from rltools.cli.values import import_all, named_values
 
-new = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
+new = typer.Typer(cls=Group, no_args_is_help=True, rich_markup_mode="markdown")
 app.add_typer(
     new,
     name="new",
@@ -71,7 +71,7 @@ def experiment(
     agents: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[AGENT]...",
+            metavar="AGENT",
             help="Agents, as for `rltools record`.",
             show_default="those in agents/, or cartpole-ppo",
             autocompletion=complete_agents,
