@@ -156,7 +156,7 @@ def numbered(folder: Path) -> tuple[int, ...]:
 
 
 def numbered_in(folder: Path) -> set[int]:
-    """The same from the names alone, for many looks while others write there."""
+    """The same numbers from names alone, for a folder that is listed often while other processes write to it."""
     with suppress(FileNotFoundError), os.scandir(folder) as entries:
         stems = [entry.name.removesuffix(".parquet") for entry in entries if entry.name.endswith(".parquet")]
         return {int(stem) for stem in stems if stem.isascii() and stem.isdigit()}

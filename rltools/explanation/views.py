@@ -12,7 +12,8 @@ from torch import Tensor
 
 from rltools.attributions import in_network_units
 from rltools.errors import ArgumentError
-from rltools.policies.base import Context, Policy, next_state
+from rltools.policies.base import Context, Policy
+from rltools.policies.decide import next_state
 from rltools.policies.view import PolicyView
 from rltools.spaces import Features
 from rltools.spaces.factors import decode, encode

@@ -20,7 +20,8 @@ def tables(
     ] = None,
     *,
     kind: Annotated[
-        Literal["text", "csv", "tex"], typer.Option("--format", help="How it is printed; tex is LaTeX with booktabs.")
+        Literal["text", "csv", "tex"],
+        typer.Option("--format", help="Format of a printed table; tex is LaTeX with booktabs."),
     ] = "text",
 ) -> None:
     """Write the tables of an experiment as CSV, Parquet and LaTeX, or print one; runs that are missing are left out."""

@@ -15,7 +15,8 @@ from rltools.envs import vector_statistics
 from rltools.errors import ArgumentError, MismatchError, argument
 from rltools.policies._encoding import encode
 from rltools.policies.actions import as_logits, branches, clipping, in_branches
-from rltools.policies.base import ActResult, Context, Source, decide
+from rltools.policies.base import ActResult, Context, Source
+from rltools.policies.decide import decide
 from rltools.policies.env_info import EnvInfo, inspect_env
 from rltools.policies.function_policy._calls import Caller
 from rltools.policies.function_policy._observations import decoded
@@ -165,11 +166,15 @@ class FunctionPolicy:
         return torch.from_numpy(self._scores(x.detach().cpu().to(self.dtype).numpy()))
 
     def _scores(self, x: np.ndarray) -> np.ndarray:
-        """Encoded observations float64 `[batch, *feature]` -> scores float64 `[batch, k]`."""
+        """Encoded observations float64 `[batch, *feature]` -> scores float64 `[batch, k]`; those of a Box in bounds."""
         if not len(x):
             return np.zeros((0, len(self.action_names)))
         name = self._caller.name
-        return self._caller.scores(x, decoded(x, self.features, self._single, name), self._read)
+        scores = self._caller.scores(x, decoded(x, self.features, self._single, name), self._read)
+        space = self.action_space
+        if isinstance(space, Box):
+            scores = np.clip(scores, space.low.reshape(-1), space.high.reshape(-1))
+        return scores
 
     def choose(
         self,

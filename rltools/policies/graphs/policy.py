@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from rltools._util.console import whole_text
 from rltools.errors import ArgumentError, ModelError, UnsafeFileError, argument
 from rltools.policies._normalization import Normalization
 from rltools.policies.base import RecurrentState, Source
@@ -148,7 +149,7 @@ def make_policy(graph: Graph, dialect: Dialect, options: LoadOptions) -> TorchPo
         memory=memory,
         normalization=statistics,
         source=Source(
-            _encodable(options.name or graph.path.stem),
+            whole_text(options.name or graph.path.stem),
             _sha256(graph, statistics),
             environment.spec_json,
             library=dialect.title,
@@ -174,11 +175,6 @@ def _sha256(graph: Graph, statistics: Normalization | None) -> str:
     for values in (statistics.mean, statistics.std, statistics.limit):
         digest.update(values.numpy().tobytes())
     return digest.hexdigest()
-
-
-def _encodable(text: str) -> str:
-    """A text that can be written as UTF-8; undecodable bytes in the name of a file are escaped."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _outputs(ported: PortedNetwork, name: str, x: Any) -> Tensor:

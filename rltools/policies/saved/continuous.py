@@ -1,4 +1,4 @@
-"""The actions of a Box around a rebuilt network: what becomes of a mean, and its standard deviation."""
+"""Continuous actions of a rebuilt network: from its mean to what the environment receives, and its std."""
 
 from __future__ import annotations
 
