@@ -26,7 +26,7 @@ def _first(finding: Finding, second: str) -> str:
     if finding.doubt:
         return "no loss is certain"
     if finding.leaders > 1:
-        return f"{by} leave{'' if finding.replacement else 's'} it open: {_names(finding)}"
+        return f"{by} {_verb('leave', [by])} it open: {_names(finding)}"
     agreeing = [part.by for part in finding.parts if part.part == "same"]
     text = f"{_names(finding)}, by {listed([by, *agreeing])}"
     by_names: dict[str, list[str]] = {}
