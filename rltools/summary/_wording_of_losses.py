@@ -40,6 +40,11 @@ def verdict_text(kind: str, partner: str = "") -> str:
 
 @wording("loss_lead")
 def _loss_lead(finding: Finding) -> Sentence:
+    return _with_gains(_largest_loss(finding), finding)
+
+
+def _largest_loss(finding: Finding) -> Sentence:
+    """What the return loses most with, without its full stop."""
     first, *tied = finding.subjects
     verb = "falls" if first.share >= 0 else "rises"
     start = _agent(finding) + "ithout " + span(first.feature, "feature")
@@ -49,14 +54,31 @@ def _loss_lead(finding: Finding) -> Sentence:
         more = finding.leaders - len(finding.subjects)
         beside = [*others, span(f"without {more} more by nearly as much")] if more else others
         count = _COUNTS.get(finding.leaders, str(finding.leaders))
-        return sentence + "; " + listed_sentences(beside) + f": the {count} cannot be told apart{_at_seeds(finding)}."
+        return sentence + "; " + listed_sentences(beside) + f": the {count} cannot be told apart{_at_seeds(finding)}"
     if finding.doubt == "one_seed":
-        return sentence + ", the most at a single seed, which does not show what is needed most."
+        return sentence + ", the most at a single seed, which does not show what is needed most"
     if finding.doubt == "no_interval":
-        return sentence + f", the most{_at_seeds(finding)}, which are too few to show what is needed most."
+        return sentence + f", the most{_at_seeds(finding)}, which are too few to show what is needed most"
     if finding.part == "floor":
         sentence += ", to the lowest that was seen"
-    return sentence + (", more than without any other feature." if finding.total > 1 else ".")
+    return sentence + (", more than without any other feature" if finding.total > 1 else "")
+
+
+def _with_gains(sentence: Sentence, finding: Finding) -> Sentence:
+    """The sentence with its full stop, after what the return certainly rises without."""
+    for gains in finding.parts:
+        sentence += "; " + gains.sentence
+    return sentence + "."
+
+
+@wording("better_without")
+def _better_without(finding: Finding) -> Sentence:
+    """A clause: `without wind it rises by 20 ± 3, and without y velocity by 12 ± 5`."""
+    first, *others = finding.subjects
+    more = finding.leaders - len(finding.subjects)
+    gains = ["without " + span(first.feature, "feature") + " it rises by " + _size(first)]
+    gains += ["without " + span(each.feature, "feature") + " by " + _size(each) for each in others]
+    return listed_sentences([*gains, *([span(f"without {more} more by less")] if more else [])])
 
 
 def _agent(finding: Finding) -> Sentence:
@@ -88,7 +110,8 @@ def _loss_floor(finding: Finding) -> Sentence:
     lost = listed_sentences([*names, *([span(f"{more} more")] if more else [])])
     start = (f"{finding.agent}: losing" if finding.agent else "Losing") + " any of " + lost
     replaced = f" (each {replaced_by(finding.replacement)}) loses everything: the return falls {_from(finding)}by "
-    return start + replaced + amount(finding.subjects[0]) + ", to the lowest that was seen, so none of them leads."
+    sentence = start + replaced + amount(finding.subjects[0]) + ", to the lowest that was seen, so none of them leads"
+    return _with_gains(sentence, finding)
 
 
 @wording("loss_none")
@@ -107,23 +130,13 @@ def _loss_none(finding: Finding) -> Sentence:
     verb = "falls" if first.share >= 0 else "rises"
     sentence = start + span(first.feature, "feature") + f" ({replaced_by(finding.replacement)}) the return {verb} "
     sentence += _from(finding) + "by " + _size(first)
-    return sentence + (", and no other loss is larger." if finding.total > 1 else ".")
+    return _with_gains(sentence + (", and no other loss is larger" if finding.total > 1 else ""), finding)
 
 
 @wording("loss_next")
 def _loss_next(finding: Finding) -> Sentence:
     others = [f"without {each.feature} by " + amount(each) for each in finding.subjects]
     return "Next: " + joined(others, ", ", " and ") + "."
-
-
-@wording("better_without")
-def _better_without(finding: Finding) -> Sentence:
-    first, *others = finding.subjects
-    start = "The agent does better without " + span(first.feature, "feature")
-    sentence = start + f": {replaced_by(finding.replacement)}, the return rises {_from(finding)}by " + _size(first)
-    if others:
-        sentence += "; likewise " + listed_sentences([f"without {each.feature} by " + _size(each) for each in others])
-    return sentence + "."
 
 
 @wording("verdicts")
@@ -241,8 +254,11 @@ def _first_agreement(finding: Finding) -> Sentence:
         start = f"By {listed(agreeing)} {listed(firsts)} {come} first, which the losses leave open: "
         return span(start) + measured + "."
     sentence = "By the losses " + measured + (" comes first" if finding.leaders == 1 else " comes first, tied")
-    if agreeing:
+    if agreeing and finding.leaders == 1:
         sentence += f", and by {listed(agreeing)} too"
+    elif agreeing:
+        firsts = dict.fromkeys(each.feature for part in finding.parts if part.part == "same" for each in part.subjects)
+        sentence += f"; by {listed(agreeing)} it is {' or '.join(firsts)}, which they allow"
     by_features: dict[tuple[str, str, int], list[str]] = {}
     for part in others:
         names = listed([each.feature for each in part.subjects])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from ablated import ablated, noise
@@ -89,6 +91,11 @@ def test_what_losses_leave_open_is_marked_nowhere(tmp_path):
     assert (table.best[2], table.worst[2]) == (3, 3)
     assert not any(table.columns[0].outside)
     assert sentences(table)[0] == "By Shapley values b comes first, which the losses leave open: b or a."
+    (column,) = table.columns
+    other = dataclasses.replace(column, method="gradient", best=(2, 2, 1), worst=(3, 3, 1), ranks=(2, 3, 1))
+    assert sentences(dataclasses.replace(table, columns=(column, other)))[0] == (
+        "By the losses b or a comes first, tied; by Shapley values it is b, which they allow; by gradient it is c."
+    )
 
 
 def test_two_attributions_are_compared_with_the_losses_one_by_one(tmp_path):

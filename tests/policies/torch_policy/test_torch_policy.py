@@ -58,7 +58,7 @@ def test_a_continuous_action_is_clipped_to_the_bounds():
     acted = policy.act(np.array([[1.0, -1.0, 0.0]]), Context())
     assert policy.heads == ("action",)
     assert acted.actions.tolist() == [[1.0, -2.0]]
-    assert acted.scores.tolist() == [[100.0, -100.0]]
+    assert acted.scores.tolist() == [[1.0, -2.0]], "as the environment receives it"
 
 
 def test_random_actions_come_from_the_generator_of_the_row_and_follow_the_probabilities():
