@@ -44,7 +44,8 @@ def measured(method: Method, folder: Path, policy: rltools.Policy) -> float | No
     steps = sum(outcome.steps for outcome in rltools.open_recording(folder).outcomes())
     try:
         roughly = seconds(method, folder, policy, every=40) / STEPS * steps
-    except RltoolsError:
+    except RltoolsError as error:
+        print(f"{method.name}: {error}", flush=True)
         return None
     every = max(1, round(roughly / LONGEST))
     rounds = sorted(seconds(method, folder, policy, every) for _ in range(ROUNDS))

@@ -28,6 +28,15 @@ if TYPE_CHECKING:
 
 DOCS = Path(__file__).parents[1]
 PLACE = DOCS / "reference"
+LOADING = """```
+rltools inspect FILE                      # what is in it, and what has to be given
+rltools analyze FILE --env ENVIRONMENT    # the page; a folder where the library writes folders
+```
+
+In a script it is `rltools.load_policy("FILE", "ENVIRONMENT")`. [What no file says](libraries.md#what-no-file-says): the
+activation between layers, how observations were normalized, and how to check the rebuilt network against your own.
+"""
+"""What the page of each library ends with; links are relative to the page of all libraries."""
 API = """# API reference
 
 Everything public, made from its docstrings, whose examples are run by the tests. Most scripts need the first module
@@ -152,17 +161,21 @@ def _comment(module: str, name: str) -> str:
 def _how_to() -> dict[str, str]:
     """A page for each extension point and each library: the sections of CONTRIBUTING and of the page of libraries."""
     texts = {}
-    for title, source, lead in (
-        ("Extend rltools", DOCS.parent / "CONTRIBUTING.md", "Each is one new file, and no other file is edited."),
-        ("Agents of a library", DOCS / "libraries.md", "What is read of each library, and what has to be given."),
+    for title, source, chapter, end in (
+        ("Extend rltools", DOCS.parent / "CONTRIBUTING.md", "Adding something", ""),
+        ("Agents of a library", DOCS / "libraries.md", "Libraries", LOADING),
     ):
         slug = title.lower().replace(" ", "-")
-        sections = _sections(source.read_text(encoding="utf-8"))
+        page = source.read_text(encoding="utf-8")
+        sections = _sections(page)
         for heading, text in sections.items():
-            page = PLACE / slug / f"{_slug(heading)}.md"
-            texts[f"{slug}/{_slug(heading)}"] = inside(f"# {heading}\n{text}", source.parent, page)
+            place = PLACE / slug / f"{_slug(heading)}.md"
+            texts[f"{slug}/{_slug(heading)}"] = inside(f"# {heading}\n{text}\n{end}", source.parent, place)
+        lead = inside(_lead(page, chapter), source.parent, PLACE / f"{slug}.md")
+        for heading in sections:
+            lead = lead.replace(f"](#{_anchor(heading)})", f"]({slug}/{_slug(heading)}.md)")
         listed = "\n".join(f"{slug}/{_slug(heading)}" for heading in sections)
-        texts[slug] = f"# {title}\n\n{lead}\n\n```{{toctree}}\n:maxdepth: 1\n\n{listed}\n```\n"
+        texts[slug] = f"# {title}\n\n{lead}\n\n```{{toctree}}\n:hidden:\n\n{listed}\n```\n"
     return texts
 
 
@@ -171,6 +184,16 @@ def _sections(page: str) -> dict[str, str]:
     parts = re.split(r"^(#{2,3}) (.+)$", page, flags=re.MULTILINE)[1:]
     triples = zip(parts[::3], parts[1::3], parts[2::3], strict=True)
     return {heading: text for level, heading, text in triples if level == "###"}
+
+
+def _lead(page: str, chapter: str) -> str:
+    """What a chapter of the second level begins with, before its first section."""
+    return re.split(r"^#{2,3} ", page.partition(f"\n## {chapter}\n")[2], maxsplit=1, flags=re.MULTILINE)[0].strip()
+
+
+def _anchor(heading: str) -> str:
+    """The name of a heading's place, as a forge and MyST make it."""
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
 
 
 def _slug(heading: str) -> str:
