@@ -241,24 +241,18 @@ def _interaction(finding: Finding) -> Sentence:
 @wording("first_agreement")
 def _first_agreement(finding: Finding) -> Sentence:
     """Whether attributions put the same feature first as the losses: `subjects` by losses, `parts` by attributions."""
-    tied = [span(each.feature, "feature") for each in finding.subjects]
-    more = finding.leaders - len(tied)
-    measured = joined([*tied, *([span(f"{more} more")] if more else [])], ", ", " or ")
+    leading = [span(each.feature, "feature") for each in finding.subjects]
+    more = finding.leaders - len(leading)
+    measured = joined([*leading, *([span(f"{more} more")] if more else [])], ", ", " and ")
+    certain = finding.leaders == 1
     agreeing = [part.by for part in finding.parts if part.part == "same"]
     others = [part for part in finding.parts if part.part != "same"]
-    if not others:
-        if finding.leaders == 1:
-            return span(f"{listed(['The losses', *agreeing])} agree on the first feature: ") + measured + "."
-        firsts = list(dict.fromkeys(each.feature for part in finding.parts for each in part.subjects))
-        come = "comes" if len(firsts) == 1 else "may come"
-        start = f"By {listed(agreeing)} {listed(firsts)} {come} first, which the losses leave open: "
-        return span(start) + measured + "."
-    sentence = "By the losses " + measured + (" comes first" if finding.leaders == 1 else " comes first, tied")
-    if agreeing and finding.leaders == 1:
-        sentence += f", and by {listed(agreeing)} too"
-    elif agreeing:
-        firsts = dict.fromkeys(each.feature for part in finding.parts if part.part == "same" for each in part.subjects)
-        sentence += f"; by {listed(agreeing)} it is {' or '.join(firsts)}, which they allow"
+    firsts = listed(list(dict.fromkeys(r.feature for p in finding.parts if p.part == "same" for r in p.subjects)))
+    if not others and certain:
+        return span(f"{listed(['The losses', *agreeing])} agree on the first feature: ") + measured + "."
+    sentence = "By the losses " + measured + (" comes first" if certain else " come first and cannot be told apart")
+    if agreeing:
+        sentence += f", and by {listed(agreeing)} too" if certain else f"; by {listed(agreeing)} it is {firsts}"
     by_features: dict[tuple[str, str, int], list[str]] = {}
     for part in others:
         names = listed([each.feature for each in part.subjects])
@@ -266,10 +260,10 @@ def _first_agreement(finding: Finding) -> Sentence:
     named = []
     for (kind, names, leaders), methods in by_features.items():
         more = leaders - NAMED
-        alike = f"{names}{f' and {more} more' if more > 0 else ''} cannot be told apart"
-        open_end = f"is open, since {alike}" if kind == "open" else f"is another one: {alike}"
-        named.append(f"by {listed(methods)} it " + (span(f"is {names}") if leaders == 1 else span(open_end)))
-    return sentence + "; " + joined(named, "; ") + "."
+        all_named = f"{names}{f' and {more} more' if more > 0 else ''}"
+        tied = f"{all_named} cannot be told apart" if kind == "open" else f"{all_named} come first, tied"
+        named.append(f"by {listed(methods)} " + (span(f"it is {names}") if leaders == 1 else span(tied)))
+    return joined([sentence, *named], "; ") + "."
 
 
 @wording("ranks_outside")
@@ -278,15 +272,15 @@ def _ranks_outside(finding: Finding) -> Sentence:
     agreeing = [part.by for part in finding.parts if not part.subjects]
     sentences = []
     if agreeing:
-        sentences.append(span(f"By {listed(agreeing)} every feature ranks as the losses allow"))
+        sentences.append(span(f"By {listed(agreeing)}, the rank of every feature is one that the losses allow"))
     for part in finding.parts:
         if part.subjects:
             named = listed([f"{each.feature} {_places(each)}" for each in part.subjects], NAMED)
             sentences.append(
                 span(
-                    f"{'by' if sentences else 'By'} {part.by} {len(part.subjects)} of {finding.total} features "
-                    f"{'ranks' if len(part.subjects) == 1 else 'rank'} "
-                    f"where the losses do not allow it ({named})"
+                    f"{'by' if sentences else 'By'} {part.by}, {len(part.subjects)} of {finding.total} features "
+                    f"{'has a rank' if len(part.subjects) == 1 else 'have ranks'} "
+                    f"that the losses rule out ({named})"
                 )
             )
     return joined(sentences, "; ") + "."
