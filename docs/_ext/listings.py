@@ -118,7 +118,7 @@ def glossary() -> str:
     from rltools._util.glossary import ENDINGS, TERMS
 
     terms = {term.name.replace("{}", "...").strip(): term.meaning for term in (TERMS | ENDINGS).values()}
-    terms = MORE_TERMS | terms
+    terms |= MORE_TERMS
     rows = [f"{name}\n: {terms[name][:1].upper()}{terms[name][1:]}.\n" for name in sorted(terms, key=str.lower)]
     return "# Glossary\n\n" + "\n".join(rows)
 
