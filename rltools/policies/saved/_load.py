@@ -101,7 +101,9 @@ def _policy(contents: Contents, name: str, wanted: Wanted, options: LoadOptions,
             _sha256(contents, layout.CARD, wanted, rebuilt),
             env_info.spec_json,
             layout.CARD.title,
-            tuple(dict.fromkeys(whole_text(message_of(Exception(note))) for note in notes)),  # as Python names arguments
+            tuple(
+                dict.fromkeys(whole_text(message_of(Exception(note))) for note in notes)
+            ),  # as Python names arguments
         ),
     )
     _try_out(policy)
