@@ -54,6 +54,7 @@ class AgentOptions:
     env: Annotated[
         str | None,
         _option(
+            metavar="ID",
             help="Environment id.",
             show_default="the agent's own",
             autocompletion=complete_environments,

@@ -12,6 +12,7 @@ import numpy as np
 from rltools._util.console import as_text
 from rltools._util.files import numbered, numbered_path
 from rltools._util.notebook import notebook_html
+from rltools._util.text import plural
 from rltools.errors import ArgumentError, CorruptError, UnknownNameError
 from rltools.recording._damage import check_episode, damage_in
 from rltools.recording._header import Header
@@ -92,13 +93,16 @@ class Recording:
 
     def __repr__(self) -> str:
         """Folder, policy, environment and attributions, in one line."""
+        return as_text(f"Recording({str(self.directory)!r}: {self.content})")
+
+    @property
+    def content(self) -> str:
+        """What it holds, in words: `2 episodes of cartpole-ppo in CartPole-v1, explained: gradient of logit:chosen`."""
         explained = ", ".join(self.descriptions.values()) or "nothing"
-        episodes, header = f"{len(self)} episode{'' if len(self) == 1 else 's'}", self.header
+        episodes, header = plural(len(self), "episode"), self.header
         where = header.environment_id or "an environment made by a function"
-        content = f"{episodes} of {header.policy} in {where}"
-        if header.data:
-            content = f"{episodes} of {header.data}, as {header.policy} sees them"
-        return as_text(f"Recording({str(self.directory)!r}: {content}, explained: {explained})")
+        held = f"{header.data}, as {header.policy} sees them" if header.data else f"{header.policy} in {where}"
+        return f"{episodes} of {held}, explained: {explained}"
 
     def _repr_html_(self) -> str | None:
         """The card that notebooks display."""

@@ -259,11 +259,15 @@ def _first_agreement(finding: Finding) -> Sentence:
 
 @wording("ranks_outside")
 def _ranks_outside(finding: Finding) -> Sentence:
-    """Which ranks of attributions the losses do not allow, `parts` by attribution."""
-    agreeing = [part.by for part in finding.parts if not part.subjects]
+    """Which ranks of attributions the losses do not allow, `parts` by attribution; "open" where no rank is certain."""
+    agreeing = [part.by for part in finding.parts if not part.subjects and part.part != "open"]
+    undecided = [part.by for part in finding.parts if not part.subjects and part.part == "open"]
     sentences = []
+    if undecided:
+        sentences.append(span(f"By {listed(undecided)} no two features can be told apart"))
     if agreeing:
-        sentences.append(span(f"By {listed(agreeing)}, the rank of every feature is one that the losses allow"))
+        by = "by" if sentences else "By"
+        sentences.append(span(f"{by} {listed(agreeing)}, the rank of every feature is one that the losses allow"))
     for part in finding.parts:
         if part.subjects:
             named = listed([f"{each.feature} {_places(each)}" for each in part.subjects], NAMED)
