@@ -179,7 +179,7 @@ def _after(sentence: str) -> str:
 
 
 def beside_losses(finding: Finding) -> str:
-    """A sentence that the losses, if any were measured, are of other episodes than a mean return, with theirs."""
+    """Say that losses are of other episodes than the mean return before them, whose own is this; empty without any."""
     if finding.baseline is None:
         return ""
     other = plus_minus(finding.baseline.share, finding.baseline.low, finding.baseline.high)[0]
