@@ -26,7 +26,7 @@ from rltools.errors import (
 from rltools.experiments import _shared, _work, claims, experiment_status, open_experiment, retry_cells, run_experiment
 from rltools.experiments._distribute import distribute, in_worker
 from rltools.experiments._owner import this_process
-from rltools.experiments._run import prepare
+from rltools.experiments._run_experiment import prepare
 from rltools.experiments.cells import Job
 from rltools.experiments.claims import Claim, read_states
 from rltools.experiments.executors import Pool, dask, executor_names, open_executor

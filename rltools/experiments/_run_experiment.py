@@ -17,7 +17,7 @@ from rltools.experiments._distribute import run_in
 from rltools.experiments._do_cell import page_path
 from rltools.experiments._fitting_workers import fitting_workers
 from rltools.experiments._live import following
-from rltools.experiments._runs import absolute, runs_of
+from rltools.experiments._plan_runs import absolute, runs_of
 from rltools.experiments._shared import begin, check_joinable
 from rltools.experiments._status import check_done, open_experiment
 from rltools.experiments._work import restart, shard_of, work
