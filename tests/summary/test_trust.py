@@ -90,7 +90,9 @@ def test_what_losses_leave_open_is_marked_nowhere(tmp_path):
     assert (table.best[0], table.worst[0], table.best[1], table.worst[1]) == (1, 2, 1, 2)
     assert (table.best[2], table.worst[2]) == (3, 3)
     assert not any(table.columns[0].outside)
-    assert sentences(table)[0] == "By the losses b and a come first and cannot be told apart; by Shapley values it is b."
+    assert (
+        sentences(table)[0] == "By the losses b and a come first and cannot be told apart; by Shapley values it is b."
+    )
     (column,) = table.columns
     other = dataclasses.replace(column, method="gradient", best=(2, 2, 1), worst=(3, 3, 1), ranks=(2, 3, 1))
     assert sentences(dataclasses.replace(table, columns=(column, other)))[0] == (
