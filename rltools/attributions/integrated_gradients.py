@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from rltools.attributions._support.completeness import TOLERANCE, end_values, is_complete, residual_of, scale_of
-from rltools.attributions._support.method import Cost, Result, method
+from rltools.attributions._support.method import method
+from rltools.attributions._support.result import Cost, Result
 from rltools.attributions._support.units import Unit
 from rltools.errors import ArgumentError
 from rltools.targets.function import Copies, TargetFunction
@@ -128,8 +129,8 @@ def _beside_rows(numbers: np.ndarray, x: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class _Again:
-    """The integrals of some rows, computed again with more nodes.
+class _Refinement:
+    """The integrals of some rows, refined with more nodes.
 
     Attributes:
         values: `[batch, target, *feature]`.
@@ -144,11 +145,11 @@ class _Again:
     change: Tensor
 
 
-def _refined(f: TargetFunction, x: Tensor, references: Tensor, nodes: int, *, last: bool) -> _Again:
+def _refined(f: TargetFunction, x: Tensor, references: Tensor, nodes: int, *, last: bool) -> _Refinement:
     """The integrals by nodes or, the last time, by the same number of segments."""
     if not last:
         values, without = _by_nodes(f, x, references, nodes)
-        return _Again(values, without, values.new_full(values.shape[:2], torch.inf))
+        return _Refinement(values, without, values.new_full(values.shape[:2], torch.inf))
     coarse = torch.zeros((), dtype=x.dtype, device=x.device)
 
     def integral(reference: Tensor) -> Tensor:
@@ -158,7 +159,7 @@ def _refined(f: TargetFunction, x: Tensor, references: Tensor, nodes: int, *, la
         return fine
 
     values, without = f.mean_over(references, integral)
-    return _Again(values, without, (values - coarse / len(references)).flatten(2).abs().amax(2))
+    return _Refinement(values, without, (values - coarse / len(references)).flatten(2).abs().amax(2))
 
 
 def _by_segments(f: TargetFunction, x: Tensor, reference: Tensor, segments: int) -> tuple[Tensor, Tensor]:

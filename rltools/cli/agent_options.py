@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from rltools.policies.loading import Loading
 
 PANEL = "Agent and environment"
-RARE_PANEL = "Names of one's own, and files of other libraries"
+RARE_PANEL = "Your own names, and files of other libraries"
 
 
 def _option(*flags: str, panel: str = PANEL, **settings: Any) -> Any:
@@ -65,7 +65,7 @@ class AgentOptions:
         str | None,
         _option(
             metavar="PATH",
-            help="VecNormalize statistics; `none` if observations are not normalized.",
+            help="File of VecNormalize statistics; `none` if observations are not normalized.",
             show_default="looked for beside the model",
         ),
     ] = None
@@ -80,12 +80,12 @@ class AgentOptions:
             help="Load the file with this sha256 even though it runs code; by default no such file is loaded.",
         ),
     ] = None
-    device: Annotated[
-        str | None, _option(help="Where the network computes, for instance cuda.", show_default="cpu")
-    ] = None
+    device: Annotated[str | None, _option(help="Device of the network, for instance cuda.", show_default="cpu")] = None
     name: Annotated[
         str | None,
-        _option(help="What pages and files call the agent.", show_default="from its card or file", panel=RARE_PANEL),
+        _option(
+            help="Name of the agent on pages and in files.", show_default="from its card or file", panel=RARE_PANEL
+        ),
     ] = None
     names: Annotated[
         str | None,
@@ -100,7 +100,7 @@ class AgentOptions:
         str | None,
         _option(
             metavar="A,B,C",
-            help="Their units, likewise: `m,m/s`, or `NAME=UNIT`.",
+            help="Units of the elements, in the same form: `m,m/s`, or `NAME=UNIT`.",
             show_default="from the environment",
             panel=RARE_PANEL,
         ),

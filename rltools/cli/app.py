@@ -18,7 +18,7 @@ TAKES_SEVERAL = "--env-kwargs"
 """The option that takes several values at once."""
 _NAMED_VALUE = re.compile(r"[A-Za-z_]\w*=.*", re.DOTALL)
 
-app = typer.Typer(
+app: typer.Typer = typer.Typer(
     name="rltools",
     no_args_is_help=True,
     add_completion=True,

@@ -1,4 +1,4 @@
-"""What has to hold of a folder in which several processes work: one experiment, one version, and really one folder.
+"""Checks of a folder that several processes share: one experiment, one version, and really the same folder.
 
 A worker of another machine may see another folder at the same path, another experiment in it, or have other versions
 installed. Each of these would end in wrong results or in cells that nobody does, so a worker compares before it begins.
@@ -197,7 +197,7 @@ def _name(job: Job) -> str:
 
 
 def begin(job: Job) -> None:
-    """Write into the folder of an experiment what its workers, on any machine, know it by.
+    """Write the description of an experiment into its folder, by which workers on any machine recognize it.
 
     Raises:
         ConflictError: another experiment is in it.

@@ -112,7 +112,7 @@ def write_assessment(
     with os_errors_as(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(path) as temporary:
-            table.to_csv(temporary, index=False)
+            table.to_csv(temporary, index=False, lineterminator="\n")
 
 
 def read_assessment(

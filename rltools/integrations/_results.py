@@ -1,4 +1,4 @@
-"""What services that collect runs are given of a recording: numbers, tables, figures, the page, and its files."""
+"""The results of a recording for services that collect runs: numbers, tables, figures, the page, and its files."""
 
 from __future__ import annotations
 

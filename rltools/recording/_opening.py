@@ -144,7 +144,7 @@ def _every_step(recording: Recording, first: str, method: str | None, target: st
 
 
 def _as_telling(spec: AttributionSpec, preferred: AttributionSpec) -> bool:
-    """Whether it gives up neither factors of a choice, nor the score that is explained by them."""
+    """Whether it keeps what the preferred one tells: the factors of choices, and the score explained by them."""
     return not preferred.decoded or (spec.decoded and spec.target == preferred.target)
 
 

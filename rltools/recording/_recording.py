@@ -92,7 +92,7 @@ class Recording:
 
     def __repr__(self) -> str:
         """Folder, policy, environment and attributions, in one line."""
-        explained = ", ".join(self.described.values()) or "nothing"
+        explained = ", ".join(self.descriptions.values()) or "nothing"
         episodes, header = f"{len(self)} episode{'' if len(self) == 1 else 's'}", self.header
         where = header.environment_id or "an environment made by a function"
         content = f"{episodes} of {header.policy} in {where}"
@@ -261,12 +261,12 @@ class Recording:
             raise UnknownNameError(f"no attribution {key!r} in {self.directory}; there are {keys}")
         return read_spec(path)
 
-    def told_apart(self, key: str) -> str:
+    def distinguishing_settings(self, key: str) -> str:
         """The settings that tell an attribution from others of the same method and target; "" if there are none."""
         return differing_settings(self.specs, key)
 
     @property
-    def described(self) -> dict[str, str]:
+    def descriptions(self) -> dict[str, str]:
         """A description of each attribution, by its key; no two are alike."""
         specs = self.specs
         return {key: description(specs, key) for key in specs}

@@ -1,4 +1,4 @@
-"""How the agent of a recording was loaded, which its header keeps, so that a command need not be told it again.
+"""Loads the agent of a recording from what its header keeps, so that it need not be named again.
 
 Only plain values are kept: what was typed as the agent, and the arguments of `load_policy` that numbers and texts can
 say. Nothing is trusted on a recording's word: a file that runs code is loaded only if its sha256 is given again.

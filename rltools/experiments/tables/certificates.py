@@ -1,4 +1,4 @@
-"""What each agent can do without, and how sure that is."""
+"""Which features each agent can do without, and how certain that is."""
 
 from __future__ import annotations
 

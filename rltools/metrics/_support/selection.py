@@ -63,7 +63,7 @@ def chosen_keys(recording: Recording, method: str | None, target: str | None) ->
     }
     complete = {key: recording.complete(key) for key in specs}
     keys = sorted((key for key in specs if complete[key]), key=lambda key: (is_control(specs[key].unit), key))
-    described = recording.described
+    described = recording.descriptions
     return keys, tuple(described[key] for key in specs if not complete[key])
 
 

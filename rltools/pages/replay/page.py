@@ -143,7 +143,7 @@ def write_replay(
         # A name may hold half of a surrogate pair, which cannot be encoded.
         with (
             atomic_write(path) as temporary,
-            temporary.open("w", encoding="utf-8", errors="replace", newline="") as file,
+            temporary.open("w", encoding="utf-8", errors="replace", newline="\n") as file,
         ):
             start = 0
             for content in chain([first], data):

@@ -14,6 +14,7 @@ from rltools.pages.replay._encode import base64_of, packed, quantized
 from rltools.recording import Attribution, Episode
 from rltools.spaces import Features, Part
 from rltools.spaces.image import pixel_elements, visible
+from rltools.spaces.leaves import pick
 
 
 @dataclass(frozen=True)
@@ -165,6 +166,12 @@ _SIDES = (12, 84)
 _QUALITY = 75
 _LOSSLESS = 64 * 64
 """The most pixels of an image that is stored losslessly, because compression would smear a grid of cells."""
+
+
+def observed_part(part: Part, episode: Episode) -> np.ndarray:
+    """What an episode observed of a part: `[step, *part.shape]`, in the environment's own type."""
+    values = part.leaf.encode(np.asarray(pick(episode.observations, part.leaf)))
+    return values.reshape(len(values), *part.shape)
 
 
 def pictures(observations: np.ndarray, part: Part) -> dict[str, Any]:

@@ -146,7 +146,7 @@ def write_comparison(
         )
         path = folder / "index.html"
         with atomic_write(path) as temporary:
-            temporary.write_text(page, encoding="utf-8", errors="replace")
+            temporary.write_text(page, encoding="utf-8", errors="replace", newline="\n")
     return path, tuple(map(str, (*alike, *measured, *find_rankings(labels, summaries), *agreement)))
 
 

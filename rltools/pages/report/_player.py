@@ -17,11 +17,9 @@ from rltools._util.glossary import ENDINGS
 from rltools._util.text import capitalized
 from rltools.errors import RltoolsError
 from rltools.pages.replay._encode import packed, quantized
-from rltools.pages.replay.rows import maps, pictures, webp_uri
+from rltools.pages.replay.rows import maps, observed_part, pictures, webp_uri
 from rltools.pages.report._rows import ShownRow, shown_rows, summed_rows
 from rltools.recording import Episode, Recording
-from rltools.spaces import Part
-from rltools.spaces.leaves import pick
 from rltools.summary import DECISION, Summary, method_name
 from rltools.targets.scores import target_name
 
@@ -163,7 +161,7 @@ def _images(
     """Observations that are images, and their attributions as maps."""
     parts = [part for part in recording.features.parts if part.is_image and included and len(steps)]
     return {
-        "images": [pictures(_observed(part, episode)[steps], part) for part in parts],
+        "images": [pictures(observed_part(part, episode)[steps], part) for part in parts],
         "maps": [maps(attributions[..., part.start : part.stop], part) for part in parts],
     }
 
@@ -179,12 +177,6 @@ def _decisions(
     # Of an action of several dimensions the one that changes most.
     changes = np.nan_to_num(summed_rows(values, rows)).max(axis=1)
     return quantized(np.where(whole, changes, np.nan), np.dtype("i1"))
-
-
-def _observed(part: Part, episode: Episode) -> np.ndarray:
-    """`[step, *part.shape]`, in the environment's own type."""
-    values = part.leaf.encode(np.asarray(pick(episode.observations, part.leaf)))
-    return values.reshape(len(values), *part.shape)
 
 
 class Frames:

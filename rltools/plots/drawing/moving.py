@@ -39,11 +39,12 @@ class Sheet:
 
     def __init__(self, width: int) -> None:
         size = np.array([width + width % 2, 2 * round(width * 9 / 32)])
-        self.scale, self.dpi = size / (1280, 720), float(size[0] / 12.8)
+        self.scale: np.ndarray = size / (1280, 720)
+        self.dpi: float = float(size[0] / 12.8)
         # A hundredth of a pixel more, since rounding could lose a whole one.
-        self.figure = Figure(tuple((size + 0.01) / self.dpi), dpi=self.dpi, facecolor=theme_color("paper"))
+        self.figure: Figure = Figure(tuple((size + 0.01) / self.dpi), dpi=self.dpi, facecolor=theme_color("paper"))
         self.canvas: Any = agg.FigureCanvasAgg(self.figure)
-        self.pixels = np.asarray(self.canvas.get_renderer().buffer_rgba())
+        self.pixels: np.ndarray = np.asarray(self.canvas.get_renderer().buffer_rgba())
         self.moving: list[Callable[[int], object]] = []
         self.background: Any = None
 

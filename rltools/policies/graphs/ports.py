@@ -1,4 +1,4 @@
-"""What goes into a graph: an observation, or several by name, and the states of recurrent layers."""
+"""The inputs of a graph: an observation, or several by name, and the states of recurrent layers."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class State:
 
 @dataclass(frozen=True)
 class Ports:
-    """Everything that goes into a graph.
+    """All inputs of a graph.
 
     Attributes:
         observed: the inputs that take observations.

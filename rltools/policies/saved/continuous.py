@@ -1,4 +1,4 @@
-"""The actions of a Box around a rebuilt network: what becomes of a mean, and its standard deviation."""
+"""Continuous actions of a rebuilt network: from its mean to what the environment receives, and its std."""
 
 from __future__ import annotations
 
@@ -123,7 +123,10 @@ class SquashedLogStd(nn.Module):
 
     def __init__(self, latent: nn.Module, log_std: nn.Module, low: float, high: float) -> None:
         super().__init__()
-        self.latent, self.log_std, self.low, self.high = latent, log_std, low, high
+        self.latent: nn.Module = latent
+        self.log_std: nn.Module = log_std
+        self.low: float = low
+        self.high: float = high
 
     def forward(self, x: Tensor) -> Tensor:
         """`[batch, feature]` -> `[batch, dimension]`."""

@@ -1,4 +1,4 @@
-"""What a layout gets, a file's contents and what the caller knows, and what it makes: a network with heads."""
+"""What a layout takes and returns: a file's contents and what the caller knows, and a network with heads."""
 
 from __future__ import annotations
 

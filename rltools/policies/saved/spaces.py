@@ -1,4 +1,4 @@
-"""What goes into a rebuilt network and what comes out, by the spaces of the environment."""
+"""Inputs and outputs of a rebuilt network, by the spaces of the environment."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from rltools.errors import ArgumentError, MismatchError, ModelError, argument
 from rltools.policies._normalization import Normalization
 from rltools.policies.saved.formats.npz import read_arrays
-from rltools.policies.sb3.archive._zip import read_file
+from rltools.policies.untrusted.zips import read_file
 from rltools.spaces import Features
 
 EPSILON = 1e-8

@@ -86,7 +86,8 @@ class Network:
         self.dtype = dtype
         self._memory = memory
         self.state_size: int = 0 if memory is None else memory.size
-        self._normalization_or_function, self.units = normalization, "environment"
+        self._normalization_or_function = normalization
+        self.units: str = "environment"
         self._checked_rows: dict[str, list[Any]] = {}
         self._checked_repeats: dict[str, list[Any]] = {}
         # Looked up once: acting is a matter of microseconds.

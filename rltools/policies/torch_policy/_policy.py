@@ -18,7 +18,8 @@ from rltools.policies._identity import source_of
 from rltools.policies._modes import evaluating
 from rltools.policies._normalization import Normalization
 from rltools.policies.actions import as_logits, branches, clipping, count_actions, gaussian, in_branches
-from rltools.policies.base import ActResult, Context, Discounting, RecurrentState, Source, decide
+from rltools.policies.base import ActResult, Context, Discounting, RecurrentState, Source
+from rltools.policies.decide import decide
 from rltools.policies.env_info import EnvInfo, inspect_env, names_in
 from rltools.policies.library import LoadOptions
 from rltools.policies.naming import Naming
@@ -140,7 +141,7 @@ class TorchPolicy(Network):
         features = naming.features(features or space_features(observation_space))
         self.action_names: tuple[str, ...] = naming.actions(actions, action_space)
         if env_info.env is not None:
-            self.environment = env_info.env
+            self.environment: Environment = env_info.env
         heads = heads or {deciding: module}
         if std is not None and choose is None and next(iter(heads)) == "action":
             heads = {"mean": heads["action"], **heads}

@@ -9,7 +9,8 @@ from torch import nn
 
 import rltools
 from rltools.policies._normalization import Normalization
-from rltools.policies.base import Context, outputs_and_vjp
+from rltools.policies.base import Context
+from rltools.policies.decide import outputs_and_vjp
 from rltools.policies.vjp._chain import Chain
 from rltools.policies.vjp._convolution import convolution_vjp
 from rltools.policies.vjp._layers import Clipped, Divided, Reordered, Unscaled

@@ -43,7 +43,7 @@ CARD = LayoutCard(
 EPSILON, LIMIT = 1e-5, 5.0
 """What RunningMeanStd adds to the variance, and where it clips."""
 STD_MIN, STD_MAX = 1e-4, 1e4
-STRIDES = {(32, 64, 128): (4, 2, 2), (16, 32): (4, 2), (32, 64, 64): (4, 2, 1)}
+STRIDES: dict[tuple[int, ...], tuple[int, ...]] = {(32, 64, 128): (4, 2, 2), (16, 32): (4, 2), (32, 64, 64): (4, 2, 1)}
 """Of the library's encoders of images, by the channels of their convolutions: simple, IMPALA without blocks, Atari."""
 _ACTIONS = "action_parameterization.distribution_linear"
 
