@@ -69,7 +69,7 @@ class Network:
             raise ArgumentError(f"heads are {', '.join(HEADS)}, the deciding one first; given: {', '.join(heads)}")
         if {"logit", "probability"} <= set(heads):
             raise ArgumentError("a policy has a head 'logit' or a head 'probability', which follows from it; give one")
-        self.module = module
+        self._module = module
         self._heads: dict[str, Head] = {name: chained(head) for name, head in heads.items()}
         if received is not None and "action" in heads:
             self._heads["action"] = followed_by(self._heads["action"], received)
@@ -104,6 +104,22 @@ class Network:
         same = source.sha256 == self._source().sha256
         self._source = CurrentSource(source, self._roots, self._sha256_of if same else None)
         self.name = source.name
+
+    @property
+    def module(self) -> Any:
+        """The network, or the function that computes it; changed in place, as its heads call it.
+
+        Raises:
+            ArgumentError: another one is assigned.
+        """
+        return self._module
+
+    @module.setter
+    def module(self, other: object) -> None:
+        raise ArgumentError(
+            f"{self.name} is a policy of its own network, which its heads call, and cannot take another one; make a "
+            f"policy of that {type(other).__name__}, or change layers and weights in policy.module"
+        )
 
     @property
     def device(self) -> torch.device:
