@@ -6,15 +6,13 @@ Nothing is unpacked or decoded: the guess is advice in an error message, and not
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import gymnasium
-
-from rltools._util.foreign_files import ends_of, is_file
+from rltools._util.foreign_files import ends_of
 from rltools.errors import argument
+from rltools.policies.kinds_of_folders import OF_TENSORFLOW, folder_kind
 
 HEAD = 1 << 16
 """Bytes that are read at the start and the end of a file."""
@@ -84,12 +82,14 @@ _ONNX = Kind("an ONNX network", "give its file, with .onnx at the end of its nam
 _EXPORTED = Kind("a torch.export program (.pt2)", "give its file, with .pt2 at the end of its name")
 _OF_SB3 = {"data", "policy.pth", "pytorch_variables.pth", "policy.optimizer.pth", "_stable_baselines3_version"}
 
+_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
+_OF_MODELS = ("", ".zip", ".pt", ".pth", ".pkl", ".cleanrl_model", ".onnx", ".pt2", ".safetensors")
 _STATE_DICT_KEY = re.compile(rb"(X\n\0\0\0|\x8c\n)state_dict")
 _OLD_TORCH = re.compile(rb"\x80[\x02-\x05]\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19\.")  # torch.save before version 1.6
 # First bytes of a file, its kind, and advice.
 _MAGIC = (
     (b"version https://git-lfs", "a Git LFS pointer in place of the file", "run `git lfs pull` in its repository"),
-    (b"\x89HDF\r\n\x1a\n", "an HDF5 file, as Keras and TensorFlow write weights", "give a PyTorch model"),
+    (b"\x89HDF\r\n\x1a\n", "an HDF5 file, as Keras and TensorFlow write weights", OF_TENSORFLOW),
     (b"\x1f\x8b", "a gzip archive", "unpack it, and give the model in it"),
     (b"BZh", "a bzip2 archive", "unpack it, and give the model in it"),
     (b"\xfd7zXZ\0", "an xz archive", "unpack it, and give the model in it"),
@@ -97,14 +97,38 @@ _MAGIC = (
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive", "unpack it, and give the model in it"),
     (b"Rar!", "a rar archive", "unpack it, and give the model in it"),
     (b"\x93NUMPY", "a NumPy array (.npy), not a model", "give the model's .zip"),
+    (b"\x04\x22\x4d\x18", "an lz4 archive", "unpack it, and give the model in it"),
+    (b"\x1f\x9d", "a compressed file (.Z)", "unpack it, and give the model in it"),
+    (b"\x5d\0\0", "an lzma archive", "unpack it, and give the model in it"),
     (b"\x89PNG", "a PNG image, not a model", "give the model's .zip"),
     (b"\xff\xd8\xff", "a JPEG image, not a model", "give the model's .zip"),
+    (b"GIF8", "a GIF image, not a model", "give the model's .zip"),
+    (b"RIFF", "an image or a sound, not a model", "give the model's .zip"),
+    (b"%PDF", "a PDF document, not a model", "give the model's .zip"),
+    (b"SQLite format 3", "a database (SQLite), not a model", "give the model's .zip"),
+    (b"ARROW1", "an Arrow file, not a model", "give the model's .zip"),
+    (b"MATLAB 5.0", "a file of MATLAB", "export the network as ONNX (exportONNXNetwork), and give that"),
+    (b"GGUF", "a language model (GGUF), not a policy", "give the policy's own file"),
+    (b"MZ", "an executable program, not a model", "give the model's .zip"),
     (
         b"PAR1",
         "a Parquet file, not a model",
         "give the model's .zip; `rltools inspect` takes the folder of a recording",
     ),
     (b"\x7fELF", "an executable program, not a model", "give the model's .zip"),
+)
+# Endings of names for what no bytes tell, and the kind.
+_ENDINGS = (
+    (re.compile(r"\.(pb|meta|index|data-\d+-of-\d+)"), "a part of a TensorFlow model", OF_TENSORFLOW),
+    (re.compile(r"\.tflite"), "a TensorFlow Lite model", OF_TENSORFLOW),
+    (
+        re.compile(r"\.(nn|sentis)"),
+        "a network of ML-Agents for Unity's runtime",
+        "give the .onnx that ML-Agents writes beside it",
+    ),
+    (re.compile(r"\.(engine|plan|trt)"), "a TensorRT engine", "give the ONNX file that it was built from"),
+    (re.compile(r"\.msgpack"), "a msgpack file that holds no parameters of flax", "save them with flax.serialization"),
+    (re.compile(r"\.(mp4|avi|mov|webm|mkv)"), "a video, not a model", "give the model's .zip"),
 )
 # Names inside a pickle and its kind, the most specific first.
 _PICKLED = (
@@ -129,23 +153,17 @@ _PICKLED = (
         b"d3rlpy",
         Kind("a d3rlpy pickle; it was not read", "give what save() or save_model() of d3rlpy wrote"),
     ),
-)
-_FIND = "give the path of the model's .zip that was saved with it"
-_OF_RLLIB = "give the folder that save_to_path() of an Algorithm or an RLModule wrote"
-# Names in a folder, its kind, and advice.
-_FOLDERS = (
-    ("recording.json", "the folder of a recording, not an agent", "give the agent's name, folder or model"),
-    ("class_and_ctor_args.pkl", "a part of an RLlib checkpoint, without weights", _OF_RLLIB),
-    ("algorithm_state.pkl", "a part of an RLlib checkpoint, without weights", _OF_RLLIB),
-    ("saved_model.pb", "a TensorFlow SavedModel", "give a PyTorch model"),
-    ("checkpoint_p0", "a Sample Factory training run without its config.json", "give a checkpoint in checkpoint_p0"),
-    ("wandb-metadata.json", "the files of a Weights & Biases run", _FIND),
-    ("MLmodel", "an MLflow model", "give the model's own .zip, or rltools.TorchPolicy around its network"),
     (
-        "data",
-        "an unpacked model of Stable-Baselines3",
-        "zip its files, not their folder, and give that",
+        b"sklearn",
+        Kind(
+            "a pickled model of scikit-learn; it was not read",
+            "load it yourself if you trust it, and give rltools.FunctionPolicy(model.predict, env)",
+        ),
     ),
+)
+# The first bytes of pickles of protocols 0 and 1, and of what joblib compresses with zlib.
+_PICKLED_OTHERWISE = re.compile(
+    rb"\(dp\d|\(lp\d|c(copy_reg|numpy|sklearn|torch|__builtin__)[\w.]*\n|[}\]]q\x00|x[\x01\x5e\x9c\xda]"
 )
 
 
@@ -158,10 +176,12 @@ def holds_weights(path: Path) -> bool:
 def described(path: Path) -> str:
     """A path's kind and advice, for the end of an error message about a path that no library claims."""
     if path.is_dir():
-        return str(_folder(path))
+        return str(Kind(*folder_kind(path)))
     head, tail = ends_of(path, HEAD)
     if kind := kind_in(head, tail, path.suffix.lower()):
         return str(kind)
+    if "tfevents" in path.name:
+        return str(Kind("a log of TensorBoard, not a model", "give the model's .zip"))
     ending = f"with the extension {path.suffix!r}" if path.suffix else "without an extension"
     return (
         f"a file {ending} that no library knows; give the name of an agent, its folder, a model's .zip, a "
@@ -192,7 +212,7 @@ def kind_of(head: bytes, names: Collection[str] = (), suffix: str = "") -> Kind 
         return STATE_DICT
     if re.match(rb"\x80[\x02-\x05]", head):
         return next((kind for name, kind in _PICKLED if name in head), _PICKLE)
-    return _binary_kind(head, suffix) or _text_kind(head, suffix)
+    return _binary_kind(head, suffix) or _text_kind(head, suffix) or _by_ending(suffix)
 
 
 def _binary_kind(head: bytes, suffix: str) -> Kind | None:
@@ -202,23 +222,41 @@ def _binary_kind(head: bytes, suffix: str) -> Kind | None:
         return SAFETENSORS
     if suffix == ".onnx" or re.match(rb"\x08[\x01-\x20]\x12", head):
         return _ONNX
-    return None
+    return _PICKLE if _PICKLED_OTHERWISE.match(head) else None
+
+
+def _by_ending(suffix: str) -> Kind | None:
+    return next((Kind(name, advice) for ending, name, advice in _ENDINGS if ending.fullmatch(suffix)), None)
 
 
 def _text_kind(head: bytes, suffix: str) -> Kind | None:
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if start.startswith((b"<!doctype html", b"<html", b"<head", b"<?xml", b"<!--")):
-        return Kind(
-            "a web page, which servers send in place of a file that is missing or needs a login",
-            "fetch the file itself (its raw or download link)",
-        )
-    if start.startswith((b"{", b"[")):
-        return Kind("a JSON text, not a model", "give the model's .zip")
-    if b"\0" not in head and _is_text(head):
-        return Kind(f"a text that begins with {_quoted(head)}, not a model", "fetch or save the model's .zip again")
-    if suffix == ".cleanrl_model":
-        return Kind("a file of CleanRL that is neither PyTorch's nor JAX's", "fetch or save it again")
-    return None
+    again = "fetch or save the model's .zip again" if suffix in _OF_MODELS else "give the model's .zip"
+    kinds = (
+        (
+            start.startswith((b"<!doctype html", b"<html", b"<head", b"<?xml", b"<!--")),
+            Kind(
+                "a web page, which servers send in place of a file that is missing or needs a login",
+                "fetch the file itself (its raw or download link)",
+            ),
+        ),
+        (suffix in (".py", ".ipynb"), Kind("the code of a training, not its model", "give what it saved")),
+        (
+            start.startswith(b'#{"t_start"'),
+            Kind("the returns of a training, as Monitor writes them, not a model", "give the model's .zip"),
+        ),
+        (start.startswith((b"{", b"[")), Kind("a JSON text, not a model", "give the model's .zip")),
+        (not start, Kind("a blank text: copying or saving it went wrong", "fetch or save it again")),
+        (
+            not _CONTROL.search(head) and _is_text(head),
+            Kind(f"a text that begins with {_quoted(head)}, not a model", again),
+        ),
+        (
+            suffix == ".cleanrl_model",
+            Kind("a file of CleanRL that is neither PyTorch's nor JAX's", "fetch or save it again"),
+        ),
+    )
+    return next((kind for fits, kind in kinds if fits), None)
 
 
 def _is_text(head: bytes) -> bool:
@@ -248,7 +286,7 @@ def _zip_kind(head: bytes, names: Collection[str]) -> Kind | None:
             "manifest.json" in names and any(name.startswith("components/") for name in names),
             Kind("a checkpoint of TorchRL in an archive", "unpack it, and give its folder"),
         ),
-        ("model.weights.h5" in names, Kind("a Keras model", "give a PyTorch model")),
+        ("model.weights.h5" in names, Kind("a Keras model", OF_TENSORFLOW)),
         (bool(inner), Kind(f"a zip of {_few(inner)}", "unpack it, and give one of them")),
         (all(name.endswith(".npy") for name in names), ARRAYS),
         ({"data", "policy.pth"} <= plain, _IN_FOLDER),
@@ -296,71 +334,3 @@ def _names_after(ends: bytes, mark: bytes, length: int, start: int) -> Iterator[
         size = int.from_bytes(ends[position + length : position + length + 2], "little")
         yield ends[position + start : position + start + size].decode("utf-8", "replace")
         position = ends.find(mark, position + start)
-
-
-def _folder(path: Path) -> Kind:
-    try:
-        names = {entry.name for entry, _ in zip(path.iterdir(), range(_MAX_LISTED), strict=False)}
-    except OSError as error:
-        return Kind(f"a folder that cannot be read ({error.strerror})", "give a readable one")
-    for member, name, advice in _FOLDERS:
-        if member in names and (member != "data" or "policy.pth" in names):
-            return Kind(name, advice)
-    models = sorted(name for name in names if name.endswith(".zip"))
-    if is_file(f"{path}.zip"):
-        return Kind("a folder beside a zip of the same name", f"give {path.name}.zip")
-    if models:
-        return Kind(f"a folder with {_few(models)}", "give the path of one of them")
-    runs = sorted(name for name in names if re.fullmatch(r".+_\d+", name) and (path / name).is_dir())
-    if runs:
-        return Kind(f"a folder of runs, {', '.join(map(ascii, runs[:3]))}", "give the path of one of them")
-    return Kind(
-        "a folder without a model that a library knows",
-        "give the name of an agent, its folder (with agent.yaml), a run folder of rl-baselines3-zoo, or a model's .zip",
-    )
-
-
-def object_kind(source: Any) -> str:
-    """An object's kind and advice, for the end of an error message; "" if unknown.
-
-    >>> object_kind({"policy.0.weight": 1}).partition(";")[0]
-    'a dict, which does not describe its network'
-    """
-    library, kind = type(source).__module__.partition(".")[0], type(source).__name__
-    an_environment = isinstance(source, gymnasium.Env | gymnasium.vector.VectorEnv) or hasattr(source, "envs")
-    name = getattr(source, "__name__", kind)
-    kinds = (
-        (isinstance(source, type), f"the class {name}; give an instance of it: a model that was trained or loaded"),
-        (
-            library == "stable_baselines3" and hasattr(source, "obs_rms"),
-            f"VecNormalize statistics; give the model first, and these as {argument('normalize')}",
-        ),
-        (an_environment, f"an environment ({kind}); give the agent first, and the environment as {argument('env')}"),
-        (library == "gymnasium", f"a gymnasium {kind}; give the agent first, and the environment as {argument('env')}"),
-        (
-            isinstance(source, Mapping),
-            f"a {kind}, which does not describe its network; build the network, load the weights into it, and "
-            f"give rltools.TorchPolicy(network, env)",
-        ),
-        (isinstance(source, list | tuple | set), f"a {kind}; give one agent at a time"),
-        (
-            isinstance(source, bytes) or hasattr(source, "read"),
-            f"the content of a file ({kind}); give the path of the file",
-        ),
-        (
-            hasattr(source, "predict") and not callable(source),
-            f"a {kind} of {library}; give rltools.FunctionPolicy(model.predict, env) if predict maps a batch of "
-            f"observations to actions, or model.predict_proba with returns='probabilities'",
-        ),
-        (
-            callable(source),
-            f"the function {name}; give rltools.FunctionPolicy(function, env) if it maps a batch of observations to "
-            f"actions or scores, or, if it computes with tensors of PyTorch, rltools.TorchPolicy(function, env)",
-        ),
-        (
-            hasattr(source, "dtype") and hasattr(source, "shape"),
-            f"an array ({kind}); if it is a table, give rltools.FunctionPolicy(lambda observations: "
-            f"table[observations], env), with returns='q_values' if it holds scores",
-        ),
-    )
-    return next((sentence for fits, sentence in kinds if fits), "")

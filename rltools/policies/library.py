@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from rltools._util.discovery import PluginWarning, load_offered, modules_in, origin, others
 from rltools.errors import ArgumentError, PluginError, RltoolsError, argument
-from rltools.policies.kinds import described, object_kind
+from rltools.policies.kinds import described
+from rltools.policies.kinds_of_objects import object_kind
 from rltools.policies.naming import Naming
 
 if TYPE_CHECKING:

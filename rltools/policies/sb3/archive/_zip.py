@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shlex
 import stat
 import zipfile
 import zlib
@@ -21,6 +22,7 @@ MAX_RATIO = 100
 LARGE, LARGE_RATIO = 32 * MIB, 4  # weights hardly compress
 _DIRECTORY_PER_MEMBER = 512
 _ZIP, _FIRST = b"PK\x03\x04", b"data"  # the signature of a zip, and the first member of a model's
+_OF_MACOS = "__MACOSX/"
 _FIRST_SIZE = 30  # of a member's header before its name
 _END, _LOCATOR64, _END64 = b"PK\x05\x06", b"PK\x06\x07", b"PK\x06\x06"
 _END_SIZE, _LOCATOR64_SIZE, _END64_SIZE = 22, 20, 56
@@ -88,6 +90,11 @@ def read_members(content: bytes, where: str, limits: Mapping[str, int]) -> dict[
                 f"save it again"
             )
         for name in names:
+            if name.startswith(_OF_MACOS):
+                raise UnsafeFileError(
+                    f"{where} holds {name[:120]!a}, which macOS adds when it zips a folder; nothing was read. Remove "
+                    f"it: zip -d {shlex.quote(where)} '{_OF_MACOS}*'"
+                )
             if "/" in name or "\\" in name or ".." in name or "\0" in name:
                 raise UnsafeFileError(f"{where} holds {name[:120]!a}, a path where a plain name belongs, {_ODD}")
         return {name: read_member(archive, name, where, limit) for name, limit in limits.items()}
