@@ -49,7 +49,7 @@ def refused(group: str) -> dict[str, str]:
 
 
 def load_offered(point: EntryPoint) -> Any:
-    """The object of an entry point.
+    """Load the object that an entry point names.
 
     Raises:
         PluginError: importing it failed; the message names the package.
@@ -110,7 +110,7 @@ def _import(module: str) -> ModuleType:
     except Exception as error:
         raise PluginError(
             f"{module.replace('.', '/')}.py cannot be loaded: {type(error).__name__}: {' '.join(str(error).split())}; "
-            f"mend that file, or remove it"
+            f"fix that file, or remove it"
         ) from error
 
 

@@ -18,14 +18,14 @@ from rltools.attributions._support.units import (
     Unit,
     in_network_units,
     is_control,
-    is_one_sided,
     is_per_feature_unit,
     is_share,
 )
 from rltools.errors import ArgumentError, MethodError, PluginError
 
 if TYPE_CHECKING:
-    from rltools.attributions._support.method import Cost, Method, Result, method
+    from rltools.attributions._support.method import Method, method
+    from rltools.attributions._support.result import Cost, Result
     from rltools.policies.base import Policy
     from rltools.targets.function import TargetFunction
 
@@ -39,7 +39,6 @@ __all__ = [
     "fitting_methods",
     "in_network_units",
     "is_control",
-    "is_one_sided",
     "is_per_feature_unit",
     "is_share",
     "method",
@@ -85,7 +84,7 @@ def fitting_methods(policy: Policy) -> tuple[tuple[str, ...], dict[str, str]]:
         >>> lacking["gradient"], lacking["blur_saliency"]
         ('gradients', 'an image')
     """
-    missing_need = import_module(f"{__name__}._support.fitting").missing_need
+    missing_need = import_module(f"{__name__}._support.needs").missing_need
     methods = {}
     for name in method_names():
         with suppress(MethodError, PluginError):

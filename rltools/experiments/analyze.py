@@ -27,12 +27,12 @@ from rltools.pages.replay import replay_episodes
 from rltools.pages.report import write_report
 from rltools.policies.base import is_differentiable
 from rltools.policies.load import load_policy
-from rltools.policies.loading import Loading, loading_words
+from rltools.policies.load_arguments import LoadArguments, loading_words
 from rltools.policies.own_environment import environment_with
 from rltools.recording import Outcome, Recording, notable_episodes
 from rltools.recording.attribution import VARIABLES
-from rltools.recording.folders import RUNS, run_name
 from rltools.rollout import record
+from rltools.rollout.run_folder import run_folder
 from rltools.summary import summarize
 from rltools.targets import default_target, fitting_target, is_discrete, unbounded_action
 
@@ -79,7 +79,7 @@ def analyze(
     threads: int | None = None,
     workers: Workers = 1,
     progress: bool = False,
-    **loading: Unpack[Loading],
+    **loading: Unpack[LoadArguments],
 ) -> Analysis:
     """Record an agent, measure what it needs, explain its steps, and write a page about that.
 
@@ -97,7 +97,7 @@ def analyze(
     Args:
         source: see `load_policy`.
         env: see `record`; None is the agent's own.
-        env_kwargs: further arguments of the environment, if it is one's own by its id, or the agent's.
+        env_kwargs: further arguments of the environment, which is given by its id or is the agent's own.
         episodes: number of episodes.
         seed: the seed of the first episode.
         method: the main method, if not the default one.
@@ -117,7 +117,9 @@ def analyze(
         frames: whether replays and page show the environment; it is rendered in a child process if it has a spec.
         modules: modules to import because they register environments.
         directory: folder of the run; by default `runs/<agent>`, and for a model without a card
-            `runs/<its folder>-<its name>-<first digits of its sha256>`. Finished parts are not repeated.
+            `runs/<its folder>-<its name>-<first digits of its sha256>`; in another environment than the agent's own
+            with what differs appended, for instance `runs/lunarlander-ppo--wind_power-15`. Finished parts are not
+            repeated.
         overwrite: start anew, whatever the folder contains.
         threads: see `record` and `explain`.
         workers: how many processes record, ablate and explain, or an executor; see `record`.
@@ -157,7 +159,7 @@ def analyze(
     find_players(policy.features, groups)
     for line in _about(policy):
         say(line, show=progress)
-    folder = Path(directory) if directory is not None else RUNS / run_name(source, policy)
+    folder = Path(directory) if directory is not None else run_folder(source, policy, env, loading)
     fresh = overwrite or not (folder / "recording.json").is_file()
     begun = perf_counter()
     recording = record(

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from rltools._util.discovery import load_member, load_offered, modules_in, others, unknown
 from rltools._util.files import os_errors_as, to_disk
-from rltools._util.text import did_you_mean
+from rltools._util.text import did_you_mean, one_line
 from rltools.errors import ArgumentError, ConflictError, PluginError, RecordingError, RltoolsError, argument
 from rltools.recording import Recording, check_recording
 
@@ -208,7 +208,7 @@ def export(
     except Exception as error:
         raise RecordingError(
             f"{to} could not write {recording.directory} to {place} ({type(error).__name__}: "
-            f"{' '.join(str(error).split())[:300]}); nothing was left there"
+            f"{one_line(error)[:300]}); nothing was left there"
         ) from error
 
 
@@ -254,7 +254,7 @@ def required(module: str, extra: str) -> Any:
         return import_module(module)
     except ImportError as error:
         raise ArgumentError(
-            f"{module.partition('.')[0]} cannot be imported ({' '.join(str(error).split())}); "
+            f"{module.partition('.')[0]} cannot be imported ({one_line(error)}); "
             f"pip install 'rltools-attribution[{extra}]'"
         ) from None
 

@@ -169,7 +169,7 @@ def run_summaries(recording: Recording, first: str | None = None, level: float =
     """Summaries of all attributions that explain every episode, the one that heads the score first."""
     first = recording.find(first)
     specs = {first: recording.spec(first)} | {
-        key: spec for key, spec in recording.specs.items() if recording.complete(key)
+        key: spec for key, spec in recording.specs.items() if recording.is_complete(key)
     }
     return tuple(summarize(recording, method=key, level=level) for key in specs)
 
@@ -190,9 +190,9 @@ def arrange(
     in_run = [marked(each, caveats) for each in find_in_run(recording, main, summaries)]
     score = [each for each in in_run if isinstance(each, Finding)]
     decisions = _decisions(recording, main, summaries)
-    returns = next((each for each in score if each.kind == "mean_return"), None)
+    returns = next((_beside(each, losses) for each in score if each.kind == "mean_return"), None)
     of_methods = [each for each in score if each.kind == "agreement"]
-    own = [each for each in score if each is not returns and each not in of_methods]
+    own = [each for each in score if each.kind != "mean_return" and each not in of_methods]
     if main.target != DECISION:
         own = [each for each in own if each.target != DECISION]
     uneventful = find_uneventful(recording, main)
@@ -252,6 +252,12 @@ def _of_losses(losses: Measured | None) -> list[Finding | Caveat]:
         return []
     contradicting = [each for each in losses.trust if isinstance(each, Caveat)]
     return [marked_loss(each, [*losses.caveats, *contradicting]) for each in losses.findings]
+
+
+def _beside(returns: Finding, losses: Measured | None) -> Finding:
+    """The mean return of the recording, with that of the other episodes in which losses were measured."""
+    headline = None if losses is None else losses.findings[0]
+    return replace(returns, baseline=headline.baseline) if isinstance(headline, Finding) else returns
 
 
 def _own_clauses(findings: Sequence[Finding | Caveat]) -> int:

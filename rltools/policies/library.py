@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from rltools._util.discovery import PluginWarning, load_offered, modules_in, origin, others
+from rltools._util.text import one_line
 from rltools.errors import ArgumentError, PluginError, RltoolsError, argument
 from rltools.policies.kinds import described
 from rltools.policies.kinds_of_objects import object_kind
@@ -233,4 +234,4 @@ def _titled(point: EntryPoint) -> str:
 
 
 def _text(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+    return f"{type(error).__name__}: {one_line(error)[:300]}"

@@ -13,12 +13,13 @@ import numpy as np
 
 from rltools._util.files import numbered
 from rltools.attributions import fitting_methods
-from rltools.envs import canonical_spec_json, current_id, spec_to_json
+from rltools.envs import current_id, spec_to_json
 from rltools.errors import ConflictError, argument
 from rltools.policies.base import Discounting, Policy, is_differentiable, value_head
 from rltools.recording import Header, open_recording
 from rltools.recording.sealed_json import write_json
 from rltools.recording.seeds import SPREAD
+from rltools.rollout._differences import differences
 from rltools.rollout.env_check import Layer
 
 if TYPE_CHECKING:
@@ -155,56 +156,10 @@ def check_settings(folder: Path, header: Header) -> None:
         CorruptError: its `recording.json` is damaged.
     """
     existing = open_recording(folder).header
-    # A recording keeps its rule of seeds, and whether it has values, whose returns the network determines. Of the
-    # layers only their statistics count, if they are recorded.
-    returns = ("value_head", "gamma", "gae_lambda", "reward_scale", "reward_clip")
-    ignored = ("versions", "notes", "library", "branches", "seeds", "layers", "agent", *returns)
-    differing = [
-        f"{_SETTINGS.get(name, name.replace('_', ' '))} {_short(getattr(existing, name))} there and "
-        f"{_short(getattr(header, name))} requested"
-        for name in vars(header)
-        if name not in ignored and _comparable(existing, name) != _comparable(header, name)
-    ]
-    if existing.layers and not differing and _statistics(existing) != _statistics(header):
-        differing = [f"statistics of observations {_statistics(existing)} there and {_statistics(header)} requested"]
-    if differing:
+    if clauses := differences(existing, header):
         raise ConflictError(
             f"{folder} holds a recording of {existing.policy} in "
             f"{existing.environment_id or 'an environment without an id'} with other settings: "
-            f"{', '.join(differing)[:600]}. Choose another folder (directory=, --out), or replace it with "
+            f"{'; '.join(clauses)}. Choose another folder ({argument('directory')}), or replace the recording with "
             f"{argument('overwrite', True)}"
         )
-
-
-_SETTINGS = {"policy_sha256": "model with sha256", "environment": "environment with"}
-
-
-def _comparable(header: Header, name: str) -> Any:
-    value = getattr(header, name)
-    return canonical_spec_json(value) if name == "environment" else value
-
-
-def _statistics(header: Header) -> list[Any]:
-    """The statistics of observations in the layers of an environment."""
-    return [layer["statistics"] for layer in header.layers if "statistics" in layer]
-
-
-def _short(value: Any) -> str:
-    """A setting as short text: the start of a hash, the id of a specification."""
-    text = value if isinstance(value, str) else f"{value!r}"
-    if len(text) == 64 and text.isalnum():
-        return f"{text[:8]}..."
-    try:
-        spec = json.loads(text) if text.startswith("{") else None
-    except ValueError:
-        spec = None
-    if isinstance(spec, dict) and "id" in spec:
-        wrappers = [_wrapper_text(wrapper) for wrapper in spec.get("additional_wrappers", ())]
-        return f"{spec['id']} {spec.get('kwargs') or ''} {wrappers or ''}".strip()
-    return text if len(text) <= 80 else f"{text[:77]}..."
-
-
-def _wrapper_text(wrapper: dict[str, Any]) -> str:
-    """A wrapper with the mean that it has learned."""
-    mean = (wrapper.get("kwargs") or {}).get("mean")
-    return str(wrapper["name"]) if mean is None else f"{wrapper['name']} of mean {str(mean)[:60]}"

@@ -33,7 +33,7 @@ from rltools.summary._find_in_runs import find_agreement, find_leads, find_ranki
 from rltools.summary._find_levels import find_decision
 from rltools.summary._find_losses import ablation_caveats, find_loss_lead, find_losses, loss_of
 from rltools.summary._find_memory import find_memory, with_memory
-from rltools.summary._images import Choosing, ImageSteps, pictured
+from rltools.summary._images import Choosing, ImageSteps, steps_as_images
 from rltools.summary._importance import RANDOM_MAPS, random_shares
 from rltools.summary._lags import Lags, lag_shares, lagged_key
 from rltools.summary._losses import MeasuredLosses, measured_losses
@@ -50,7 +50,7 @@ from rltools.summary._trust import RankColumn, RankTable, compare_ranks, find_tr
 from rltools.summary._trust_in_methods import find_trust_of_methods
 from rltools.summary._uneventful import Uneventful, find_uneventful, uneventful_steps
 from rltools.summary._when import When, when
-from rltools.summary._wording import method_name, ranking
+from rltools.summary._wording import beside_losses, method_name, ranking
 from rltools.summary._wording_of_losses import loss_text, rank_range, verdict_text
 from rltools.summary._wording_of_trust import write_trust
 from rltools.summary.caveats import Caveat
@@ -110,6 +110,7 @@ __all__ = [
     "ablation_curves",
     "action_means",
     "agreement",
+    "beside_losses",
     "caveats_of_summary",
     "cell_means",
     "chance",
@@ -151,7 +152,6 @@ __all__ = [
     "measured_losses",
     "method_name",
     "phase_means",
-    "pictured",
     "player_values",
     "quantity_of",
     "random_shares",
@@ -161,6 +161,7 @@ __all__ = [
     "ranking",
     "run_caveats",
     "spread_outcomes",
+    "steps_as_images",
     "stride_for",
     "summarize",
     "summarize_every",

@@ -10,10 +10,10 @@ import numpy as np
 
 from rltools._util.text import number
 from rltools.ablation import select_features_line
+from rltools.ablation.replacements import replaced_by
 from rltools.recording import Recording
 from rltools.stats import FEWEST_REPORTED, Interval
 from rltools.summary._data import Ranked, ranked_at
-from rltools.summary._wording_of_losses import replaced_by
 from rltools.summary.caveats import Caveat
 from rltools.summary.finding import NAMED, Doubt, Finding, number_of
 
@@ -49,7 +49,6 @@ def find_losses(
     return (
         lead,
         *_next(losses, lead),
-        *_better_without(losses, level),
         _verdicts(ablation, losses, level),
         *second_replacement(ablation, losses, level=level),
         *_certificate(ablation, recording),
@@ -61,7 +60,7 @@ def find_losses(
 def find_loss_lead(
     ablation: Ablation, losses: Losses | None = None, *, agent: str = "", level: float = 0.95
 ) -> Finding:
-    """What the return loses most with, or that this is not certain.
+    """What the return loses most with, or that this is not certain, and without what the agent does better.
 
     Args:
         ablation: what was measured.
@@ -72,11 +71,14 @@ def find_loss_lead(
     losses = ablation.losses(level=level) if losses is None else losses
     ranked = _ranked(losses)
     baseline = _of_interval("return", losses.baseline)
+    better = {verdict.player for verdict in ablation.verdicts(level) if verdict.kind == "better_without"}
 
     def finding(kind: str, count: int, doubt: Doubt = "", part: str = "") -> Finding:
+        leading = ranked[: min(count, NAMED)]
+        gains = tuple(each for each in reversed(ranked) if each.feature in better and each not in leading)
         return Finding(
             kind,  # type: ignore[arg-type]
-            ranked[: min(count, NAMED)],
+            leading,
             leaders=max(1, losses.leaders),
             doubt=doubt,
             agent=agent,
@@ -86,6 +88,7 @@ def find_loss_lead(
             level=level,
             replacement=losses.replacement,
             baseline=baseline,
+            parts=(Finding("better_without", gains[:NAMED], leaders=len(gains), level=level),) if gains else (),
         )
 
     if not ranked:
@@ -109,18 +112,6 @@ def _next(losses: Losses, lead: Finding) -> Iterator[Finding]:
     certain = tuple(each for each in ranked if each.low > 0)[:NAMED]
     if lead.kind == "loss_lead" and lead.leaders <= NAMED and certain:
         yield Finding("loss_next", certain, total=len(ranked), level=lead.level, replacement=losses.replacement)
-
-
-def _better_without(losses: Losses, level: float) -> Iterator[Finding]:
-    better = tuple(each for each in reversed(_ranked(losses)) if each.high < 0)
-    if better:
-        yield Finding(
-            "better_without",
-            better[:NAMED],
-            level=level,
-            replacement=losses.replacement,
-            baseline=_of_interval("return", losses.baseline),
-        )
 
 
 def _verdicts(ablation: Ablation, losses: Losses, level: float) -> Finding:

@@ -40,7 +40,7 @@ def marked(finding: Finding | Caveat, caveats: Sequence[Caveat]) -> Finding | Ca
 
 
 def marked_loss(finding: Finding | Caveat, caveats: Sequence[Caveat]) -> Finding | Caveat:
-    """Likewise a finding on losses: few seeds undermine every loss, and another replacement the first one."""
+    """Mark a finding on losses: few seeds undermine every loss, and another replacement the first one."""
     if isinstance(finding, Caveat):
         return finding
     leads = finding.kind in ("loss_lead", "loss_floor")
@@ -48,7 +48,12 @@ def marked_loss(finding: Finding | Caveat, caveats: Sequence[Caveat]) -> Finding
     ids = [caveat.id for kind in kinds for caveat in caveats if caveat.kind == kind]
     if not ids:
         return finding
-    return replace(finding, subjects=tuple(replace(each, marks=tuple(ids)) for each in finding.subjects))
+    few = [caveat for caveat in caveats if caveat.kind == "few_seeds"]
+    return replace(
+        finding,
+        subjects=tuple(replace(each, marks=tuple(ids)) for each in finding.subjects),
+        parts=tuple(_marked(part, few) if part.kind == "better_without" else part for part in finding.parts),
+    )
 
 
 def _marked(finding: Finding, caveats: Sequence[Caveat]) -> Finding:

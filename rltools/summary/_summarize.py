@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import cache
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from rltools._util.limits import check_level
+from rltools.ablation import ablations
+from rltools.errors import CorruptError
 from rltools.recording import Outcome, Recording, check_recording
 from rltools.stats import FEWEST_REPORTED, across
 from rltools.summary._actions import named_actions
 from rltools.summary._data import Residuals, Returns
 from rltools.summary._estimates import Statistics, estimate_alike
 from rltools.summary._find_caveats import caveats_of_sums, unseen_features
+from rltools.summary._find_losses import find_loss_lead
 from rltools.summary._levels import Level, LevelName, inner_levels, level_of
 from rltools.summary._summary import Summary
 from rltools.summary._sums import Sums, collect
+from rltools.summary.finding import Finding
 
 RESIDUAL_LIMIT = 0.01
 """Steps count as inexact if their residual exceeds this share of the std of the target value."""
@@ -78,7 +84,14 @@ def summarize(
     levels = (own, *(inner_levels(recording, key) if detail == "variables" else ()))
     collected = collect(recording, key, levels)
     outer, *inner = (_summary(recording, key, each, sums, level) for each, sums in zip(levels, collected, strict=True))
-    return replace(outer, inside=tuple(inner))
+    return replace(outer, inside=tuple(inner), losses=tuple(_losses(recording, level)))
+
+
+def _losses(recording: Recording, level: float) -> Iterator[Finding]:
+    """What the return loses most with, of the ablation that pages show; nothing if it is damaged."""
+    with suppress(CorruptError):
+        for ablation in islice(ablations(recording), 1):
+            yield find_loss_lead(ablation, level=level)
 
 
 def _summary(recording: Recording, key: str, rows: Level, sums: Sums, level: float) -> Summary:
@@ -120,7 +133,7 @@ def _summary(recording: Recording, key: str, rows: Level, sums: Sums, level: flo
         magnitudes=sums.magnitudes,
         caveats=caveats_of_sums(recording, key, sums, overall, groups),
         unseen=unseen_features(recording, key, groups, overall),
-        apart=recording.told_apart(key),
+        apart=recording.distinguishing_settings(key),
         nouns=_nouns(recording, key, rows),
         factors=() if spec.decoded else tuple(factor.name for each in recording.features.factors for factor in each),
     )

@@ -58,6 +58,7 @@ class Summary(SummaryData):
         inside: summaries of what is inside the variables: regions of images and elements of vectors, and objects.
         nouns: what each feature is, in a word: "feature", "region", "kind of object".
         factors: the names of factors that a card decodes choices to, and that the method does not tell apart.
+        losses: the finding on what the return loses most with, if it was measured; see `rltools.ablate`.
 
     Example:
         >>> import rltools
@@ -72,6 +73,8 @@ class Summary(SummaryData):
         >>> summary.table.columns[:4].tolist()
         ['feature', 'unit', 'target', 'action']
     """
+
+    losses: tuple[Finding, ...] = ()
 
     def __repr__(self) -> str:
         """The attribution, the agent, and the features that matter most."""
@@ -94,8 +97,8 @@ class Summary(SummaryData):
 
     @property
     def findings(self) -> tuple[Finding | Caveat, ...]:
-        """The findings, the most important first; `str` of each is a sentence."""
-        return find(self)
+        """The findings, what was measured first and then the most important; `str` of each is a sentence."""
+        return (*self.losses, *find(self))
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -138,7 +138,7 @@ def _possible_ranks(
 
 
 def _ranks_of_sizes(sizes: Jackknife, level: float) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """The best and the worst rank of each player that its size in an attribution allows, likewise."""
+    """The best and the worst rank of each player that its size, compared with each other one's, allows."""
     behind = [sizes.minus(player).interval(level).high < 0 for player in range(len(sizes.value))]
     return _ranks_by(np.array(behind))
 
@@ -150,13 +150,17 @@ def _ranks_by(above: np.ndarray) -> tuple[tuple[int, ...], tuple[int, ...]]:
 
 
 def find_trust_line(table: RankTable, *, certain: bool, second: str = "") -> Finding | None:
-    """How far the answer is to be trusted, on the first feature and on the rest, in a line: of measured losses.
+    """How far to trust what the losses say, and what attributions say, in a line.
 
-    On the first feature trust is high if its loss certainly leads, the second replacement does not contradict, and some
-    attribution allows it to be first; it is fair if no attribution does, and low if the losses themselves leave open
-    what comes first. On the rest it is high if every attribution that orders them ranks all features as the losses
-    allow, fair if one of several does, and low if none does; it is open if the losses, or all attributions, order too
-    few of them to tell: ranks that may be anything agree with everything.
+    They answer two questions, what the agent needs and how it decides, so each is judged by itself; attributions that
+    disagree do not make a loss less certain, nor does a certain loss make them right.
+
+    On what is needed most trust is high if a loss certainly leads and the second replacement does not contradict, else
+    low. In attributions, on the first feature, it is high if each of them certainly names that of the losses, low if
+    some name others and none names it, fair between these, and open if there is nothing to compare: no certain first
+    feature of the losses, or none of an attribution. On the rest it is high if every attribution that orders them ranks
+    all features as the losses allow, fair if one of several does, and low if none does; it is open if the losses, or
+    all attributions, order too few of them to tell: ranks that may be anything agree with everything.
 
     Args:
         table: the ranks by losses and by attributions.
@@ -182,21 +186,34 @@ def find_trust_line(table: RankTable, *, certain: bool, second: str = "") -> Fin
         )
         for column in table.columns
     ]
-    first = "fair" if columns and all(column.part == "other" for column in columns) else "high"
-    if not certain or table.leaders > 1 or second:
-        first = "low"
+    needed = "high" if certain and table.leaders == 1 and not second else "low"
     rest = "" if not columns or len(table.players) < 3 else _on_the_rest(table)
     return Finding(
         "trust",
         tuple(_named(table, player) for player in leading[:NAMED]),
         leaders=table.leaders,
         doubt="" if certain else "no_interval",
-        part=first,
-        context=(rest, second),
+        part=needed,
+        context=(rest, second, _on_the_first([column.part for column in columns], named=needed == "high")),
         total=len(table.players),
         parts=tuple(columns),
         replacement="losses",
     )
+
+
+def _on_the_first(parts: Sequence[str], *, named: bool) -> str:
+    """How far to trust attributions on the first feature; `named` by the losses for certain; "" without attributions.
+
+    >>> _on_the_first(["same", "same"], named=True), _on_the_first(["same", "other"], named=True)
+    ('high', 'fair')
+    >>> _on_the_first(["open", "other"], named=True), _on_the_first(["same", "open"], named=False)
+    ('low', 'open')
+    """
+    if not parts:
+        return ""
+    if named and "same" in parts:
+        return "high" if set(parts) == {"same"} else "fair"
+    return "low" if "other" in parts else "open"
 
 
 def _on_the_rest(table: RankTable) -> str:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from rltools._util.glossary import SAME_ORDER_BRIEF
 from rltools._util.text import capitalized, listed, number, ordinal, plural, plus_minus
-from rltools.ablation.replacements import find_replacement
-from rltools.errors import RltoolsError
+from rltools.ablation.replacements import replaced_by
 from rltools.summary._data import Ranked
 from rltools.summary._wording import correlation_text
 from rltools.summary.finding import NAMED, Finding, wording
@@ -25,14 +24,6 @@ MOST_LISTED = 8
 _COUNTS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six", 7: "seven", 8: "eight"}
 
 
-def replaced_by(name: str) -> str:
-    """What stands in the place of a hidden feature: `replaced by that of another visited state`."""
-    try:
-        return f"replaced by {find_replacement(name).phrase}"
-    except RltoolsError:  # of an ablation with a replacement that is not here
-        return f"replaced by {name}"
-
-
 def verdict_text(kind: str, partner: str = "") -> str:
     """A verdict in words: `needed only together with right leg contact`."""
     return f"{VERDICTS[kind]} with {partner}" if partner else VERDICTS[kind]
@@ -40,6 +31,11 @@ def verdict_text(kind: str, partner: str = "") -> str:
 
 @wording("loss_lead")
 def _loss_lead(finding: Finding) -> Sentence:
+    return _with_gains(_largest_loss(finding), finding)
+
+
+def _largest_loss(finding: Finding) -> Sentence:
+    """What the return loses most with, without its full stop."""
     first, *tied = finding.subjects
     verb = "falls" if first.share >= 0 else "rises"
     start = _agent(finding) + "ithout " + span(first.feature, "feature")
@@ -49,14 +45,31 @@ def _loss_lead(finding: Finding) -> Sentence:
         more = finding.leaders - len(finding.subjects)
         beside = [*others, span(f"without {more} more by nearly as much")] if more else others
         count = _COUNTS.get(finding.leaders, str(finding.leaders))
-        return sentence + "; " + listed_sentences(beside) + f": the {count} cannot be told apart{_at_seeds(finding)}."
+        return sentence + "; " + listed_sentences(beside) + f": the {count} cannot be told apart{_at_seeds(finding)}"
     if finding.doubt == "one_seed":
-        return sentence + ", the most at a single seed, which does not show what is needed most."
+        return sentence + ", the most at a single seed, which does not show what is needed most"
     if finding.doubt == "no_interval":
-        return sentence + f", the most{_at_seeds(finding)}, which are too few to show what is needed most."
+        return sentence + f", the most{_at_seeds(finding)}, which are too few to show what is needed most"
     if finding.part == "floor":
         sentence += ", to the lowest that was seen"
-    return sentence + (", more than without any other feature." if finding.total > 1 else ".")
+    return sentence + (", more than without any other feature" if finding.total > 1 else "")
+
+
+def _with_gains(sentence: Sentence, finding: Finding) -> Sentence:
+    """The sentence with its full stop, after what the return certainly rises without."""
+    for gains in finding.parts:
+        sentence += "; " + gains.sentence
+    return sentence + "."
+
+
+@wording("better_without")
+def _better_without(finding: Finding) -> Sentence:
+    """A clause: `without wind it rises by 20 ± 3, and without y velocity by 12 ± 5`."""
+    first, *others = finding.subjects
+    more = finding.leaders - len(finding.subjects)
+    gains = ["without " + span(first.feature, "feature") + " it rises by " + _size(first)]
+    gains += ["without " + span(each.feature, "feature") + " by " + _size(each) for each in others]
+    return listed_sentences([*gains, *([span(f"without {more} more by less")] if more else [])])
 
 
 def _agent(finding: Finding) -> Sentence:
@@ -88,7 +101,8 @@ def _loss_floor(finding: Finding) -> Sentence:
     lost = listed_sentences([*names, *([span(f"{more} more")] if more else [])])
     start = (f"{finding.agent}: losing" if finding.agent else "Losing") + " any of " + lost
     replaced = f" (each {replaced_by(finding.replacement)}) loses everything: the return falls {_from(finding)}by "
-    return start + replaced + amount(finding.subjects[0]) + ", to the lowest that was seen, so none of them leads."
+    sentence = start + replaced + amount(finding.subjects[0]) + ", to the lowest that was seen, so none of them leads"
+    return _with_gains(sentence, finding)
 
 
 @wording("loss_none")
@@ -107,23 +121,13 @@ def _loss_none(finding: Finding) -> Sentence:
     verb = "falls" if first.share >= 0 else "rises"
     sentence = start + span(first.feature, "feature") + f" ({replaced_by(finding.replacement)}) the return {verb} "
     sentence += _from(finding) + "by " + _size(first)
-    return sentence + (", and no other loss is larger." if finding.total > 1 else ".")
+    return _with_gains(sentence + (", and no other loss is larger" if finding.total > 1 else ""), finding)
 
 
 @wording("loss_next")
 def _loss_next(finding: Finding) -> Sentence:
     others = [f"without {each.feature} by " + amount(each) for each in finding.subjects]
     return "Next: " + joined(others, ", ", " and ") + "."
-
-
-@wording("better_without")
-def _better_without(finding: Finding) -> Sentence:
-    first, *others = finding.subjects
-    start = "The agent does better without " + span(first.feature, "feature")
-    sentence = start + f": {replaced_by(finding.replacement)}, the return rises {_from(finding)}by " + _size(first)
-    if others:
-        sentence += "; likewise " + listed_sentences([f"without {each.feature} by " + _size(each) for each in others])
-    return sentence + "."
 
 
 @wording("verdicts")
@@ -228,21 +232,18 @@ def _interaction(finding: Finding) -> Sentence:
 @wording("first_agreement")
 def _first_agreement(finding: Finding) -> Sentence:
     """Whether attributions put the same feature first as the losses: `subjects` by losses, `parts` by attributions."""
-    tied = [span(each.feature, "feature") for each in finding.subjects]
-    more = finding.leaders - len(tied)
-    measured = joined([*tied, *([span(f"{more} more")] if more else [])], ", ", " or ")
+    leading = [span(each.feature, "feature") for each in finding.subjects]
+    more = finding.leaders - len(leading)
+    measured = joined([*leading, *([span(f"{more} more")] if more else [])], ", ", " and ")
+    certain = finding.leaders == 1
     agreeing = [part.by for part in finding.parts if part.part == "same"]
     others = [part for part in finding.parts if part.part != "same"]
-    if not others:
-        if finding.leaders == 1:
-            return span(f"{listed(['The losses', *agreeing])} agree on the first feature: ") + measured + "."
-        firsts = list(dict.fromkeys(each.feature for part in finding.parts for each in part.subjects))
-        come = "comes" if len(firsts) == 1 else "may come"
-        start = f"By {listed(agreeing)} {listed(firsts)} {come} first, which the losses leave open: "
-        return span(start) + measured + "."
-    sentence = "By the losses " + measured + (" comes first" if finding.leaders == 1 else " comes first, tied")
+    firsts = listed(list(dict.fromkeys(r.feature for p in finding.parts if p.part == "same" for r in p.subjects)))
+    if not others and certain:
+        return span(f"{listed(['The losses', *agreeing])} agree on the first feature: ") + measured + "."
+    sentence = "By the losses " + measured + (" comes first" if certain else " come first and cannot be told apart")
     if agreeing:
-        sentence += f", and by {listed(agreeing)} too"
+        sentence += f", and by {listed(agreeing)} too" if certain else f"; by {listed(agreeing)} it is {firsts}"
     by_features: dict[tuple[str, str, int], list[str]] = {}
     for part in others:
         names = listed([each.feature for each in part.subjects])
@@ -250,10 +251,10 @@ def _first_agreement(finding: Finding) -> Sentence:
     named = []
     for (kind, names, leaders), methods in by_features.items():
         more = leaders - NAMED
-        alike = f"{names}{f' and {more} more' if more > 0 else ''} cannot be told apart"
-        open_end = f"is open, since {alike}" if kind == "open" else f"is another one: {alike}"
-        named.append(f"by {listed(methods)} it " + (span(f"is {names}") if leaders == 1 else span(open_end)))
-    return sentence + "; " + joined(named, "; ") + "."
+        all_named = f"{names}{f' and {more} more' if more > 0 else ''}"
+        tied = f"{all_named} cannot be told apart" if kind == "open" else f"{all_named} come first, tied"
+        named.append(f"by {listed(methods)} " + (span(f"it is {names}") if leaders == 1 else span(tied)))
+    return joined([sentence, *named], "; ") + "."
 
 
 @wording("ranks_outside")
@@ -266,15 +267,15 @@ def _ranks_outside(finding: Finding) -> Sentence:
         sentences.append(span(f"By {listed(undecided)} no two features can be told apart"))
     if agreeing:
         by = "by" if sentences else "By"
-        sentences.append(span(f"{by} {listed(agreeing)} every feature ranks as the losses allow"))
+        sentences.append(span(f"{by} {listed(agreeing)}, the rank of every feature is one that the losses allow"))
     for part in finding.parts:
         if part.subjects:
             named = listed([f"{each.feature} {_places(each)}" for each in part.subjects], NAMED)
             sentences.append(
                 span(
-                    f"{'by' if sentences else 'By'} {part.by} {len(part.subjects)} of {finding.total} features "
-                    f"{'ranks' if len(part.subjects) == 1 else 'rank'} "
-                    f"where the losses do not allow it ({named})"
+                    f"{'by' if sentences else 'By'} {part.by}, {len(part.subjects)} of {finding.total} features "
+                    f"{'has a rank' if len(part.subjects) == 1 else 'have ranks'} "
+                    f"that the losses rule out ({named})"
                 )
             )
     return joined(sentences, "; ") + "."

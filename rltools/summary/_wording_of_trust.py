@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rltools._util.text import listed, number
 from rltools.summary._data import Ranked
 from rltools.summary.finding import NAMED, Finding, wording
@@ -10,31 +12,51 @@ from rltools.summary.sentence import Sentence, span
 
 @wording("trust")
 def write_trust(finding: Finding) -> Sentence:
-    """A line: `Trust: high on the first (angle, by the losses and decision change), fair on the rest.`."""
-    rest, second = finding.context
-    clauses = [f"{finding.part} on the first ({_first(finding, second)})"]
+    """A line: `Trust: high on what is needed most (angle, by the losses). In attributions: fair on the first (...)`."""
+    label = span("Trust: ", "label")
+    if not finding.replacement:
+        rest = f", {finding.context[0]} on the rest{_rest(finding)}" if finding.context[0] else ""
+        return label + f"{finding.part} on the first ({_first(finding)}){rest}."
+    rest, second, first = finding.context
+    sentence = label + f"{finding.part} on what is needed most ({_needed(finding, second)})."
+    if not first:
+        return sentence
+    clauses = [f"{first} on the first ({_named_first(finding.parts, too=finding.part == 'high')})"]
     if rest:
         clauses.append(f"{rest} on the rest{_rest(finding)}")
-    return span("Trust: ", "label") + ", ".join(clauses) + "."
+    return sentence + f" In attributions: {', '.join(clauses)}."
 
 
-def _first(finding: Finding, second: str) -> str:
-    """Who names which feature first."""
-    by = "the losses" if finding.replacement else finding.by
+def _needed(finding: Finding, second: str) -> str:
+    """Which feature the losses name, or why none."""
     if second:
         return f"{_names(finding)} by the losses, and {second} with another replacement"
     if finding.doubt:
         return "no loss is certain"
     if finding.leaders > 1:
-        return f"{by} {_verb('leave', [by])} it open: {_names(finding)}"
+        return f"the losses leave it open: {_names(finding)}"
+    return f"{_names(finding)}, by the losses"
+
+
+def _first(finding: Finding) -> str:
+    """Who names which feature first, where nothing was measured."""
+    if finding.leaders > 1:
+        return f"{finding.by} {_verb('leave', [finding.by])} it open: {_names(finding)}"
     agreeing = [part.by for part in finding.parts if part.part == "same"]
-    text = f"{_names(finding)}, by {listed([by, *agreeing])}"
+    text = f"{_names(finding)}, by {listed([finding.by, *agreeing])}"
+    others = _named_first([part for part in finding.parts if part.part != "same"])
+    return "; ".join(filter(None, [text, others]))
+
+
+def _named_first(parts: Sequence[Finding], *, too: bool = False) -> str:
+    """What each attribution puts first, or leaves open; `too` if the losses put that first for certain."""
     by_names: dict[str, list[str]] = {}
-    for part in finding.parts:
-        if part.part == "other":
-            by_names.setdefault(_names(part), []).append(part.by)
-    other = [f"{listed(methods)} {_verb('put', methods)} {names} first" for names, methods in by_names.items()]
-    return "; ".join([text, *other])
+    for part in parts:
+        names = _names(part)
+        ending = f"put {names} first{' too' if too and part.part == 'same' else ''}"
+        by_names.setdefault(f"leave it open: {names}" if part.leaders > 1 else ending, []).append(part.by)
+    texts = [(verb.partition(" "), methods) for verb, methods in by_names.items()]
+    return "; ".join(f"{listed(methods)} {_verb(verb[0], methods)} {verb[2]}" for verb, methods in texts)
 
 
 def _verb(verb: str, subjects: list[str]) -> str:
@@ -46,7 +68,8 @@ def _names(finding: Finding) -> str:
     subjects: tuple[Ranked, ...] = tuple(each for each in finding.subjects if each.position >= 0)
     more = finding.leaders - NAMED
     names = [each.feature for each in subjects[: min(finding.leaders, NAMED)]]
-    return " or ".join([*names, *([f"{more} more"] if more > 0 else [])])
+    *others, last = [*names, *([f"{more} more"] if more > 0 else [])] or ["nothing"]
+    return " or ".join([", ".join(others), last] if others else [last])
 
 
 def _rest(finding: Finding) -> str:

@@ -149,7 +149,7 @@ def test_other_settings_are_refused_until_replaced(rltools, short):
     before = [path.stat().st_mtime_ns for path in sorted(short.rglob("*.parquet"))]
     other = rltools("record", "cartpole-ppo", *values, "--seed", "7")
     assert other.code == 1
-    assert "seed 0 there and 7 requested" in other.fault
+    assert "--seed 0 there and --seed 7 now" in other.fault
     assert "--overwrite" in other.fault
     assert rltools("record", "cartpole-ppo", *values).code == 0
     assert [path.stat().st_mtime_ns for path in sorted(short.rglob("*.parquet"))] == before

@@ -326,7 +326,7 @@ def test_what_would_be_ignored_is_refused_before_anything_is_written(
     options: dict[str, Any], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("poles.yaml").write_text(EXPERIMENT)
+    Path("poles.yaml").write_text(EXPERIMENT, encoding="utf-8")
     with pytest.raises(RltoolsError, match=re.escape(message)) as raised:
         run_experiment("poles.yaml", **options)
     _one_line(raised)

@@ -343,7 +343,7 @@ def test_the_same_file_gives_the_same_bytes_and_is_not_run_twice(written, projec
     assert {file: file.stat().st_mtime_ns for file in (project / "runs").rglob("0*.parquet")} == before
     assert again.findings == first.findings
 
-    with pytest.raises(ConflictError, match="max steps 30 there and 8 requested"):
+    with pytest.raises(ConflictError, match="max_steps=30 there and max_steps=8 now"):
         run_experiment(path, ["max_steps=8"])
     shorter = run_experiment(path, ["max_steps=8", "seeds=[0, 100]"], overwrite=True)
     steps = {run: [each.steps for each in output.outcomes()] for run, output in shorter.recordings.items()}

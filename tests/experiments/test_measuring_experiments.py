@@ -58,7 +58,7 @@ def path(tmp_path: Path) -> Path:
 def test_each_fault_is_named(line: str, path: Path) -> None:
     key = line.partition(":")[0]
     rest = [each for each in MEASURED.splitlines() if not each.startswith(key)]
-    path.write_text("\n".join([*rest, line]))
+    path.write_text("\n".join([*rest, line]), encoding="utf-8")
     with pytest.raises(ConfigError) as refused:
         read_experiment(path)
     assert FAULTS[line] in str(refused.value)

@@ -24,7 +24,7 @@ def test_row_12_the_folder_is_there(cartpole: Any, tmp_path: Path) -> None:
     settings = {"max_steps": 5, "directory": tmp_path}
     rltools.record(cartpole, episodes=2, **settings)
     assert len(rltools.record(cartpole, episodes=3, **settings)) == 3
-    with pytest.raises(ConflictError, match=r"seed 0 there and 9 requested.*overwrite=True"):
+    with pytest.raises(ConflictError, match=r"seed=0 there and seed=9 now.*overwrite=True"):
         rltools.record(cartpole, episodes=2, seed=9, **settings)
 
 

@@ -81,7 +81,7 @@ def test_a_folder_keeps_to_one_data_set(recording: Recording, cartpole: Any, sto
     more = rltools.import_data("lerobot:first", cartpole, directory="read")
     assert more.numbers == (0, 1)
     assert more.episode_path(0).stat().st_mtime_ns == before
-    with pytest.raises(ConflictError, match="data lerobot:first there and lerobot:second requested"):
+    with pytest.raises(ConflictError, match="those of lerobot:first there and those of lerobot:second now"):
         rltools.import_data("lerobot:second", cartpole, directory="read")
     with pytest.raises(ConflictError):
         rltools.record(cartpole, episodes=1, directory="read")

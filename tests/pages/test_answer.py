@@ -50,6 +50,26 @@ def test_what_was_measured_leads_and_trust_follows(measured: rltools.Recording) 
     assert answer.bars[0].length == 1
 
 
+def test_the_returns_of_the_recording_and_of_the_losses_are_told_apart(
+    measured: rltools.Recording, explained: rltools.Recording
+) -> None:
+    answer = answer_of(measured)
+    assert isinstance(answer.headline, Finding)
+    assert answer.headline.baseline is not None
+    other = (
+        f"losses are measured in other episodes, from other seeds, whose mean is {answer.headline.baseline.share:.0f}"
+    )
+    assert answer.returns is not None
+    assert other in str(answer.returns)
+    assert other in write_report(measured).read_text(encoding="utf-8")
+    assert "Losses" not in str(answer_of(explained).returns)
+
+
+def test_a_summary_begins_with_what_was_measured(measured: rltools.Recording, explained: rltools.Recording) -> None:
+    assert rltools.summarize(measured).findings[0] == answer_of(measured).measured.findings[0]
+    assert rltools.summarize(explained).losses == ()
+
+
 def test_without_losses_it_is_said_that_nothing_was_measured(explained: rltools.Recording) -> None:
     answer = answer_of(explained, unmeasured="the environment is gone")
     assert keys(answer) == ["score"]

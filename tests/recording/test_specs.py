@@ -63,7 +63,7 @@ def test_the_key_names_the_folder(twice: tuple[rltools.Recording, rltools.Record
     for recording in twice:
         for key, spec in recording.specs.items():
             assert spec.key == key
-            assert spec.references in recording.described[key]
+            assert spec.references in recording.descriptions[key]
 
 
 def test_where_several_fit_an_error_lists_them_and_says_how_to_choose(
@@ -153,7 +153,7 @@ def test_other_settings_are_told_apart_too(options: dict[str, Any], recording: r
     rltools.explain(recording, policy, method=method, **options)
     with pytest.raises(RecordingError, match="2 attributions"):
         recording.attribution(method)
-    assert len(set(recording.described.values())) == 2
+    assert len(set(recording.descriptions.values())) == 2
 
 
 def test_methods_of_equal_rank_are_no_matter_of_time_either(recording: rltools.Recording, policy: Any) -> None:
@@ -179,7 +179,7 @@ def test_the_times_of_files_change_nothing(
     with pytest.raises(RecordingError, match="2 attributions"):
         again.find()
     assert list(again.specs) == list(recording.specs)
-    assert again.described == recording.described
+    assert again.descriptions == recording.descriptions
 
 
 def test_a_card_that_keeps_its_time_and_size_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

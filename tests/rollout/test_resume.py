@@ -56,9 +56,9 @@ def test_nothing_to_do_is_fine(make_policy: Make, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("choice", "message"),
     [
-        ({"seed": 1}, "seed 0 there and 1 requested"),
-        ({"max_steps": 31}, "max steps 30 there and 31 requested"),
-        ({"deterministic": False}, "deterministic True there and False requested"),
+        ({"seed": 1}, "seed=0 there and seed=1 now"),
+        ({"max_steps": 31}, "max_steps=30 there and max_steps=31 now"),
+        ({"deterministic": False}, "the policy's best action is taken there, and actions are sampled now"),
     ],
 )
 def test_other_settings_are_refused_with_what_differs(choice: Any, message: str, cartpole: Any, tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ def test_other_settings_are_refused_with_what_differs(choice: Any, message: str,
 
 def test_another_policy_is_refused(cartpole: Any, make_policy: Make, tmp_path: Path) -> None:
     rltools.record(cartpole, episodes=1, max_steps=5, directory=tmp_path)
-    with pytest.raises(ConflictError, match="model with sha256"):
+    with pytest.raises(ConflictError, match="the model is another: its sha256 is"):
         rltools.record(make_policy("CartPole-v1", seed=5), episodes=1, max_steps=5, directory=tmp_path)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from ablated import ablated, noise
@@ -67,15 +69,25 @@ def test_one_that_alone_loses_everything_says_so():
     assert ", to the lowest that was seen, more than without any other feature." in first
 
 
-def test_a_loss_below_zero_is_said_with_its_sign():
-    texts = sentences(ablated(worth(50, 0, -20)))
-    assert any(
-        text.startswith(
-            "The agent does better without c: replaced by that of another visited state, the return rises from 100"
-        )
-        for text in texts
-    )
-    assert "better without: c" in texts[-1]
+def test_a_certain_gain_is_in_the_first_sentence_with_its_sign():
+    first, verdicts = sentences(ablated(worth(50, 0, -20)))
+    assert first.endswith(", more than without any other feature; without c it rises by 19.6 ± 1.2.")
+    assert "better without: c" in verdicts
+
+
+def test_several_gains_are_named_and_counted_the_largest_first():
+    first = sentences(ablated(worth(50, -5, -20, -10, -15, 0), tuple("abcdef")))[0]
+    gains = first.partition("; ")[2]
+    assert re.findall("without (.)", gains) == ["c", "e", "d", "1"]
+    assert gains.endswith(" and without 1 more by less.")
+
+
+def test_a_gain_is_said_where_no_feature_is_needed_and_not_twice():
+    first = sentences(ablated(worth(0, 0, -20)))[0]
+    assert first.startswith("No single feature is certain to be needed: without ")
+    assert first.endswith("; without c it rises by 19.6 ± 1.2.")
+    alone = sentences(ablated(worth(-20), ("a",)))[0]
+    assert alone.count("rises") == 1
 
 
 def test_a_loss_that_is_not_certain_is_no_lead():

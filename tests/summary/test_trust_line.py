@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -37,11 +38,15 @@ def line(folder: Path, losses: tuple[float, ...], sizes: tuple[float, ...], **op
 @pytest.mark.parametrize(
     ("sizes", "text"),
     [
-        ((1, 3, 2), "Trust: high on the first (b, by the losses and Shapley values), high on the rest."),
+        (
+            (1, 3, 2),
+            "Trust: high on what is needed most (b, by the losses). In attributions: high on the first (Shapley values "
+            "put b first too), high on the rest.",
+        ),
         (
             (3, 2, 1),
-            "Trust: fair on the first (b, by the losses; Shapley values put a first), low on the rest (Shapley values "
-            "rank 3 of 3 features otherwise).",
+            "Trust: high on what is needed most (b, by the losses). In attributions: low on the first (Shapley values "
+            "put a first), low on the rest (Shapley values rank 3 of 3 features otherwise).",
         ),
     ],
 )
@@ -51,9 +56,11 @@ def test_of_measured_losses(tmp_path: Path, sizes: tuple[float, ...], text: str)
 
 def test_another_replacement_or_no_certain_loss_lowers_trust_on_the_first(tmp_path: Path) -> None:
     second = line(tmp_path / "r", (10, 50, 30), (1, 3, 2), second="c")
-    assert str(second).startswith("Trust: low on the first (b by the losses, and c with another replacement)")
+    assert str(second).startswith(
+        "Trust: low on what is needed most (b by the losses, and c with another replacement). "
+    )
     uncertain = line(tmp_path / "s", (10, 50, 30), (1, 3, 2), certain=False)
-    assert str(uncertain).startswith("Trust: low on the first (no loss is certain)")
+    assert str(uncertain).startswith("Trust: low on what is needed most (no loss is certain). ")
 
 
 def test_ranks_that_may_be_anything_agree_with_nothing(tmp_path: Path) -> None:
@@ -62,7 +69,26 @@ def test_ranks_that_may_be_anything_agree_with_nothing(tmp_path: Path) -> None:
     recording = example_recording(tmp_path / "r", values, unit="score", method="shapley")
     table = compare_ranks(recording, ablated(worth(10, 50, 30)), [recording.find()])
     assert (table.columns[0].best, table.columns[0].worst) == ((1, 1, 1), (3, 3, 3))
-    assert str(find_trust_line(table, certain=True)).endswith("open on the rest (too few differences are certain).")
+    assert str(find_trust_line(table, certain=True)).endswith(
+        "In attributions: open on the first (Shapley values leave it open: b, a or c), open on the rest (too few "
+        "differences are certain)."
+    )
+
+
+def test_attributions_that_name_different_features_first_are_never_trusted_highly_on_it(tmp_path: Path) -> None:
+    right, wrong = (
+        compare_ranks(each, ablated(worth(10, 50, 30)), [each.find()])
+        for each in (recorded(tmp_path / "a", 1, 3, 2), recorded(tmp_path / "b", 1, 2, 3))
+    )
+    both = dataclasses.replace(
+        right, columns=(dataclasses.replace(right.columns[0], method="decision_change"), wrong.columns[0])
+    )
+    assert str(find_trust_line(both, certain=True)).startswith(
+        "Trust: high on what is needed most (b, by the losses). In attributions: fair on the first (decision change "
+        "puts b first too; Shapley values put c first), fair on the rest"
+    )
+    alone = find_trust_line(dataclasses.replace(right, columns=()), certain=True)
+    assert str(alone) == "Trust: high on what is needed most (b, by the losses)."
 
 
 def test_a_single_feature_leaves_nothing_to_trust(tmp_path: Path) -> None:

@@ -66,7 +66,8 @@ def explain(
         ),
     ] = None,
     episodes: Annotated[
-        int | None, typer.Option(min=1, help="With --data: how many episodes, the first ones.", show_default="all")
+        int | None,
+        typer.Option(min=1, help="With --data: how many episodes, from the first.", show_default="all"),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="With --data: folder of the run.", show_default="runs/AGENT-on-NAME")
@@ -176,10 +177,10 @@ def _of_data(
 ) -> tuple[Policy, Recording]:
     """The agent, and the data set as a recording of what it makes of it."""
     from rltools.integrations import import_data
-    from rltools.recording.folders import RUNS, folder_name, run_name
+    from rltools.rollout.run_folder import data_folder
 
     policy, _ = options.load(agent)
-    folder = out or RUNS / folder_name(f"{run_name(agent, policy)}-on-{data.partition(':')[2]}")
+    folder = out or data_folder(agent, policy, data)
     recording = import_data(
         data,
         policy,

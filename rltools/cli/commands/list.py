@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from typing import Annotated
 
@@ -10,7 +9,7 @@ import typer
 
 from rltools._util.console import say_each
 from rltools._util.discovery import unknown
-from rltools._util.text import fixed, plural
+from rltools._util.text import first_line, fixed, plural
 from rltools.cli.app import LOOK_UP, app
 from rltools.cli.screen import grid
 from rltools.errors import RltoolsError
@@ -145,7 +144,7 @@ def _plots() -> Rows:
     from rltools import plots
 
     def line(name: str) -> str:
-        return (inspect.getdoc(plots.find_plot(name)) or "").split("\n", 1)[0]
+        return first_line(plots.find_plot(name))
 
     return [(name, _or_fault(line, name)) for name in plots.plot_names()]
 

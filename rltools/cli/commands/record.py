@@ -38,11 +38,11 @@ def record(
     workers: Workers = 1,
 ) -> None:
     """Record whole episodes of an agent."""
-    from rltools.recording.folders import RUNS, run_name
     from rltools.rollout import record as run_record
+    from rltools.rollout.run_folder import run_folder
 
     policy, env = options.load(agent)
-    folder = out or RUNS / run_name(agent, policy)
+    folder = out or run_folder(agent, policy, env, options.loading)
     recording = run_record(
         policy,
         env,

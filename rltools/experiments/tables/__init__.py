@@ -48,11 +48,11 @@ class Table:
         """Write the table as CSV, Parquet or LaTeX, as the ending of the path says."""
         with os_errors_as(path), atomic_write(path) as temporary:
             if path.suffix == ".csv":
-                frame.to_csv(temporary, index=False)
+                frame.to_csv(temporary, index=False, lineterminator="\n")
             elif path.suffix == ".parquet":
                 frame.to_parquet(temporary, index=False)
             else:
-                temporary.write_text(self.latex(frame), encoding="utf-8")
+                temporary.write_text(self.latex(frame), encoding="utf-8", newline="\n")
 
     def cells(self, frame: pd.DataFrame) -> Cells:
         """The texts of the table as it is printed."""

@@ -17,7 +17,7 @@ from rltools.pages.report._parts import Figure, drawn, part
 from rltools.plots import filmstrip
 from rltools.recording import Outcome, Recording, notable_episodes
 from rltools.stats import FEWEST_REPORTED
-from rltools.summary import Summary
+from rltools.summary import Finding, Summary, beside_losses
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -115,13 +115,15 @@ def strip(outcomes: Sequence[Outcome], summary: Summary) -> Strip | None:
     )
 
 
-def return_strip(returns: Strip | None, summary: Summary) -> Markup:
-    """The strip as HTML; without one, the mean return in words."""
+def return_strip(returns: Strip | None, summary: Summary, finding: Finding | None) -> Markup:
+    """The strip as HTML; without one, the mean return in words, which the finding has beside that of the losses."""
     from markupsafe import Markup
 
     mean = summary.returns
     ends = (mean.low, mean.high) if len(summary.outcomes) >= FEWEST_REPORTED else (math.nan, math.nan)
-    filled = render(part("strip.html"), strip=returns, mean=interval(mean.mean, *ends), n=mean.n, plural=plural)
+    beside = "" if finding is None else beside_losses(finding)
+    numbers = {"mean": interval(mean.mean, *ends), "n": mean.n, "beside": beside}
+    filled = render(part("strip.html"), strip=returns, plural=plural, **numbers)
     return Markup(filled)  # noqa: S704  the template escaped what it was given
 
 

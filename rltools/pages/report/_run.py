@@ -96,7 +96,7 @@ def write_report(
             experiment=experiment,
             environment=recording.header.environment_id,
             facts=facts(recording, main),
-            returns=return_strip(strip(main.outcomes, main), main),
+            returns=return_strip(strip(main.outcomes, main), main, answer.returns),
             main=main,
             compared=recording.spec(main.key).parameters.get("reference", ""),
             has_images=has_images,
@@ -130,7 +130,7 @@ def write_report(
         )
         path = folder / "index.html"
         with atomic_write(path) as temporary:
-            temporary.write_text(page, encoding="utf-8", errors="replace")
+            temporary.write_text(page, encoding="utf-8", errors="replace", newline="\n")
     return path
 
 

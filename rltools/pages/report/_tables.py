@@ -160,4 +160,4 @@ def write_csv(path: Path, summaries: Sequence[Summary]) -> None:
 
     numbers = pd.concat([each.table.assign(method=each.method, attribution=each.key) for each in summaries])
     with atomic_write(path) as temporary:
-        numbers.to_csv(temporary, index=False)
+        numbers.to_csv(temporary, index=False, lineterminator="\n")

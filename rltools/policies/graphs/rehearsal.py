@@ -17,8 +17,9 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from rltools._util.text import one_line
 from rltools.errors import ModelError, RltoolsError, UnsafeFileError
-from rltools.policies.graphs.graph import printable
+from rltools.policies.untrusted.messages import printable
 
 MOST_NUMBERS = 2**24
 """That one operation makes for the few observations of a rehearsal: 64 MiB."""
@@ -43,7 +44,7 @@ def rehearsed(path: Path, compute: Callable[[], T]) -> T:
     except RltoolsError:
         raise
     except Exception as error:  # whatever torch says about sizes, types and values
-        reason = " ".join(str(error).split())[:500] or type(error).__name__
+        reason = one_line(error)[:500] or type(error).__name__
         raise ModelError(
             f"{path} cannot be computed for observations of this environment: {printable(reason, 500)}; give the "
             f"environment it was trained in, or export the network again"

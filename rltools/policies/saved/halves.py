@@ -49,7 +49,10 @@ class PositiveStd(nn.Module):
         high: float = float("inf"),
     ) -> None:
         super().__init__()
-        self.linear, self.positive, self.low, self.high = linear, positive, low, high
+        self.linear: nn.Module = linear
+        self.positive: Callable[[Tensor], Tensor] = positive
+        self.low: float = low
+        self.high: float = high
         self._before = before
 
     def forward(self, x: Tensor) -> Tensor:

@@ -17,9 +17,10 @@ from rltools.policies._modes import evaluating, modules_behind, tree
 from rltools.policies._normalization import Normalization
 from rltools.policies.base import Context, RecurrentState, Source, VjpFn
 from rltools.policies.precision import full_precision, in_full_precision
-from rltools.policies.rows import arrangement, check_rows
+from rltools.policies.rows import arrangement, check_repeats, check_rows
 from rltools.policies.torch_policy._refusals import cannot_take, wrong_output
-from rltools.policies.vjp._chain import Planned, chained
+from rltools.policies.vjp._chain import Planned, chained, followed_by
+from rltools.policies.vjp._layers import ClipLayer
 from rltools.policies.vjp._plan import Plan
 from rltools.spaces import Features
 
@@ -41,6 +42,7 @@ class Network:
         memory: the `RecurrentState` of a recurrent network.
         normalization: of observations, or a function that returns the current one.
         sha256_of: see `CurrentSource`.
+        received: what becomes of the outputs of the head "action" before the environment has them; None for nothing.
 
     Raises:
         ArgumentError: another dtype, or an unknown head.
@@ -59,6 +61,7 @@ class Network:
         memory: RecurrentState | None,
         normalization: Normalization | Callable[[], Normalization | None] | None,
         sha256_of: Callable[[str], str] | None,
+        received: ClipLayer | None = None,
     ) -> None:
         check_dtype(dtype)
         unknown = [head for head in heads if head not in HEADS]
@@ -68,6 +71,8 @@ class Network:
             raise ArgumentError("a policy has a head 'logit' or a head 'probability', which follows from it; give one")
         self.module = module
         self._heads: dict[str, Head] = {name: chained(head) for name, head in heads.items()}
+        if received is not None and "action" in heads:
+            self._heads["action"] = followed_by(self._heads["action"], received)
         self.heads: tuple[str, ...] = tuple(heads)
         self._is_compiled = False
         remembering = () if memory is None else (memory.recall, memory.advance)
@@ -81,8 +86,10 @@ class Network:
         self.dtype = dtype
         self._memory = memory
         self.state_size: int = 0 if memory is None else memory.size
-        self._normalization_or_function, self.units = normalization, "environment"
+        self._normalization_or_function = normalization
+        self.units: str = "environment"
         self._checked_rows: dict[str, list[Any]] = {}
+        self._checked_repeats: dict[str, list[Any]] = {}
         # Looked up once: acting is a matter of microseconds.
         self._widths = {name: 1 if name == "value" or (name == "q_value" and not branches) else width for name in heads}
         self._plan_of = {} if memory is not None else _plans(self._heads)
@@ -137,7 +144,7 @@ class Network:
 
     def __getstate__(self) -> dict[str, Any]:
         """Without what was checked, which refers to these very modules: a copy checks its own."""
-        return vars(self) | {"_checked_rows": {}}
+        return vars(self) | {"_checked_rows": {}, "_checked_repeats": {}}
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         """Make pickles and deep copies: a policy around a copy of the network, not compiled.
@@ -272,12 +279,15 @@ class Network:
         args: tuple[Any, ...],
         modules: Sequence[nn.Module],
     ) -> None:
-        """Check once that rows do not influence each other, and again whenever the network was changed."""
+        """Check once that rows are scored by themselves alone, and again whenever the network was changed."""
         now = arrangement(modules)
-        if shape[0] < 2 or self._checked_rows.get(name) == now:
+        if not shape[0] or self._checked_rows.get(name) == now:
             return
         title = f"the {name} head of {self.name}"
-        if self._guarded(name, shape, lambda: check_rows(title, function, args, modules)):
+        if self._checked_repeats.get(name) != now:
+            self._guarded(name, shape, lambda: check_repeats(title, function, args, modules))
+            self._checked_repeats[name] = now
+        if shape[0] > 1 and self._guarded(name, shape, lambda: check_rows(title, function, args, modules)):
             self._checked_rows[name] = now
 
     def _guarded(self, name: str, shape: Sequence[int], compute: Callable[[], Any]) -> Any:

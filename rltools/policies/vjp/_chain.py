@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 from rltools.errors import ModelError
 from rltools.policies._modes import tree
 from rltools.policies.base import VjpFn
+from rltools.policies.vjp._layers import Layer
 from rltools.policies.vjp._plan import PLAIN, Composition, Plan, is_plain
 
 Part = Callable[[Any], Any]
@@ -204,3 +206,14 @@ class Chain(Planned):
 def chained(head: Callable[..., Any]) -> Callable[..., Any]:
     """A module as a chain, whose layers may be known; any other head as it is."""
     return Chain(head) if isinstance(head, nn.Module) else head
+
+
+def followed_by(head: Callable[..., Any], layer: Layer) -> Callable[..., Any]:
+    """A head whose output goes through one of our layers."""
+    if isinstance(head, Chain):
+        return Chain(head, layer)
+    return partial(_called_before, head, layer)
+
+
+def _called_before(head: Callable[..., Any], layer: Layer, *args: Any) -> Any:
+    return layer(head(*args))

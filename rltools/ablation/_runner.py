@@ -2,24 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import nan
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rltools._util.files import os_errors_as, unfinished_in
+from rltools._util.lock import folder_lock
 from rltools._util.progress import progress_bar, say
 from rltools._util.text import plural
 from rltools._util.workers import Workers
-from rltools.ablation._ablation import Ablation, positions_of
-from rltools.ablation._folder import AblationSpec, batch_identity, next_number, write_batch
+from rltools.ablation._ablation import Ablation
+from rltools.ablation._folder import (
+    FOLDER,
+    AblationSpec,
+    batch_identity,
+    next_number,
+    read_batches,
+    read_visited,
+    visited_path,
+    write_batch,
+    write_spec,
+    write_visited,
+)
+from rltools.ablation._open_ablation import positions_of
+from rltools.ablation._players import find_players
 from rltools.ablation._rollouts import Rollouts, Task, joined
 from rltools.ablation._run import Setting, run_tasks
-
-if TYPE_CHECKING:
-    from rltools.recording import Recording
+from rltools.ablation.replacements import Visited
+from rltools.envs import Environment
+from rltools.explanation.references import draw_visited
+from rltools.policies.base import Policy
+from rltools.recording import Recording
 
 BATCH = 256
 """Episodes per file, which is what an interrupt may lose."""
@@ -28,7 +45,7 @@ Condition = tuple[str, tuple[int, ...]]
 
 
 @dataclass
-class Measuring:
+class AblationRunner:
     """An ablation while episodes are added to it.
 
     Attributes:
@@ -115,3 +132,31 @@ class Measuring:
             f"{episodes} episodes{before}{steps}",
             show=self.progress,
         )
+
+
+@contextmanager
+def open_runner(
+    policy: Policy,
+    recording: Recording,
+    environment: Environment,
+    spec: AblationSpec,
+    num_envs: int,
+    workers: Workers,
+    *,
+    progress: bool,
+) -> Iterator[AblationRunner]:
+    """Hold the folder of an ablation, with what it has already, to add episodes to it."""
+    folder = recording.directory / FOLDER / spec.key
+    players = find_players(recording.features, spec.groups)
+    drawn = None if visited_path(folder).is_file() else draw_visited(recording, spec.visited, spec.seed)
+    with folder_lock(folder), os_errors_as(folder):
+        for unfinished in unfinished_in(folder):
+            unfinished.unlink(missing_ok=True)
+        seal = write_spec(folder, spec)
+        visited = read_visited(folder, players.size, recording.seal, seal)
+        if visited is None:
+            visited = players.decode(policy.encode(drawn).numpy(force=True))
+            write_visited(folder, visited, recording.seal, seal)
+        rollouts = read_batches(folder, spec, batch_identity(folder, recording.seal, seal))
+        setting = Setting(policy, environment, players, Visited(visited), spec.seed, spec.max_steps, num_envs)
+        yield AblationRunner(setting, spec, folder, seal, rollouts, workers, progress=progress)

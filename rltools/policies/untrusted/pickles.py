@@ -1,6 +1,6 @@
 """Reads pickles without running anything: whatever a file names becomes an inert record.
 
-No class of another library is imported, called or given state here. `_decode` interprets the records afterwards, from
+No class of another library is imported, called or given state here. `decode` interprets the records afterwards, from
 checked values.
 """
 
@@ -14,8 +14,9 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable
 from typing import Any, ClassVar
 
-from rltools.errors import ModelError, UnsafeFileError, argument
-from rltools.policies.sb3.archive._opcodes import MAX_NODES, names_in
+from rltools.errors import ModelError, UnsafeFileError
+from rltools.policies.untrusted.messages import how_to_trust, printable
+from rltools.policies.untrusted.opcodes import MAX_NODES, names_in
 
 MAX_DEPTH = 40
 MOST_OPCODES = 200_000
@@ -63,6 +64,7 @@ class Record:
     state: Any
 
     def __new__(cls, *args: Any) -> Record:
+        """Keep the arguments of a call that is not made."""
         record = object.__new__(cls)
         record.args, record.state = args, None
         return record
@@ -190,12 +192,6 @@ def current_name(name: str) -> str:
     return name
 
 
-def printable(value: object) -> str:
-    """A value from a file, safe to print: short, on one line, without control characters."""
-    text = str(value)
-    return ascii(text[:300])[1:-1] + ("..." if len(text) > 300 else "")
-
-
 def _is_allowed(name: str) -> bool:
     return name in _HARMLESS or _ALLOWED.fullmatch(current_name(name)) is not None
 
@@ -293,15 +289,3 @@ _BY_VALUE: dict[str, Callable[..., Any]] = {
     "cloudpickle.cloudpickle._class_setstate": _set_state,
     "cloudpickle.cloudpickle._function_setstate": _set_state,
 }
-
-
-def how_to_trust(sha256: str) -> str:
-    """The advice that ends a refusal: how to load exactly this file by its own library.
-
-    Args:
-        sha256: of the refused file.
-    """
-    return (
-        f"If you know who made this file and trust it to run code on this machine, load exactly it with "
-        f"{argument('trust', repr(sha256))}"
-    )

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rltools.policies.sb3.archive._pickle import Record
+from rltools.policies.untrusted.pickles import Record
 
 _DTYPES = {
     "DoubleStorage": torch.float64,

@@ -13,7 +13,7 @@ from gymnasium import Space
 from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete
 
 from rltools.errors import ArgumentError
-from rltools.policies.sb3.archive._pickle import Record
+from rltools.policies.untrusted.pickles import Record
 
 MAX_CHOICES = 1_000_000
 MAX_SPACES = 1024

@@ -114,8 +114,8 @@ class RunningEpisodes:
         self._policy, self._open_env, self._open_writer, self._seed_of = policy, open_env, open_writer, seed_of
         self._value_head = value_head
         rows = padded_rows(policy, num_envs)
-        self.observations = CurrentObservations(policy.observation_space, rows)
-        self.extras = _extras(policy, rows)
+        self.observations: CurrentObservations = CurrentObservations(policy.observation_space, rows)
+        self.extras: dict[str, np.ndarray] = _extras(policy, rows)
         self.episodes: list[RunningEpisode] = []
         self.slots: slice | np.ndarray = slice(0, 0)
         self._block = int(np.clip(BLOCK_BYTES // self.observations.row_bytes, 16, 1024))

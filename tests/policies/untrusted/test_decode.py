@@ -8,8 +8,8 @@ import pytest
 from gymnasium.spaces import Box, Dict, Discrete, Graph, MultiBinary, MultiDiscrete, Text, Tuple
 
 from rltools.errors import ArgumentError, ModelError
-from rltools.policies.sb3.archive._decode import decode_space
-from rltools.policies.sb3.archive._pickle import unpickle
+from rltools.policies.untrusted.decode import decode_space
+from rltools.policies.untrusted.pickles import unpickle
 
 VECTOR = Box(np.array([-1, -np.inf], np.float32), np.array([2, np.inf], np.float32))
 

@@ -1,4 +1,4 @@
-"""Reads the weights in a model's policy.pth: names and tensors, and nothing else."""
+"""Reads the weights in a file of PyTorch: names and tensors, and nothing else."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from torch import Tensor
 
 from rltools._util.foreign_files import MIB
 from rltools.errors import ModelError, UnsafeFileError
-from rltools.policies.sb3.archive._opcodes import names_in
-from rltools.policies.sb3.archive._pickle import how_to_trust, printable
-from rltools.policies.sb3.archive._zip import open_zip, read_member
+from rltools.policies.untrusted.messages import how_to_trust, printable
+from rltools.policies.untrusted.opcodes import names_in
+from rltools.policies.untrusted.zips import open_zip, read_member
 
 MAX_PICKLE = 4 * MIB
 # Before version 1.6 torch wrote five consecutive pickles, and the numbers after them.
@@ -33,9 +33,9 @@ def read_weights(content: bytes, where: str, sha256: str) -> dict[str, Tensor]:
     """Read the weights by name.
 
     Args:
-        content: the bytes of policy.pth.
+        content: the bytes of the file, for instance of a model's policy.pth.
         where: its name in errors.
-        sha256: of the file that contains it, for errors.
+        sha256: of the file, or of the zip that contains it, for errors.
 
     Raises:
         UnsafeFileError: it would run code or exhaust the machine; nothing was run.
