@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from rltools._util.discovery import PluginWarning, entry_points_of, load_entry_point, modules_in, origin
 from rltools._util.text import one_line
 from rltools.errors import ArgumentError, PluginError, RltoolsError, argument
-from rltools.policies.kinds import described, object_kind
+from rltools.policies.kinds import described
+from rltools.policies.kinds_of_objects import object_kind
 from rltools.policies.naming import Naming
 
 if TYPE_CHECKING:
