@@ -214,6 +214,15 @@ def as_rest(app: Sphinx, kind: str, name: str, thing: Any, options: Any, lines: 
     lines[:] = _rest_lines(lines)
 
 
+def short_signature(
+    app: Sphinx, kind: str, name: str, thing: Any, options: Any, signature: str | None, returned: str | None
+) -> tuple[str | None, str | None]:
+    """Aliases of types by their names, and nothing for a protocol, which nobody calls."""
+    if getattr(thing, "_is_protocol", False):
+        return "", None
+    return tuple(text and re.sub(r"TypeAliasForwardRef\('(\w+)'\)", r"\1", text) for text in (signature, returned))
+
+
 def _rest_lines(markdown: list[str]) -> list[str]:
     """Code between single backticks as between two, and plain bars escaped; examples are left alone."""
     lines, code = list(markdown), False
@@ -230,6 +239,12 @@ def _rest_lines(markdown: list[str]) -> list[str]:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Connect to the build."""
+    from sphinx.domains.python import PyObject
+
     app.connect("builder-inited", write)
     app.connect("autodoc-process-docstring", as_rest)
+    app.connect("autodoc-process-signature", short_signature)
+    for field in PyObject.doc_field_types:
+        if field.name == "variable":
+            field.label = "Attributes"  # as docstrings call them
     return {"parallel_read_safe": True, "parallel_write_safe": True}
