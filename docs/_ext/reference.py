@@ -44,7 +44,13 @@ only: `import rltools`. The others are for extensions, and for parts of the whol
 
 """
 CONTRACTS = (
-    *("rltools.errors", "rltools.policies.base", "rltools.policies.context", "rltools.policies.library"),
+    *(
+        "rltools.errors",
+        "rltools.policies.base",
+        "rltools.policies.context",
+        "rltools.policies.decide",
+        "rltools.policies.library",
+    ),
     *(f"rltools.policies.saved.{name}" for name in ("layout", "networks", "rebuilt", "spaces")),
     *(f"rltools.plots.drawing.{name}" for name in ("alt", "colors", "quantities", "style")),
 )

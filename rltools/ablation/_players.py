@@ -71,7 +71,7 @@ def find_players(features: Features, groups: Groups) -> Players:
         groups: "variables": an element of a vector with all its lags, a choice or each factor that a card decodes it
             to, an entry of a Dict or Tuple, a region of an observation that is an image alone. "features": every
             element, a choice or factor and a region alike. Or `{name: [feature, ...]}`: these groups, and every other
-            one as in "variables". "card": the groups of the environment's card, likewise.
+            one as in "variables". "card": the groups of the environment's card, and every other one as in "variables".
 
     Raises:
         ArgumentError: the groups are something else, a feature is in two of them, or there is nothing to hide.

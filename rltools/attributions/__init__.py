@@ -84,7 +84,7 @@ def fitting_methods(policy: Policy) -> tuple[tuple[str, ...], dict[str, str]]:
         >>> lacking["gradient"], lacking["blur_saliency"]
         ('gradients', 'an image')
     """
-    missing_need = import_module(f"{__name__}._support.fitting").missing_need
+    missing_need = import_module(f"{__name__}._support.needs").missing_need
     methods = {}
     for name in method_names():
         with suppress(MethodError, PluginError):

@@ -64,7 +64,7 @@ class ExperimentRun:
 
     @property
     def measured(self) -> dict[tuple[str, int], Measured]:
-        """What the agents need and how metrics judge the attributions, likewise; None for what the file leaves out."""
+        """What the agents need and how metrics judge the attributions, by label and seed; None if not measured."""
         return {(result.run.label, result.run.seed): result.measured for result in self.results}
 
     def table(self, name: str) -> pd.DataFrame:
@@ -133,16 +133,16 @@ def run_experiment(
         overwrite: replace recordings with other settings.
         threads: see `record` and `explain`.
         progress: show progress bars, and before each method how long it will take.
-        executor: does the cells: any `concurrent.futures.Executor` whose workers share the folder and have rltools, or
-            the address of one: "processes", "dask://HOST:PORT", "slurm", "ray". None is this process, or as many
+        executor: computes the cells: any `concurrent.futures.Executor` whose workers share the folder and have rltools,
+            or the address of one: "processes", "dask://HOST:PORT", "slurm", "ray". None is this process, or as many
             processes as there are workers.
-        workers: how many cells are done at the same time by an executor of an address; None is as many as cores are
+        workers: how many cells are computed at the same time by an executor of an address; None is as many as cores are
             idle, but one for an experiment that takes no longer than processes take to start.
         settings: what an executor of an address needs to know, for instance `{"partition": "cpu"}`.
         shard: `(3, 16)` does the third of sixteen parts of the runs in this process, for schedulers of any kind; the
             process that finds everything done writes the page.
-        join: take part in what other processes are at: cells that failed are not tried again, as they are by default.
-        fail_fast: begin nothing more after a cell has failed.
+        join: join a run that other processes began: cells that failed are not tried again, as they are by default.
+        fail_fast: begin no further cells after one has failed.
 
     Returns:
         The page and the recordings.

@@ -34,7 +34,8 @@ class Measured:
     Attributes:
         environment: the id of the environment.
         ablation: the losses and whatever else was measured; None if the experiment does not ask for it.
-        assessment: a row for each attribution and metric, as `rltools.assess` returns them; None likewise.
+        assessment: a row for each attribution and metric, as `rltools.assess` returns them; None if the
+            experiment does not ask for it.
     """
 
     environment: str

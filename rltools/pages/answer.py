@@ -169,7 +169,7 @@ def run_summaries(recording: Recording, first: str | None = None, level: float =
     """Summaries of all attributions that explain every episode, the one that heads the score first."""
     first = recording.find(first)
     specs = {first: recording.spec(first)} | {
-        key: spec for key, spec in recording.specs.items() if recording.complete(key)
+        key: spec for key, spec in recording.specs.items() if recording.is_complete(key)
     }
     return tuple(summarize(recording, method=key, level=level) for key in specs)
 

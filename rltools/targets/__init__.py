@@ -18,7 +18,7 @@ if TYPE_CHECKING:
         decision_pass,
         make_target_function,
     )
-    from rltools.targets._reading import base_head, read_scalars
+    from rltools.targets._scalars import base_head, read_scalars
     from rltools.targets._target import (
         SCORES,
         Target,

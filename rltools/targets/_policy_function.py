@@ -16,7 +16,7 @@ from rltools.errors import ArgumentError, GradientError
 from rltools.policies.base import Context, ForwardPass, Policy, VjpFn
 from rltools.policies.decide import decision_pass as vjp_decision_pass
 from rltools.policies.decide import outputs_and_vjp
-from rltools.targets._reading import base_head, can_be_undefined, own_outputs, read_scalars, terms, undefined
+from rltools.targets._scalars import base_head, can_be_undefined, own_outputs, read_scalars, terms, undefined
 from rltools.targets._target import Target, is_discrete, target_labels
 from rltools.targets._weights import gradients_by_vjp, linear_weights
 from rltools.targets.function import INDEPENDENT, TargetFunction, derivative, differentiated

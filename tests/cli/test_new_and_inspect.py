@@ -136,8 +136,8 @@ def test_what_no_card_can_say_is_refused(rltools: Any, project: Path, typed: tup
 
 
 def test_an_experiment_is_valid_as_it_is(rltools: Any, project: Path) -> None:
-    typed = ("--names", "2=tilt", "--env", "CartPole-v1", *("--title", "poles"))
-    ran = rltools("new", "experiment", "cartpole-ppo", *typed)
+    typed = ("--names", "2=tilt", "--env", "CartPole-v1", "--agent", "cartpole-ppo")
+    ran = rltools("new", "experiment", "poles", *typed)
     assert (ran.code, ran.err) == (0, "")
     assert "rltools run experiments/poles.yaml" in ran.out
     plan = read_experiment(project / "experiments" / "poles.yaml")
@@ -146,8 +146,23 @@ def test_an_experiment_is_valid_as_it_is(rltools: Any, project: Path) -> None:
     (run,) = runs_of(plan, project / "experiments" / "poles.yaml").runs
     policy, _ = load_agent(run.agent, run.environment, "same", None, run.loading)
     assert policy.features.names[2] == "tilt"
-    assert rltools("new", "experiment").out.startswith("Wrote experiments/cartpole-ppo.yaml")
-    assert rltools("new", "experiment", "nobody").code == 1
+    assert rltools("new", "experiment", "mine.yaml").out.startswith("Wrote experiments/mine.yaml")
+    assert read_experiment(project / "experiments" / "mine.yaml").agents[0].model == "cartpole-ppo"
+    assert rltools("new", "experiment", "theirs", "--agent", "nobody").code == 1
+    assert rltools("new", "experiment").code == 2
+
+
+def test_an_experiment_that_is_called_as_an_agent_is_about_it_and_a_model_is_no_name(
+    rltools: Any, project: Path
+) -> None:
+    assert rltools("new", "experiment", "lunarlander-ppo").code == 0
+    plan = read_experiment(project / "experiments" / "lunarlander-ppo.yaml")
+    assert [agent.model for agent in plan.agents] == ["lunarlander-ppo"]
+    (project / "best_model.zip").write_bytes(b"")
+    ran = rltools("new", "experiment", "best_model.zip")
+    assert (
+        "'best_model.zip' is a model, and an experiment needs a name of its own; add the model as --agent" in ran.fault
+    )
 
 
 def test_new_alone_says_what_there_is(rltools: Any) -> None:

@@ -13,9 +13,17 @@ from rltools.ablation.replacements._replacement import (
     Visited,
     replacement,
 )
-from rltools.errors import ArgumentError
+from rltools.errors import ArgumentError, RltoolsError
 
-__all__ = ["Replacement", "ReplacementInput", "Visited", "find_replacement", "replacement", "replacement_names"]
+__all__ = [
+    "Replacement",
+    "ReplacementInput",
+    "Visited",
+    "find_replacement",
+    "replaced_by",
+    "replacement",
+    "replacement_names",
+]
 
 
 def replacement_names() -> tuple[str, ...]:
@@ -49,3 +57,17 @@ def find_replacement(name: str) -> Replacement:
     if not isinstance(declared, Replacement):
         raise ArgumentError(f"{name} in replacements/{name}.py is no replacement; declare it with @replacement(...)")
     return declared
+
+
+def replaced_by(name: str) -> str:
+    """How sentences say that a feature was replaced; of a replacement that is not installed here, its name.
+
+    Example:
+        >>> from rltools.ablation.replacements import replaced_by
+        >>> replaced_by("resample"), replaced_by("median")
+        ('replaced by that of another visited state', 'replaced by median')
+    """
+    try:
+        return f"replaced by {find_replacement(name).phrase}"
+    except RltoolsError:
+        return f"replaced by {name}"

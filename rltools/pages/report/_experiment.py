@@ -87,7 +87,7 @@ def write_comparison(
         summaries: of each method and target of these, those of the controls last; None makes them.
         commands: the commands that reproduce the page.
         ablations: what the agents need, by agent and seed; None for what is in the folders of the runs.
-        assessments: how metrics judge the attributions, likewise, as `rltools.assess` returns them.
+        assessments: how metrics judge the attributions, by agent and seed, as `rltools.assess` returns them.
         environments: the name of the environment of each run; None for their ids.
         memberships: the group of each run that belongs to one.
         groups: the numbers of the groups; None without any.

@@ -20,7 +20,7 @@ from rltools.policies.precision import full_precision, in_full_precision
 from rltools.policies.rows import arrangement, check_repeats, check_rows
 from rltools.policies.torch_policy._refusals import cannot_take, wrong_output
 from rltools.policies.vjp._chain import Planned, chained, followed_by
-from rltools.policies.vjp._layers import Clipped
+from rltools.policies.vjp._layers import ClipLayer
 from rltools.policies.vjp._plan import Plan
 from rltools.spaces import Features
 
@@ -61,7 +61,7 @@ class Network:
         memory: RecurrentState | None,
         normalization: Normalization | Callable[[], Normalization | None] | None,
         sha256_of: Callable[[str], str] | None,
-        received: Clipped | None = None,
+        received: ClipLayer | None = None,
     ) -> None:
         check_dtype(dtype)
         unknown = [head for head in heads if head not in HEADS]

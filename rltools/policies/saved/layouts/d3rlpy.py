@@ -26,7 +26,7 @@ from rltools.policies.saved.rebuilt import Contents, Rebuilt, Wanted
 from rltools.policies.saved.spaces import check_ends, deciding_head, image_input
 from rltools.policies.torch_policy import Head
 from rltools.policies.vjp._chain import Chain as Calls
-from rltools.policies.vjp._layers import Divided
+from rltools.policies.vjp._layers import DivideLayer
 
 CARD = LayoutCard(
     title="d3rlpy",
@@ -181,7 +181,7 @@ def _encoder(contents: Contents, root: str, wanted: Wanted) -> tuple[tuple[Any, 
         return (), sequential(tensors_of(layers), activation, last=last)
     parts, shape = image_input(wanted.observation_space, layers[0].inputs)
     scaler = settings.get("params.config.params.observation_scaler.type")
-    before = tuple(part for part in parts if scaler == "pixel" or not isinstance(part, Divided))
+    before = tuple(part for part in parts if scaler == "pixel" or not isinstance(part, DivideLayer))
     convolutions = [layer for layer in layers if layer.kind == CONVOLUTION]
     filters = [settings.get(f"{factory}.params.filters.{index}") for index in range(len(convolutions))]
     own = tuple(each[2] for each in filters if isinstance(each, list) and len(each) == 3)

@@ -20,7 +20,7 @@ from rltools.policies.saved.layout import LayoutCard
 from rltools.policies.saved.rebuilt import Contents, Rebuilt, Wanted
 from rltools.policies.saved.spaces import image_input, observation_size
 from rltools.policies.vjp._chain import Chain
-from rltools.policies.vjp._layers import Clipped, TanhLayer, Unscaled
+from rltools.policies.vjp._layers import ClipLayer, RescaleLayer, TanhLayer
 
 CARD = LayoutCard(
     title="SBX",
@@ -162,7 +162,7 @@ class _Network:
         alone = deterministic or free is not None
         body, *heads = self._network("actor", *([count] if alone else [count, count]))
         mean = self._chain(body, heads[0])
-        received = Chain(*([TanhLayer(), Unscaled(*self._bounds())] if squashed else [Clipped(*self._bounds())]))
+        received = Chain(*([TanhLayer(), RescaleLayer(*self._bounds())] if squashed else [ClipLayer(*self._bounds())]))
         if free is not None:
             log_std = nn.ParameterDict({"log_std": nn.Parameter(free.float(), requires_grad=False)})
             self.parts["log_std"] = log_std

@@ -40,7 +40,7 @@ LOG_STD_MIN, LOG_STD_MAX = -20.0, 2.0
 _NESTED = "model.model"
 """Where a Net has the layers of its MLP."""
 _NET = re.compile(r"model\.(model\.model|Q\.model|V\.model|fc1|nn)\.")
-_ACTOR = re.compile(r"actor\.(preprocess|last|mu)\.")
+_ACTOR = re.compile(r"actor\.(preprocess|last|mu\.model)\.")
 
 
 def recognizes(contents: Contents) -> bool:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rltools.plots.drawing.moving import Sheet
+from rltools.plots.drawing.animation import Sheet
 from rltools.plots.drawing.style import dark
 
 
