@@ -128,7 +128,7 @@ def _first_line(module: str) -> str:
 
 def _module_page(name: str, names: list[str], described: dict[str, str]) -> str:
     module = importlib.import_module(name)
-    introduction = inspect.cleandoc(module.__doc__ or "").partition("\n>>>")[0]
+    introduction = _introduction(inspect.cleandoc(module.__doc__ or "").partition("\n>>>")[0])
     parts = []
     summarized = []
     for public in sorted(names, key=str.lower):
@@ -136,13 +136,19 @@ def _module_page(name: str, names: list[str], described: dict[str, str]) -> str:
         if inspect.ismodule(thing) or described.setdefault(identity(thing, f"{name}.{public}"), name) != name:
             continue  # a name is described in one place
         if inspect.isclass(thing) or inspect.isroutine(thing):
-            summarized.append(f"   {name}.{public}\n")
+            (first_line,) = _rest_lines([(inspect.getdoc(thing) or "").partition("\n")[0]])
+            summarized.append(f"   * - :py:obj:`{name}.{public}`\n     - {first_line}\n")
             parts.append(f"```{{eval-rst}}\n.. {_directive(thing)}:: {name}.{public}\n```\n")
         else:
             text = textwrap.indent(_comment(name, public), "   ")
             parts.append(f"```{{eval-rst}}\n.. py:data:: {name}.{public}\n\n{text}\n```\n")
-    table = f"```{{eval-rst}}\n.. autosummary::\n   :nosignatures:\n\n{''.join(summarized)}```\n" if summarized else ""
+    table = f"```{{eval-rst}}\n.. list-table::\n\n{''.join(summarized)}```\n" if summarized else ""
     return "\n".join([f"# {name}\n\n{introduction}\n", table, *parts])
+
+
+def _introduction(docstring: str) -> str:
+    """The paragraphs for who uses a module; others are for who reads its code, and name files of it."""
+    return "\n\n".join(text for text in docstring.split("\n\n") if not re.search(r"\.py`|`_|May import|Read `", text))
 
 
 def identity(thing: Any, name: str) -> str:
