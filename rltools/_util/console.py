@@ -32,7 +32,7 @@ def say(*lines: object, error: bool = False) -> None:
 
 
 def say_as_it_is(*lines: str, error: bool = False) -> None:
-    """Print lines whose parts are escaped already, by `as_text`, and that may have codes of our own."""
+    """Print lines that `as_text` has escaped already; they may hold terminal codes of our own."""
     stream = sys.stderr if error else sys.stdout
     if stream is None:  # it was closed before Python started
         return
@@ -43,7 +43,7 @@ def say_as_it_is(*lines: str, error: bool = False) -> None:
 
 
 def say_each(block: str, *, error: bool = False) -> None:
-    """Print a text of several lines whose parts are escaped already, by `as_text`."""
+    """Print a text of several lines that `as_text` has escaped already."""
     say(*block.split("\n"), error=error)
 
 
@@ -52,12 +52,12 @@ def _escaped(char: str) -> str:
 
 
 def text_bytes(text: str) -> bytes:
-    """Any text as bytes; the inverse of `bytes_text`."""
+    """Encode any text as bytes, surrogates too; the inverse of `bytes_text`."""
     return text.encode("utf-8", "surrogatepass")
 
 
 def bytes_text(content: bytes) -> str:
-    """The text of bytes from `text_bytes`."""
+    """Decode what `text_bytes` encoded."""
     return content.decode("utf-8", "surrogatepass")
 
 

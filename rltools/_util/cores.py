@@ -1,4 +1,4 @@
-"""How many cores of this machine this process may use, and how many of them nothing else is busy on."""
+"""How many cores of this machine this process may use, and how many of them are idle."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TICKS = 100.0
 
 
 def idle_cores() -> int:
-    """The cores that this process may use and that nothing is busy on, at least one.
+    """The number of idle cores that this process may use, at least one.
 
     It may use those of its affinity, and as much time as the container has left of its quota.
 

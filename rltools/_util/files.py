@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from rltools.errors import BusyError, RecordingError
 
 _TEMPORARY = ".unfinished-"
 _WINDOWS = sys.platform == "win32"
+_PATIENCE = (0.01, 0.03, 0.1, 0.3, 1.0)
+"""Seconds to wait for another process before a file is renamed again."""
 DIGITS = 8
 """Random digits in the name of a temporary file."""
 _UNFINISHED: set[Path] = set()
@@ -49,8 +52,20 @@ def put_in_place(temporary: Path, path: Path) -> None:
     """
     check_in_place(path)
     to_disk(temporary)
-    temporary.replace(path)
+    _replace(temporary, path)
     _UNFINISHED.discard(temporary)
+
+
+def _replace(temporary: Path, path: Path) -> None:
+    """Rename onto what may exist; Windows refuses while another process reads the old file or scans the new one."""
+    for seconds in _PATIENCE if _WINDOWS else ():
+        try:
+            temporary.replace(path)
+        except PermissionError:
+            time.sleep(seconds)
+        else:
+            return
+    temporary.replace(path)
 
 
 def to_disk(path: Path) -> None:
@@ -141,7 +156,7 @@ def numbered(folder: Path) -> tuple[int, ...]:
 
 
 def numbered_in(folder: Path) -> set[int]:
-    """The same from the names alone, for many looks while others write there."""
+    """The same numbers from names alone, for a folder that is listed often while other processes write to it."""
     with suppress(FileNotFoundError), os.scandir(folder) as entries:
         stems = [entry.name.removesuffix(".parquet") for entry in entries if entry.name.endswith(".parquet")]
         return {int(stem) for stem in stems if stem.isascii() and stem.isdigit()}

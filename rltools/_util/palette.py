@@ -29,5 +29,5 @@ def palette(*, dark: bool = False) -> Mapping[str, str]:
 @cache
 def palette_css() -> str:
     """The style sheet with the colors as custom properties, for light and dark, without its comments."""
-    text = files("rltools._util").joinpath("palette.css").read_text("utf-8")
+    text = files("rltools._util").joinpath("palette.css").read_text(encoding="utf-8")
     return re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL).strip()

@@ -89,7 +89,7 @@ def _lines(description: str, total: float, unit: str) -> Iterator[Callable[[floa
 
 @contextmanager
 def state_lines(first: str, description: str, state: Callable[[], str]) -> Iterator[None]:
-    """Work in a log that says itself how far it is: a line at the beginning, after 10 s, every 25 s and at the end.
+    """Log the state of work that reports its own progress: at the beginning, after 10 s, every 25 s and at the end.
 
     Args:
         first: the line at the beginning.
@@ -103,7 +103,7 @@ def state_lines(first: str, description: str, state: Callable[[], str]) -> Itera
 
 @contextmanager
 def stage(description: str, *, show: bool) -> Iterator[None]:
-    """Work whose progress nobody counts: in a log, a line every 25 s says that it goes on, and how long it took.
+    """Log work without countable progress: a line every 25 s says that it goes on, and the last how long it took.
 
     Args:
         description: of the work.
@@ -133,7 +133,7 @@ def _log(description: str, total: float, state: Callable[[], str] | None = None)
 
 
 class _Log:
-    """The lines of a log; `total` is 0 for work that nobody counts, and `state` may say how far it is."""
+    """The lines of a log; `total` is 0 for work without countable progress, and `state` may report it in words."""
 
     printed = 0.0
     """When any log has printed its last line."""

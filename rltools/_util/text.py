@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 import math
 from collections.abc import Callable, Iterable, Sequence
 
@@ -110,7 +111,7 @@ def interval(value: float, low: float, high: float, write: Callable[[float], str
 
 
 def share_interval(value: float, low: float, high: float) -> tuple[str, str]:
-    """A share from 0 to 1 and its interval in percent, likewise; the interval is "" if there is none.
+    """A share from 0 to 1 and its interval in percent; the interval is "" if there is none.
 
     >>> share_interval(0.31, 0.28, 0.34), share_interval(0.102, 0.097, 0.109), share_interval(0.029, 0.0076, 0.15)
     (('31 %', ' [28, 34]'), ('10.2 %', ' [9.7, 10.9]'), ('3 %', ' [1, 15]'))
@@ -225,3 +226,30 @@ def did_you_mean(name: str, names: Iterable[str], count: int = 3, cutoff: float 
     names = sorted(names)
     near = nearest_names(name, names, count, cutoff)
     return f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(names) or 'none'}"
+
+
+def one_line(text: object) -> str:
+    r"""A text on a single line, for instance the message of another library's error.
+
+    >>> one_line(ValueError("no such\n  file"))
+    'no such file'
+    """
+    return " ".join(str(text).split())
+
+
+def cut(text: str, longest: int) -> str:
+    """A text of at most so many characters; the end of a longer one is replaced by dots.
+
+    >>> cut("a long name", 8), cut("a name", 8)
+    ('a lon...', 'a name')
+    """
+    return text if len(text) <= longest else f"{text[: longest - 3]}..."
+
+
+def first_line(function: object) -> str:
+    """The first line of a function's docstring; "" without one.
+
+    >>> first_line(cut)
+    'A text of at most so many characters; the end of a longer one is replaced by dots.'
+    """
+    return (inspect.getdoc(function) or "").split("\n", 1)[0]

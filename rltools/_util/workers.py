@@ -1,7 +1,8 @@
-"""Processes of this machine, or any executor, that do parts of some work, and wait a while for more.
+"""Runs parts of some work in other processes: those of any executor, or of this machine, kept for the next call.
 
-A process takes seconds to start, because it imports torch: so the next call uses the same ones. Each has one thread, is
-not interrupted by Ctrl-C, which is for this process to handle, and ends when this process does, however that ends.
+A process takes seconds to start, because it imports torch, so that calls within a minute share processes. Each has one
+thread, is not interrupted by Ctrl-C, which is for this process to handle, and ends when this process does, however that
+ends.
 """
 
 from __future__ import annotations
@@ -31,13 +32,13 @@ ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_
 IDLE = 60.0
 """Seconds after which processes that have nothing to do are ended."""
 LOOK = 0.25
-"""Seconds between two looks at how far the processes are."""
+"""Seconds between two calls of `look` while results are awaited."""
 WATCH = 0.5
-"""Seconds between two looks of a process whether the one that started it has ended."""
+"""Seconds between two checks of a worker process whether its parent has ended."""
 PARTS = 16
-"""Into how many parts work is divided for an executor, whose size nobody can know."""
+"""Into how many parts work is divided for an executor, whose size is unknown."""
 _IDLE: dict[tuple[int, int], tuple[Executor, threading.Timer]] = {}
-"""By this process and their number: processes that wait for work, and what ends them if there is none for long."""
+"""By this process and their number: idle processes, and the timer that ends them."""
 _LOCK = threading.Lock()
 
 
@@ -61,7 +62,7 @@ def parallel_parts(workers: Workers) -> int:
 
 
 def start_workers(workers: Workers) -> None:
-    """Start the processes that a call will need soon, and let them import torch while this one does other things."""
+    """Start the processes that a call will need soon, so that they import torch while this one does other things."""
     if not isinstance(workers, Executor) and workers > 1:
         executor = _borrow(workers)
         for _ in range(workers):
@@ -216,7 +217,7 @@ def _packed(shared: Any) -> bytes:
 
 @dataclass(frozen=True)
 class _Place:
-    """Where this process is: modules and files are where they are for it, also if it has moved since the last call."""
+    """The working directory, import path and environment variables of the caller, which a worker takes over."""
 
     directory: str
     path: tuple[str, ...]

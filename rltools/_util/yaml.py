@@ -25,7 +25,7 @@ from ruamel.yaml.parser import Parser
 
 from rltools._util.console import as_text
 from rltools._util.foreign_files import read_foreign
-from rltools._util.text import nearest_names, plural
+from rltools._util.text import cut, nearest_names, plural
 from rltools.errors import ConfigError
 
 MAX_BYTES = 200_000
@@ -170,11 +170,11 @@ def _fault(event: Event) -> str | None:
     if isinstance(event, DocumentStartEvent):
         return "directives (%YAML, %TAG) are not allowed" if event.version or event.tags else None
     if isinstance(event, AliasEvent):
-        return f"the alias *{_shortened(event.anchor)} is not allowed; write the value out"
+        return f"the alias *{cut(event.anchor, MAX_QUOTED)} is not allowed; write the value out"
     if isinstance(event, NodeEvent) and event.anchor is not None:
-        return f"the anchor &{_shortened(event.anchor)} is not allowed; write the value out where it is needed"
+        return f"the anchor &{cut(event.anchor, MAX_QUOTED)} is not allowed; write the value out where it is needed"
     if isinstance(event, (ScalarEvent, CollectionStartEvent)) and event.tag not in _CORE_TAGS:
-        return f"the tag {_shortened(str(event.tag))} is not allowed; this file is read as plain data"
+        return f"the tag {cut(str(event.tag), MAX_QUOTED)} is not allowed; this file is read as plain data"
     return _scalar_fault(event) if isinstance(event, ScalarEvent) else None
 
 
@@ -243,7 +243,7 @@ def _describe(model: type[BaseModel], data: Any, details: Any) -> str:
         return f"{where}: unknown key; {hint}"
     value = repr(details["input"])
     quoted = isinstance(details["input"], dict) or value in message
-    ending = "" if quoted else f", not {_shortened(value)}"
+    ending = "" if quoted else f", not {cut(value, MAX_QUOTED)}"
     return f"{where}: {message[0].lower() + message[1:]}{ending}"
 
 
@@ -256,11 +256,7 @@ def _key_path(data: Any, location: tuple[int | str, ...], *, missing: bool) -> s
         if absent or inside or (isinstance(data, dict) and part in data):
             path += f"[{part}]" if isinstance(part, int) else f".{part}"
             data = None if absent else data[part]
-    return _shortened(path.removeprefix(".")) or "the whole file"
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= MAX_QUOTED else f"{text[: MAX_QUOTED - 3]}..."
+    return cut(path.removeprefix("."), MAX_QUOTED) or "the whole file"
 
 
 def _valid_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:

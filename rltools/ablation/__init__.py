@@ -1,8 +1,8 @@
 """Rollouts in which the policy's view of a feature is replaced: losses of return, outcome Shapley values, curves.
 
-Read `_ablate.py` first, the public function; `_stages.py` says what is measured in which order, `_replacing.py` how
-the policy decides on replaced observations, and `_ablation.py` what follows from the episodes. Replacements are found
-by their place in `replacements/`. Imports rollout, explanation and what is above.
+Read `_ablate.py` first, the public function; `_stages.py` says what is measured in which order, `_runner.py` runs it,
+`_replaced_decisions.py` says how the policy decides on replaced observations, and `_ablation.py` what follows from the
+episodes. Replacements are found by their place in `replacements/`. Imports rollout, explanation and what is above.
 """
 
 from importlib import import_module
@@ -11,10 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rltools.ablation._ablate import ablate as ablate
     from rltools.ablation._ablate import fitting_second as fitting_second
-    from rltools.ablation._ablate import measure as measure
     from rltools.ablation._ablation import Ablation as Ablation
-    from rltools.ablation._ablation import ablations as ablations
-    from rltools.ablation._ablation import open_ablation as open_ablation
     from rltools.ablation._certificate import Certificate as Certificate
     from rltools.ablation._coalition_values import CoalitionValues as CoalitionValues
     from rltools.ablation._coalition_values import Interaction as Interaction
@@ -27,6 +24,9 @@ if TYPE_CHECKING:
     from rltools.ablation._folder import ablation_keys as ablation_keys
     from rltools.ablation._folder import write_ablation as write_ablation
     from rltools.ablation._losses import Losses as Losses
+    from rltools.ablation._measure import measure as measure
+    from rltools.ablation._open_ablation import ablations as ablations
+    from rltools.ablation._open_ablation import open_ablation as open_ablation
     from rltools.ablation._players import Groups as Groups
     from rltools.ablation._players import Players as Players
     from rltools.ablation._players import find_players as find_players
@@ -51,14 +51,14 @@ _MODULES = {
     "Verdict": "_verdicts",
     "ablate": "_ablate",
     "ablation_keys": "_folder",
-    "ablations": "_ablation",
+    "ablations": "_open_ablation",
     "coalitions": "_coalition_values",
     "drawn_orders": "_coalition_values",
     "find_players": "_players",
     "fitting_second": "_ablate",
     "hidden_along": "_coalition_values",
-    "measure": "_ablate",
-    "open_ablation": "_ablation",
+    "measure": "_measure",
+    "open_ablation": "_open_ablation",
     "select_features_line": "_select_features",
     "write_ablation": "_folder",
 }

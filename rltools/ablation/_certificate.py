@@ -117,7 +117,7 @@ def certificate_of(players: Sequence[str], rollouts: Rollouts, replacement: str)
         mean = float(np.mean([baseline[number] for number in numbers]))
         loss = float(np.mean([baseline[number] - without[number] for number in numbers]))
         # The bound is on the loss beyond what is allowed, which depends on the baseline's mean too.
-        excess = float(kept_part(baseline, without, numbers, part).interval(2 * ONE_SIDED - 1).high)
+        excess = float(excess_loss(baseline, without, numbers, part).interval(2 * ONE_SIDED - 1).high)
     return Certificate(
         tuple(name for player, name in enumerate(players) if player not in left_out),
         tuple(players[player] for player in left_out),
@@ -131,10 +131,10 @@ def certificate_of(players: Sequence[str], rollouts: Rollouts, replacement: str)
     )
 
 
-def kept_part(
+def excess_loss(
     baseline: Mapping[int, float], without: Mapping[int, float], numbers: Sequence[int], part: float
 ) -> Jackknife:
-    """How much more is lost than the allowed part of the mean return, with its leave-one-out values."""
+    """How much more is lost than the allowed part of the mean return, with the values without each seed."""
     pairs = np.array([[baseline[number], without[number]] for number in numbers], dtype=np.float64).reshape(-1, 2)
 
     def excess(total: np.ndarray, count: np.ndarray) -> Named:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from rltools._util.arrays import object_column
 from rltools._util.files import numbered, numbered_path
 from rltools._util.short_repr import short_repr
 from rltools.ablation._rollouts import COLUMNS, Rollouts, joined
@@ -185,11 +186,7 @@ def read_batch(folder: Path, number: int, spec: AblationSpec, identity: Mapping[
 
 
 def _decoded(name: str, values: np.ndarray) -> np.ndarray:
-    if name not in _TEXTS:
-        return values
-    texts = np.empty(len(values), object)
-    texts[:] = [bytes(value).decode() for value in values]
-    return texts
+    return object_column([bytes(value).decode() for value in values]) if name in _TEXTS else values
 
 
 def visited_path(folder: Path) -> Path:

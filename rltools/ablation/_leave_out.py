@@ -7,7 +7,7 @@ from math import ceil
 
 import numpy as np
 
-from rltools.ablation._certificate import kept_part
+from rltools.ablation._certificate import excess_loss
 from rltools.ablation._losses import Losses
 
 FRESH = 100_000
@@ -82,7 +82,7 @@ def _passes(
         measure([(), hidden], range(count))
         baseline, without = returns(()), returns(hidden)
         numbers = [number for number in sorted(without) if number in baseline and number < FRESH]
-        interval = kept_part(baseline, without, numbers, part).interval(0.9)
+        interval = excess_loss(baseline, without, numbers, part).interval(0.9)
         if interval.high <= 0 and count >= seeds:
             return True
         futile = interval.value > 0 and count >= FUTILE

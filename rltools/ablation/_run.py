@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from rltools._util.arrays import object_column
 from rltools._util.workers import Workers, in_workers, parallel_parts
 from rltools.ablation._players import Players
-from rltools.ablation._replacing import Replacing
+from rltools.ablation._replaced_decisions import ReplacedDecisions
 from rltools.ablation._rollouts import Rollouts, Task
 from rltools.ablation.replacements import Visited
 from rltools.envs import Environment, make_environment
@@ -21,7 +22,7 @@ from rltools.recording import Outcome
 from rltools.recording.seeds import SPREAD, episode_seed
 from rltools.recording.writers import EpisodeWriter
 from rltools.rollout.env_check import without_order_check
-from rltools.rollout.stepping import run_episodes
+from rltools.rollout.loop import run_episodes
 
 FIRST_NUMBER = 1_000_000
 """The number of the episode whose seed is the first: a recording has fewer episodes, so that no seed is shared."""
@@ -96,7 +97,7 @@ def _outcomes(setting: Setting, tasks: Sequence[Task], advance: Callable[[int], 
         num_envs=min(setting.num_envs, len(tasks)),
         deterministic=True,
         max_steps=setting.max_steps,
-        decide=Replacing(setting.players, setting.visited, tasks, seeds),
+        decide=ReplacedDecisions(setting.players, setting.visited, tasks, seeds),
     )
     # One thread, also for images: torch splits a product differently on several, and rounds it differently.
     with compute_threads(setting.policy, setting.num_envs, 1), closing(outcomes):
@@ -110,21 +111,16 @@ def _rows(setting: Setting, tasks: Sequence[Task], outcomes: Sequence[Outcome], 
     for row, task in enumerate(tasks):
         hidden[row, list(task.hidden)] = True
 
-    def texts(values: Sequence[str]) -> np.ndarray:
-        column = np.empty(len(values), object)
-        column[:] = values
-        return column
-
     return Rollouts(
-        replacement=texts([task.replacement for task in tasks]),
+        replacement=object_column([task.replacement for task in tasks]),
         hidden=hidden,
         number=np.array([task.number for task in tasks], np.int64),
         seed=np.array([outcome.seed for outcome in outcomes], np.int64),
         total_reward=np.array([outcome.total_reward for outcome in outcomes], np.float64),
         steps=np.array([outcome.steps for outcome in outcomes], np.int64),
-        ended=texts([outcome.ended for outcome in outcomes]),
-        fault=texts([outcome.fault for outcome in outcomes]),
-        purpose=texts([purpose] * len(tasks)),
+        ended=object_column([outcome.ended for outcome in outcomes]),
+        fault=object_column([outcome.fault for outcome in outcomes]),
+        purpose=object_column([purpose] * len(tasks)),
         part=np.full(len(tasks), part),
     )
 

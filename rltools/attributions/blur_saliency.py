@@ -4,8 +4,9 @@ import torch
 from torch import Tensor
 
 from rltools.attributions._support.image import blurred
-from rltools.attributions._support.method import Result, method
+from rltools.attributions._support.method import method
 from rltools.attributions._support.perturbation import copies_for, lost_without, place_parts
+from rltools.attributions._support.result import Result
 from rltools.attributions._support.units import Unit
 from rltools.targets.function import TargetFunction
 

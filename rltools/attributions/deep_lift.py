@@ -4,7 +4,8 @@ from torch import Tensor
 
 from rltools.attributions._support.captum.calls import attributed
 from rltools.attributions._support.completeness import end_values, is_complete, residual_of
-from rltools.attributions._support.method import Cost, Result, method
+from rltools.attributions._support.method import method
+from rltools.attributions._support.result import Cost, Result
 from rltools.attributions._support.units import Unit
 from rltools.targets.draws import mean_over_blocks
 from rltools.targets.function import TargetFunction

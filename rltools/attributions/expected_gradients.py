@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from rltools.attributions._support.completeness import end_values, residual_of
-from rltools.attributions._support.method import Cost, Result, method
+from rltools.attributions._support.method import method
+from rltools.attributions._support.result import Cost, Result
 from rltools.attributions._support.units import Unit
 from rltools.errors import ArgumentError
 from rltools.targets.draws import DrawSums

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from rltools.attributions._support.hooks import network_of
-from rltools.attributions._support.method import Result, method
+from rltools.attributions._support.method import method
+from rltools.attributions._support.result import Result
 from rltools.attributions._support.units import Unit
 from rltools.errors import ArgumentError
 from rltools.spaces.axes import is_image

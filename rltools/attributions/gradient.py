@@ -2,7 +2,8 @@
 
 from torch import Tensor
 
-from rltools.attributions._support.method import Result, method
+from rltools.attributions._support.method import method
+from rltools.attributions._support.result import Result
 from rltools.attributions._support.units import Unit
 from rltools.targets.function import TargetFunction
 

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from rltools.attributions._support.completeness import TOLERANCE, end_values, is_complete, residual_of, scale_of
-from rltools.attributions._support.method import Cost, Result, method
+from rltools.attributions._support.method import method
+from rltools.attributions._support.result import Cost, Result
 from rltools.attributions._support.units import Unit
 from rltools.errors import ArgumentError
 from rltools.targets.function import Copies, TargetFunction
@@ -45,8 +46,9 @@ def integrated_gradients(
         most_nodes: how many after the last doubling.
         tolerance: the largest residual, as a share of the target value's standard deviation over the references (of
             its difference, if there is one reference). With segments it is enough if half the largest change of a value
-            by the last halving of segments is as small, as a share of that or of the row's largest value: kinks can
-            leave a residual although the values are right.
+            by the last halving of segments is as small, as a share of that or of the row's largest value, and such
+            changes of all values explain the residual: kinks can leave one although the values are right, and where
+            the target value jumps, because a value is rounded or compared, one is left that no gradient sees.
 
     Returns:
         values `[batch, target, *feature]` in units of the target value, residual `[batch, target]`, complete `[batch]`,
@@ -82,7 +84,9 @@ def integrated_gradients(
             without = without.index_copy(1, rows, again.without)
         residual = residual_of(values, outputs, baselines)
         scale = torch.maximum(scale_of(outputs[rows], baselines[rows]), again.values.flatten(2).abs().amax(2))
-        converged = (again.change / 2 <= tolerance * scale).all(1)
+        # Errors of the values leave no more than their sum; the rest is a jump, which no gradient sees.
+        of_errors = residual[rows].abs() <= again.change * x.shape[1:].numel()
+        converged = ((again.change / 2 <= tolerance * scale) & of_errors).all(1)
         small = is_complete(residual[rows], outputs[rows], baselines[rows], tolerance)
         complete = complete.index_copy(0, rows, small | converged)
     return Result(values, residual=residual, complete=complete, without=without)
@@ -125,8 +129,8 @@ def _beside_rows(numbers: np.ndarray, x: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class _Again:
-    """The integrals of some rows, computed again with more nodes.
+class _Refinement:
+    """The integrals of some rows, refined with more nodes.
 
     Attributes:
         values: `[batch, target, *feature]`.
@@ -141,11 +145,11 @@ class _Again:
     change: Tensor
 
 
-def _refined(f: TargetFunction, x: Tensor, references: Tensor, nodes: int, *, last: bool) -> _Again:
+def _refined(f: TargetFunction, x: Tensor, references: Tensor, nodes: int, *, last: bool) -> _Refinement:
     """The integrals by nodes or, the last time, by the same number of segments."""
     if not last:
         values, without = _by_nodes(f, x, references, nodes)
-        return _Again(values, without, values.new_full(values.shape[:2], torch.inf))
+        return _Refinement(values, without, values.new_full(values.shape[:2], torch.inf))
     coarse = torch.zeros((), dtype=x.dtype, device=x.device)
 
     def integral(reference: Tensor) -> Tensor:
@@ -155,7 +159,7 @@ def _refined(f: TargetFunction, x: Tensor, references: Tensor, nodes: int, *, la
         return fine
 
     values, without = f.mean_over(references, integral)
-    return _Again(values, without, (values - coarse / len(references)).flatten(2).abs().amax(2))
+    return _Refinement(values, without, (values - coarse / len(references)).flatten(2).abs().amax(2))
 
 
 def _by_segments(f: TargetFunction, x: Tensor, reference: Tensor, segments: int) -> tuple[Tensor, Tensor]:

@@ -4,8 +4,9 @@ import torch
 from torch import Tensor
 
 from rltools.attributions._support.coalitions import Groups
-from rltools.attributions._support.method import Cost, Result, method
+from rltools.attributions._support.method import method
 from rltools.attributions._support.perturbation import copies_for, feature_parts, lost_without, replacements_for
+from rltools.attributions._support.result import Cost, Result
 from rltools.attributions._support.units import Unit
 from rltools.targets.function import TargetFunction
 

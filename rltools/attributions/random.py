@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor
 
-from rltools.attributions._support.method import Result, method
+from rltools.attributions._support.method import method
+from rltools.attributions._support.result import Result
 from rltools.attributions._support.units import Unit
 from rltools.targets.function import TargetFunction
 

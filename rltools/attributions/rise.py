@@ -5,8 +5,9 @@ from torch import Tensor
 
 from rltools.attributions._support.coalitions import Groups
 from rltools.attributions._support.image import image_size, part_masks, pixel_masks
-from rltools.attributions._support.method import Result, method
+from rltools.attributions._support.method import method
 from rltools.attributions._support.perturbation import feature_parts, pixel_parts, replacements_or_blur
+from rltools.attributions._support.result import Result
 from rltools.attributions._support.units import Unit
 from rltools.errors import ArgumentError
 from rltools.spaces.axes import is_image

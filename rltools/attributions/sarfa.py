@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from rltools.attributions._support.coalitions import Groups
-from rltools.attributions._support.method import Cost, Result, method
+from rltools.attributions._support.method import method
 from rltools.attributions._support.perturbation import (
     copies_for,
     feature_parts,
@@ -15,6 +15,7 @@ from rltools.attributions._support.perturbation import (
     replacements_or_blur,
     values_without,
 )
+from rltools.attributions._support.result import Cost, Result
 from rltools.attributions._support.units import Unit
 from rltools.spaces.axes import is_image
 from rltools.targets.function import TargetFunction

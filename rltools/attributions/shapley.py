@@ -15,7 +15,8 @@ from rltools.attributions._support.coalitions import (
     rounding_of,
     spread_evenly,
 )
-from rltools.attributions._support.method import Cost, Result, method
+from rltools.attributions._support.method import method
+from rltools.attributions._support.result import Cost, Result
 from rltools.attributions._support.units import Unit
 from rltools.targets.function import TargetFunction
 

@@ -3,8 +3,9 @@
 import torch
 from torch import Tensor
 
-from rltools.attributions._support.method import Cost, Result, method
+from rltools.attributions._support.method import method
 from rltools.attributions._support.noise import check_noise, feature_std, gaussian_noise
+from rltools.attributions._support.result import Cost, Result
 from rltools.attributions._support.units import Unit
 from rltools.targets.draws import DrawSums, blocks_of_draws
 from rltools.targets.function import TargetFunction

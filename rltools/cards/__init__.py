@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         WrappedEnvironment,
         WrapperChoice,
         must_match,
+        or_text,
     )
     from rltools.cards._environment import (
         Action,
@@ -60,6 +61,7 @@ __all__ = [
     "WrapperChoice",
     "environment_card",
     "must_match",
+    "or_text",
     "read_agent_card",
     "read_environment_card",
 ]
@@ -79,6 +81,7 @@ _MODULES = {
     "WrappedEnvironment": "_card",
     "WrapperChoice": "_card",
     "must_match": "_card",
+    "or_text": "_card",
     "Action": "_environment",
     "Choice": "_environment",
     "Element": "_environment",

@@ -27,10 +27,10 @@ from rltools.errors import ArgumentError
 if TYPE_CHECKING:
     from rltools.envs import Environment
     from rltools.policies.base import Policy
-    from rltools.policies.loading import Loading
+    from rltools.policies.load_arguments import LoadArguments
 
 PANEL = "Agent and environment"
-RARE_PANEL = "Names of one's own, and files of other libraries"
+RARE_PANEL = "Your own names, and files of other libraries"
 
 
 def _option(*flags: str, panel: str = PANEL, **settings: Any) -> Any:
@@ -66,7 +66,7 @@ class AgentOptions:
         str | None,
         _option(
             metavar="PATH",
-            help="VecNormalize statistics; `none` if observations are not normalized.",
+            help="File of VecNormalize statistics; `none` if observations are not normalized.",
             show_default="looked for beside the model",
         ),
     ] = None
@@ -81,12 +81,12 @@ class AgentOptions:
             help="Load the file with this sha256 even though it runs code; by default no such file is loaded.",
         ),
     ] = None
-    device: Annotated[
-        str | None, _option(help="Where the network computes, for instance cuda.", show_default="cpu")
-    ] = None
+    device: Annotated[str | None, _option(help="Device of the network, for instance cuda.", show_default="cpu")] = None
     name: Annotated[
         str | None,
-        _option(help="What pages and files call the agent.", show_default="from its card or file", panel=RARE_PANEL),
+        _option(
+            help="Name of the agent on pages and in files.", show_default="from its card or file", panel=RARE_PANEL
+        ),
     ] = None
     names: Annotated[
         str | None,
@@ -101,7 +101,7 @@ class AgentOptions:
         str | None,
         _option(
             metavar="A,B,C",
-            help="Their units, likewise: `m,m/s`, or `NAME=UNIT`.",
+            help="Units of the elements, in the same form: `m,m/s`, or `NAME=UNIT`.",
             show_default="from the environment",
             panel=RARE_PANEL,
         ),
@@ -163,7 +163,7 @@ class AgentOptions:
     ] = None
 
     @property
-    def loading(self) -> Loading:
+    def loading(self) -> LoadArguments:
         """What was typed, as `load_policy` takes it; what was not typed is left out."""
         plain = {
             name: getattr(self, name) for name in ("trust", "device", "name", "layout", "activation", "head", "check")
@@ -176,7 +176,9 @@ class AgentOptions:
             "action_names": self.action_names and _list_of(self.action_names),
             "strides": self.strides and _strides(self.strides),
         }
-        return cast("Loading", {name: value for name, value in (plain | parsed).items() if value not in (None, "")})
+        return cast(
+            "LoadArguments", {name: value for name, value in (plain | parsed).items() if value not in (None, "")}
+        )
 
     @property
     def arguments(self) -> dict[str, Any]:

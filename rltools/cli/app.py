@@ -24,7 +24,7 @@ class Group(Placeholders, typer.core.TyperGroup):
     """A group of commands."""
 
 
-app = typer.Typer(
+app: typer.Typer = typer.Typer(
     name="rltools",
     cls=Group,
     no_args_is_help=True,

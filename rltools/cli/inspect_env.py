@@ -1,4 +1,4 @@
-"""The tables of `rltools inspect ENV`: what an environment observes and takes, and where each name is from."""
+"""The tables of `rltools inspect ENV`: observations and actions of an environment, and where each name is from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the arguments of functions are called on the command line, so that messages name what one types."""
+"""Writes the arguments of functions as options of the command line, so that messages name what was typed."""
 
 from __future__ import annotations
 

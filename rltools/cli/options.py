@@ -44,7 +44,7 @@ ExperimentFolder = Annotated[
         autocompletion=complete_experiment_folders,
     ),
 ]
-Episodes = Annotated[int, typer.Option(min=1, help="How many episodes.")]
+Episodes = Annotated[int, typer.Option(min=1, help="How many episodes to record.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of the first episode; the other seeds are derived from it.")]
 DrawSeed = Annotated[
     int,
@@ -71,7 +71,7 @@ RecordedMethod = Annotated[
 RecordedAblation = Annotated[
     str | None,
     typer.Option(
-        help="The replacement of a recorded ablation, or the name of its folder.",
+        help="Replacement of a recorded ablation, or the name of its folder.",
         show_default="that by resampling, or with most episodes",
     ),
 ]
@@ -172,7 +172,7 @@ Threads = Annotated[
     ),
 ]
 Workers = Annotated[
-    int, typer.Option(min=1, metavar="N", help="How many processes work at the same time; they take seconds to start.")
+    int, typer.Option(min=1, metavar="N", help="How many processes work at the same time; each takes seconds to start.")
 ]
 MaxBatch = Annotated[
     int | None,
@@ -204,7 +204,7 @@ PlotEpisode = Annotated[
         autocompletion=complete_episodes,
     ),
 ]
-Top = Annotated[int | None, typer.Option(min=1, help="How many features.", show_default="depends on the plot")]
+Top = Annotated[int | None, typer.Option(min=1, help="How many features to show.", show_default="depends on the plot")]
 Import = Annotated[
     list[str] | None,
     typer.Option("--import", metavar="MODULE", help="Module that registers your environments; may be repeated."),
@@ -214,7 +214,7 @@ MaxSteps = Annotated[
     typer.Option(
         min=1,
         metavar="N",
-        help="Ends an episode that does not end by itself.",
+        help="Largest number of steps in an episode.",
         show_default="the environment's own limit, or 10,000",
     ),
 ]
@@ -229,7 +229,7 @@ Groups = Annotated[
     ),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a recording with other settings.")]
-NoFrames = Annotated[bool, typer.Option("--no-frames", help="Leave out frames of the environment, also recorded ones.")]
+NoFrames = Annotated[bool, typer.Option("--no-frames", help="Leave out frames of the environment, even recorded ones.")]
 
 
 def _print_version(requested: bool) -> None:

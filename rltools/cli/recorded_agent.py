@@ -1,4 +1,4 @@
-"""Finds the agent of a recording, so that commands on a recording need not be told it again."""
+"""Finds the agent of a recording, so that commands need not be given it again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What commands print, fitted to the terminal: 80 columns in a pipe, bold and links only where they can be shown.
+"""Fits what commands print to the terminal: 80 columns in a pipe, bold and links only where they can be shown.
 
 Names out of cards and models are escaped by `as_text` before anything is laid out, so that only our own codes, for bold
 text and for links, reach the terminal.
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from rltools._util.console import as_text, say, say_as_it_is
 
 if TYPE_CHECKING:
-    from rltools.pages.answer import Answer, Bar, Section
+    from rltools.pages.answer import Answer, Bar
 
 COLUMNS = 80
 """The width in a pipe."""
@@ -173,11 +173,11 @@ def show_answer(answer: Answer, page: Path) -> None:
     for index, section in enumerate(answer.sections):
         statements = section.findings[1:] if index == 0 else section.findings
         if statements:
-            say_as_it_is("", *bold([section.heading]), *_statements(section, statements))
+            say_as_it_is("", *bold([section.heading]), *_statements(statements))
     _show_caveats(answer)
 
 
-def _statements(section: Section, statements: Sequence[object]) -> list[str]:
+def _statements(statements: Sequence[object]) -> list[str]:
     lines = [line for each in statements[:MOST_FINDINGS] for line in wrapped(each, "  ", "    ")]
     more = len(statements) - MOST_FINDINGS
     return lines if more <= 0 else [*lines, f"  and {more} more on the page"]

@@ -21,7 +21,7 @@ _named_modules: set[str] = set()
 
 
 def name_module(module: str) -> None:
-    """Note that the user named a module, whose code was run at the user's wish."""
+    """Record that the user named a module, so that files may name the wrappers in it."""
     _named_modules.add(module)
 
 

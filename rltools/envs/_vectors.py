@@ -1,4 +1,4 @@
-"""Makes of a vector of environments what makes a single one: each episode has an environment of its own.
+"""Turns a vector of environments into what makes a single one, since each episode has an environment of its own.
 
 Objects are recognized by the modules of their classes, because Stable-Baselines3 need not be loaded.
 """
@@ -44,7 +44,7 @@ def is_vector(env: object) -> TypeGuard[Any]:
 
 
 def single_environment(env: Any) -> Environment:
-    """What makes one of the environments of a vector, as its wrappers change it; anything else as it is.
+    """A spec or a function that makes one environment of a vector, in its wrappers; anything else is returned as it is.
 
     Statistics that `NormalizeObservation` has learned, around the vector or in its first environment, are frozen;
     rewards are not normalized. `VecNormalize` is left to the policy, see `vector_statistics`, and so is
@@ -139,7 +139,7 @@ def _layers(vector: Any) -> Iterator[Any]:
 
 
 def _of_innermost(vector: Any) -> Environment:
-    """What makes one of the environments of a vector without wrappers."""
+    """A spec or a function that makes one of the environments of a vector without wrappers."""
     title = f"the vector of environments ({type(vector).__name__})"
     functions = getattr(vector, "env_fns", ())
     sources = list(getattr(vector, "envs", ()))

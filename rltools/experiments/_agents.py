@@ -13,11 +13,11 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from rltools._util.foreign_files import path_exists
 from rltools._util.text import did_you_mean
-from rltools.cards import Text
+from rltools.cards import Text, or_text
 from rltools.cards.content import content_path, list_content
 from rltools.experiments._agent_loading import AgentLoading
 from rltools.experiments._elements import MAX_ELEMENTS, NOT_EMPTY, Name, file_safe
-from rltools.experiments._environments import EnvironmentVariant, environment_from_id
+from rltools.experiments._environments import EnvironmentVariant
 from rltools.policies.hub import is_hub
 
 _WILD = re.compile(r"[*?\[]")
@@ -89,7 +89,7 @@ class AgentChoice(AgentLoading):
     name: Name | None = None
     model: Annotated[Text, AfterValidator(existing_agent)] | None = None
     models: Annotated[_Models | None, BeforeValidator(_list_of_text)] = None
-    environment: Annotated[EnvironmentVariant | None, BeforeValidator(environment_from_id)] = None
+    environment: Annotated[EnvironmentVariant | None, or_text("id")] = None
 
     @model_validator(mode="after")
     def _one_or_several(self) -> Self:
@@ -106,11 +106,6 @@ class AgentChoice(AgentLoading):
             return [(self.name, self.model)]
         sources = list(dict.fromkeys(member for source in self.models or () for member in models_of(source)))
         return list(zip(_member_names(str(self.name), sources), sources, strict=True))
-
-
-def agent_from_source(agent: Any) -> Any:
-    """A mapping with a model, if only that was written."""
-    return {"model": agent} if isinstance(agent, str) else agent
 
 
 def _member_names(group: str, sources: list[str]) -> list[str]:

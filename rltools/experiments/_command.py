@@ -1,4 +1,4 @@
-"""The command that makes a page again: exactly what was given, written as one types it."""
+"""The command that makes a page again: exactly the arguments that were given, as they are typed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Has the cells of an experiment done by the workers of an executor.
+"""Computes the cells of an experiment with the workers of an executor.
 
 An executor is trusted with nothing but to run a function somewhere. Whether a cell is done is read from the folder,
 never from the result of a future, and a future that ends with an error says why a worker could not begin.
@@ -20,7 +20,7 @@ from typing import Any
 from rltools._util.progress import say
 from rltools.errors import ArgumentError, CellsError, RltoolsError
 from rltools.experiments._shared import PACKAGE, description_of, open_shared, versions
-from rltools.experiments._work import Look, attempt, look_at, work
+from rltools.experiments._work import CellStates, attempt, cell_states, work
 from rltools.experiments.cells import Job, cells_of
 from rltools.experiments.claims import CellState, give_back_dead, read_states
 from rltools.experiments.executors import Pool, open_executor
@@ -47,7 +47,7 @@ def run_in(
     follow: Callable[[Mapping[str, CellState]], None] = lambda states: None,
     fail_fast: bool = False,
 ) -> None:
-    """Have all cells done by an executor, or by that of an address; claims of processes that are ended are released.
+    """Compute all cells with an executor, or that of an address; claims of processes that are ended are released.
 
     Raises:
         ArgumentError: it is neither, or there is no such executor.
@@ -72,7 +72,7 @@ def run_in(
 
 @dataclass
 class _Tasks:
-    """The tasks that an executor has, and how well those that ended did.
+    """The tasks that an executor has, and how those that ended went.
 
     Attributes:
         running: what each future is to do.
@@ -120,7 +120,7 @@ def distribute(
     fail_fast: bool = False,
     poll: float = POLL,
 ) -> None:
-    """Have all cells done by the processes of an executor.
+    """Compute all cells with the processes of an executor.
 
     Args:
         job: the experiment, whose manifest is in its folder.
@@ -134,29 +134,29 @@ def distribute(
     Raises:
         CellsError: no worker can begin, or the executor loses its processes again and again.
     """
-    look, executor, tasks, ended_cells = look_at(job), pool.make(), _Tasks(), -1
+    current, executor, tasks, ended_cells = cell_states(job), pool.make(), _Tasks(), -1
     common = description_of(job) | {"threads": threads, "fail_fast": fail_fast}
     try:
         while True:
-            look.refresh()
-            follow(look.states)
-            if (count := sum(state.status in ("done", "failed") for state in look.states.values())) > ended_cells:
+            current.refresh()
+            follow(current.states)
+            if (count := sum(state.status in ("done", "failed") for state in current.states.values())) > ended_cells:
                 tasks.idle, ended_cells = 0, count
-            stopping = fail_fast and look.is_failing()
+            stopping = fail_fast and current.is_failing()
             if stopping:
                 for future in tasks.running:
                     future.cancel()
-            if look.is_over() or (stopping and not tasks.running):
+            if current.is_over() or (stopping and not tasks.running):
                 return
             try:
-                for name, task in _to_submit(look, pool, workers, tasks) if not stopping else ():
+                for name, task in _to_submit(current, pool, workers, tasks) if not stopping else ():
                     tasks.running[executor.submit(in_worker, common | task)] = name
             except (BrokenExecutor, RuntimeError) as error:  # what cannot be submitted any more was lost meanwhile
                 tasks.idle, tasks.reason = tasks.idle + 1, error
                 executor = _another(executor, pool, tasks)
             if tasks.wait(poll, pilots=pool.pilots):
                 executor = _another(executor, pool, tasks)
-            if tasks.idle > MOST_IDLE and not _is_anybody_at_work(look):
+            if tasks.idle > MOST_IDLE and not _is_anybody_at_work(current):
                 raise _idle(job, tasks)
     except BaseException:
         for future in tasks.running:
@@ -164,15 +164,15 @@ def distribute(
         raise
 
 
-def _to_submit(look: Look, pool: Pool, workers: int, tasks: _Tasks) -> Iterator[tuple[str, dict[str, Any]]]:
+def _to_submit(current: CellStates, pool: Pool, workers: int, tasks: _Tasks) -> Iterator[tuple[str, dict[str, Any]]]:
     """What to submit now, each with its name."""
     if pool.pilots:
-        for name in tasks.may_begin(f"worker {number}" for number in range(min(workers, len(look.cells)))):
+        for name in tasks.may_begin(f"worker {number}" for number in range(min(workers, len(current.cells)))):
             yield name, {"cell": None, "seconds": pool.seconds}
         return
-    ready = {cell.id: cell for cell in look.ready()}
+    ready = {cell.id: cell for cell in current.ready()}
     for name in tasks.may_begin(ready):
-        state, stale = look.states[name], look.is_stale(ready[name])
+        state, stale = current.states[name], current.is_stale(ready[name])
         if stale or state.status == "free":
             yield name, {"cell": name, "stale": state.attempt if stale else 0}
 
@@ -196,9 +196,9 @@ def _another(executor: Executor, pool: Pool, tasks: _Tasks) -> Executor:
     return other
 
 
-def _is_anybody_at_work(look: Look) -> bool:
-    """Whether some process does a cell, here or elsewhere."""
-    return any(look.states[cell.id].status == "running" and not look.is_stale(cell) for cell in look.every)
+def _is_anybody_at_work(current: CellStates) -> bool:
+    """Whether any process works on a cell, here or elsewhere."""
+    return any(current.states[cell.id].status == "running" and not current.is_stale(cell) for cell in current.every)
 
 
 def _line(error: BaseException | None) -> str:
@@ -206,7 +206,7 @@ def _line(error: BaseException | None) -> str:
 
 
 def _is_final(reason: BaseException | None) -> bool:
-    """Whether a worker that ended so will always end so: something is not installed there, or its folder is another."""
+    """Whether a worker would fail in the same way again: a package is missing there, or it sees another folder."""
     return any(isinstance(each, RltoolsError | ImportError | AttributeError) for each in _chain(reason))
 
 
@@ -249,12 +249,12 @@ def in_worker(task: Mapping[str, Any]) -> None:
         if task["cell"] is None:
             work(job, threads=task["threads"], seconds=task["seconds"], fail_fast=task["fail_fast"])
             return
-        look = look_at(job)
-        look.refresh()
-        if task["fail_fast"] and look.is_failing():
+        current = cell_states(job)
+        current.refresh()
+        if task["fail_fast"] and current.is_failing():
             return
-        cell = next(cell for cell in look.every if cell.id == task["cell"])
-        state = look.states[cell.id]
+        cell = next(cell for cell in current.every if cell.id == task["cell"])
+        state = current.states[cell.id]
         attempt(job, cell, state, stale=state.attempt == task["stale"], threads=task["threads"], progress=False)
 
 

@@ -1,4 +1,4 @@
-"""What holds for every name and every list in an experiment file."""
+"""Checks that all names and lists in an experiment file share."""
 
 from __future__ import annotations
 

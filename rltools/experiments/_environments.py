@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field
 
@@ -31,8 +31,3 @@ class EnvironmentVariant(Card):
         """Its name, or else its id and its arguments: `LunarLander-v3,gravity=-12`."""
         arguments = (f"{key}={value}" for key, value in self.kwargs.items())
         return self.name or file_safe(",".join([*filter(None, [self.id]), *arguments]) or "own")
-
-
-def environment_from_id(environment: Any) -> Any:
-    """A mapping with an id, if only that was written."""
-    return {"id": environment} if isinstance(environment, str) else environment

@@ -1,4 +1,4 @@
-"""How many processes an experiment is worth."""
+"""Chooses on how many processes an experiment runs."""
 
 from __future__ import annotations
 

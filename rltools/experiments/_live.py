@@ -1,4 +1,4 @@
-"""How far an experiment is while it runs: a table on a terminal, a line now and then in a log."""
+"""Shows the progress of a running experiment: a table on a terminal, occasional lines in a log."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def following(job: Job, *, show: bool) -> Iterator[Follow]:
 
 @dataclass
 class Progress:
-    """What is seen of an experiment while it runs.
+    """The progress of a running experiment, as far as this process has seen it.
 
     Attributes:
         job: the experiment.
@@ -83,7 +83,7 @@ class Progress:
     failed: set[tuple[str, int]] = field(default_factory=set)
 
     def update(self, states: Mapping[str, CellState]) -> None:
-        """Take note of the states, and say which cells have failed since the last call."""
+        """Update the states, and print which cells have failed since the last call."""
         is_first, before = not self.states, self.states
         for name, state in states.items():
             key = (name, state.attempt)
@@ -141,7 +141,7 @@ def work_of(cell: Cell) -> str:
 
 
 def table(name: str, progress: Progress) -> Any:
-    """A table of what is being worked on: agent and seed, what, for how long, and where; above it how far all is."""
+    """A table of the running cells: agent and seed, kind, duration and process; above it the total progress."""
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text

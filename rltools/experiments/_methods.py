@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, ValidationInfo, field_validator, model_validator
+from pydantic import AfterValidator, Field, JsonValue, ValidationInfo, field_validator, model_validator
 
 from rltools._util.limits import MAX_EPISODES, MAX_REFERENCES, MAX_SEED, MAX_STEPS, MAX_WINDOW
 from rltools._util.text import did_you_mean
 from rltools.ablation.replacements import find_replacement
 from rltools.attributions import find_method
-from rltools.cards import Card, Text
+from rltools.cards import Card, Text, or_text
 from rltools.experiments._elements import NOT_EMPTY
 from rltools.explanation.views import Units
 from rltools.metrics import find_metric
@@ -97,11 +97,7 @@ class MethodChoice(Card):
         return seed
 
 
-def _method_from_name(method: Any) -> Any:
-    return {"name": method} if isinstance(method, str) else method
-
-
-Method = Annotated[MethodChoice, BeforeValidator(_method_from_name)]
+Method = Annotated[MethodChoice, or_text("name")]
 """A method by its name, or by a mapping."""
 
 

@@ -1,4 +1,4 @@
-"""Whether an agent can do what an experiment wants, said before anything is recorded."""
+"""Checks that agents support what an experiment asks for, before anything is recorded."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rltools.targets import fitting_target
 
 
 def possible_faults(plan: Experiment, policy: Policy) -> list[str]:
-    """What an experiment wants and an agent does not support, each with the reason."""
+    """What an experiment asks for and an agent does not support, each with the reason."""
     return list(dict.fromkeys(_faults(plan, policy)))
 
 

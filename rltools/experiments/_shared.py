@@ -1,4 +1,4 @@
-"""What has to hold of a folder in which several processes work: one experiment, one version, and really one folder.
+"""Checks of a folder that several processes share: one experiment, one version, and really the same folder.
 
 A worker of another machine may see another folder at the same path, another experiment in it, or have other versions
 installed. Each of these would end in wrong results or in cells that nobody does, so a worker compares before it begins.
@@ -40,7 +40,7 @@ ON_WHICH_BYTES_DEPEND = (PACKAGE, "torch", "gymnasium", "numpy")
 FOLDER_MARK = "folder.txt"
 """The file with a random text by which a folder is recognized, beside the claims."""
 VERSIONS = "versions.json"
-"""The file with the versions with which the experiment was begun, likewise."""
+"""The file with the versions with which the experiment was begun, beside the claims."""
 TRIES = 5
 """How often a file that another machine wrote just now is looked for, with `PAUSE` between."""
 PAUSE = 0.3
@@ -197,7 +197,7 @@ def _name(job: Job) -> str:
 
 
 def begin(job: Job) -> None:
-    """Write into the folder of an experiment what its workers, on any machine, know it by.
+    """Write the description of an experiment into its folder, by which workers on any machine recognize it.
 
     Raises:
         ConflictError: another experiment is in it.

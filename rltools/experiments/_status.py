@@ -1,4 +1,4 @@
-"""How far an experiment is, as its folder says."""
+"""The progress of an experiment, read from its folder."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MOST_NAMED = 3
 
 @dataclass(frozen=True)
 class CellStatus:
-    """A cell and how it is.
+    """A cell and its status.
 
     Attributes:
         cell: its id.

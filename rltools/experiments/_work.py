@@ -39,8 +39,8 @@ MACHINE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFI
 
 
 @dataclass
-class Look:
-    """What a process knows of the cells of an experiment.
+class CellStates:
+    """The states of the cells of an experiment, as its folder said when it was last read.
 
     Attributes:
         job: the experiment.
@@ -102,9 +102,9 @@ class Look:
         return any(state.status == "failed" for state in self.states.values())
 
 
-def look_at(job: Job, cells: Sequence[Cell] | None = None) -> Look:
+def cell_states(job: Job, cells: Sequence[Cell] | None = None) -> CellStates:
     every = cells_of(job)
-    return Look(job, every, every if cells is None else tuple(cells), watch=Watch())
+    return CellStates(job, every, every if cells is None else tuple(cells), watch=Watch())
 
 
 def attempt(
@@ -137,7 +137,7 @@ def attempt(
 
 
 def _patiently(do: Callable[[], dict[str, Any]], patience: float = PATIENCE) -> dict[str, Any]:
-    """Do a cell as soon as nobody else writes to its folder: whoever had it before may have been stopped, and go on."""
+    """Do a cell, waiting while another process writes to its folder: one that was suspended may have gone on."""
     begun = time.monotonic()
     while True:
         try:
@@ -164,11 +164,11 @@ def restart(job: Job) -> None:
     What is in the folder is not done again, so that this costs little, and nothing rests on what a claim says about
     files that may have been removed since. What processes left that ended is begun at once.
     """
-    look = look_at(job)
-    look.refresh()
-    running = [state for state in look.states.values() if state.status == "running"]
+    current = cell_states(job)
+    current.refresh()
+    running = [state for state in current.states.values() if state.status == "running"]
     if not any(is_alive(job.board, state, owner_of(job.board, state)) for state in running):
-        retry(job.board, look.states, "done", "failed", "running")
+        retry(job.board, current.states, "done", "failed", "running")
 
 
 def work(
@@ -201,27 +201,27 @@ def work(
     Raises:
         RltoolsError: this machine cannot do its part: its disk is full, for instance.
     """
-    look = look_at(job, cells)
+    current = cell_states(job, cells)
     begun, longest, first, pause = time.monotonic(), 0.0, None, poll
     ready: list[Cell] = []
     missed = 0
     while True:
-        if not ready or missed >= MOST_MISSED or look.is_old():
-            look.refresh()
-            ready, missed = look.ready(), 0
-        if fail_fast and (first is not None or look.is_failing()):
+        if not ready or missed >= MOST_MISSED or current.is_old():
+            current.refresh()
+            ready, missed = current.ready(), 0
+        if fail_fast and (first is not None or current.is_failing()):
             return first
-        if look.is_over():
-            page = look.every[-1]
-            if page in look.cells or not look.is_ready(page):
+        if current.is_over():
+            page = current.every[-1]
+            if page in current.cells or not current.is_ready(page):
                 return first
             # Of a part of the experiment: whoever ends last writes the page.
-            look.cells = (*look.cells, page)
+            current.cells = (*current.cells, page)
             ready = [page]
         tried = False
         while ready and missed < MOST_MISSED and not tried:
             cell = ready.pop(0)
-            state, stale = look.states[cell.id], look.is_stale(cell)
+            state, stale = current.states[cell.id], current.is_stale(cell)
             if state.status == "running" and not stale:
                 continue
             start = time.monotonic()
@@ -240,7 +240,7 @@ def work(
             pause = poll
         elif not ready:
             # Not all at once, and seldom where listing takes long.
-            sleep(max(pause * random.uniform(0.5, 1), look.fresh_until - time.monotonic()))  # noqa: S311
+            sleep(max(pause * random.uniform(0.5, 1), current.fresh_until - time.monotonic()))  # noqa: S311
             pause = min(1.5 * pause, MOST_POLL)
 
 

@@ -195,7 +195,7 @@ class Claim:
     def _end(self, kind: str, text: str) -> None:
         path = _path(self.folder, self.cell, self.attempt, kind)
         with os_errors_as(path.parent), atomic_write(path) as temporary:
-            temporary.write_text(text, encoding="utf-8", errors="replace")
+            temporary.write_text(text, encoding="utf-8", errors="replace", newline="\n")
 
     def give_back(self) -> None:
         """Say that nobody works on the cell any more."""
@@ -206,7 +206,7 @@ class Claim:
 def _create(path: Path, content: bytes) -> bool:
     """Create a file exclusively; whether this call created it."""
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
     except FileExistsError:
         return False
     try:

@@ -11,12 +11,12 @@ from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, field_va
 from rltools._util.foreign_files import is_file
 from rltools._util.limits import MAX_EPISODES, MAX_SEED, MAX_STEPS
 from rltools._util.yaml import faults_error, read_yaml, validate
-from rltools.cards import Card, Text
+from rltools.cards import Card, Text, or_text
 from rltools.cards.content import find_content
-from rltools.experiments._agents import AgentChoice, agent_from_source
+from rltools.experiments._agents import AgentChoice
 from rltools.experiments._changes import changed
 from rltools.experiments._elements import NOT_EMPTY, check_most
-from rltools.experiments._environments import EnvironmentVariant, environment_from_id
+from rltools.experiments._environments import EnvironmentVariant
 from rltools.experiments._methods import (
     AblationChoice,
     AssessmentChoice,
@@ -48,7 +48,7 @@ class Experiment(Card):
 
     description: Annotated[Text, Field(description="the question that the experiment asks, in one line")]
     agents: Annotated[
-        tuple[Annotated[AgentChoice, BeforeValidator(agent_from_source)], ...],
+        tuple[Annotated[AgentChoice, or_text("model")], ...],
         Field(
             strict=False,
             description="names, hf: ids, or paths of models relative to the working directory; or mappings of name, "
@@ -59,14 +59,14 @@ class Experiment(Card):
     ]
     environment: Annotated[
         EnvironmentVariant | None,
-        BeforeValidator(environment_from_id),
+        or_text("id"),
         Field(
             description="of all agents that name none: an id, or a mapping of id, kwargs and wrappers, without an id "
             "each agent's own with these kwargs; by default each agent's own"
         ),
     ] = None
     environments: Annotated[
-        tuple[Annotated[EnvironmentVariant, BeforeValidator(environment_from_id)], ...],
+        tuple[Annotated[EnvironmentVariant, or_text("id")], ...],
         Field(strict=False, description="several such environments, which may have names; each agent acts in each"),
         AfterValidator(check_most),
     ] = ()

@@ -109,7 +109,7 @@ def publish_agent(
     }
     yaml = YAML(typ="safe", pure=True)
     yaml.default_flow_style, yaml.sort_base_mapping_type_on_output = False, False  # type: ignore[assignment]
-    with (path / "agent.yaml").open("w", encoding="utf-8") as file:
+    with (path / "agent.yaml").open("w", encoding="utf-8", newline="\n") as file:
         yaml.dump(card, file)
     return path / "agent.yaml"
 

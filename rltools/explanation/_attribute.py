@@ -15,12 +15,13 @@ from rltools.explanation.batches import explained_rows, most_copies
 from rltools.explanation.references import as_batch, encode_references, references_id
 from rltools.explanation.spec import decodes, separated_axes, with_card_groups, with_groups, with_whole_choices
 from rltools.explanation.views import Decoded, compiled
-from rltools.policies.base import Context, Policy, check_is_policy, decide, decision_pass
+from rltools.policies.base import Context, Policy, check_is_policy
+from rltools.policies.decide import decide, decision_pass
 from rltools.policies.device_memory import halving
 from rltools.policies.threads import compute_threads
 from rltools.recording import Attribution, AttributionSpec, recorded_leaves
 from rltools.spaces.leaves import map_leaves
-from rltools.targets import Target, fitting_target, remembered, target_labels
+from rltools.targets import Target, cached_by_policy, fitting_target, target_labels
 
 
 def attribute(
@@ -81,7 +82,7 @@ def attribute(
         check_is_policy(policy)
     policy = compiled(policy) if compile else policy
     implementation = find_method(method)
-    parsed = remembered(
+    parsed = cached_by_policy(
         "target", (method, target), policy, lambda: fitting_target(method, implementation.needs, target, policy)
     )
     batch = as_batch(policy, observations)
@@ -106,7 +107,7 @@ def attribute(
     spec = AttributionSpec(
         method=method,
         target=str(parsed),
-        labels=remembered("labels", parsed, policy, lambda: target_labels(parsed, policy)),
+        labels=cached_by_policy("labels", parsed, policy, lambda: target_labels(parsed, policy)),
         unit=implementation.unit,
         parameters=settings | identifier,
         policy_sha256=policy.source.sha256,

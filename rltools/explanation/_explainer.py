@@ -22,7 +22,7 @@ from rltools.explanation._read import (
     recorded_inputs,
 )
 from rltools.explanation._unseen import unseen_entries
-from rltools.explanation.batches import MOST_BYTES_ON_GPU, MOST_COPIES_ON_GPU, Explained, chunk_rows, explained_rows
+from rltools.explanation.batches import MOST_BYTES_ON_GPU, MOST_COPIES_ON_GPU, ExplainedRows, chunk_rows, explained_rows
 from rltools.explanation.spec import BoundSpec
 from rltools.explanation.views import clipped_entries
 from rltools.recording import DamagedFileWarning, Recording
@@ -136,7 +136,7 @@ class Explainer:
         self.explained += steps
         self.failed += rows.failed
 
-    def _write(self, batch: list[StepBlock], explained: Explained, clipped: dict[str, np.ndarray]) -> None:
+    def _write(self, batch: list[StepBlock], explained: ExplainedRows, clipped: dict[str, np.ndarray]) -> None:
         """Append each block to its episode's file, and finish the files of episodes that end with it."""
         bound, files, start = self.bound, self.files, 0
         columns = explained.columns | clipped

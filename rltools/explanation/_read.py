@@ -10,7 +10,8 @@ import torch
 
 from rltools.errors import CorruptError, MismatchError
 from rltools.explanation.views import Window, observed_features
-from rltools.policies.base import Context, Policy, positions
+from rltools.policies.base import Context, Policy
+from rltools.policies.decide import positions
 from rltools.recording import Recording, nested_observations, observation_column, recorded_leaves
 from rltools.recording.attribution import first_sampled
 from rltools.recording.episode import outcome_in

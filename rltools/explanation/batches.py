@@ -16,7 +16,14 @@ from rltools.errors import TooCostlyError
 from rltools.policies.base import Context, Policy
 from rltools.policies.device_memory import fitting_rows, halving
 from rltools.policies.threads import compute_threads
-from rltools.targets import MOST_COPIES, PolicyTargetFunction, Target, make_target_function, remembered, target_labels
+from rltools.targets import (
+    MOST_COPIES,
+    PolicyTargetFunction,
+    Target,
+    cached_by_policy,
+    make_target_function,
+    target_labels,
+)
 from rltools.targets.draws import BLOCKS
 
 MOST_BYTES = 1 << 26
@@ -41,7 +48,7 @@ LOOKING_INSIDE = frozenset({"network", "convolution"})
 
 
 @dataclass(frozen=True)
-class Explained:
+class ExplainedRows:
     """Attributions of some rows as arrays: see `Result` and `rltools.recording.Attribution`.
 
     Attributes:
@@ -69,7 +76,7 @@ def explained_rows(
     threads: int | None = None,
     advance: Callable[[float], None] | None = None,
     leave_one_out: bool = True,
-) -> Explained:
+) -> ExplainedRows:
     """Compute attributions of rows `x [row, *feature]`, in chunks.
 
     If the context has the forward pass that made the decision at these rows, gradients reuse it.
@@ -113,12 +120,12 @@ def explained_rows(
                 undefined = np.zeros((n_rows, f.outputs), bool) if undefined is None else undefined
                 undefined[rows] = missing.numpy(force=True)
     without = columns.pop("without", None)
-    return Explained(columns, _replace_by_nan(columns["values"], undefined), without)
+    return ExplainedRows(columns, _replace_by_nan(columns["values"], undefined), without)
 
 
 def explained_now(
     f: PolicyTargetFunction, method: Method, x: Tensor, references: Tensor | None, settings: dict[str, Any]
-) -> Explained:
+) -> ExplainedRows:
     """`explained_rows` of a few rows, `FEW` with their copies, with as little overhead as a live step allows.
 
     Rows like these have been explained by `explained_rows` before, which checks what the method does.
@@ -126,7 +133,7 @@ def explained_now(
     columns = _arrays(_tensors(f.own_values(x), method.unchecked(f, x, references, settings)))
     undefined = f.undefined
     missing = None if undefined is None else undefined.numpy(force=True)
-    return Explained(columns, _replace_by_nan(columns["values"], missing))
+    return ExplainedRows(columns, _replace_by_nan(columns["values"], missing))
 
 
 def _replace_by_nan(values: np.ndarray, undefined: np.ndarray | None) -> int:
@@ -158,7 +165,7 @@ def _chunks(
 ) -> Iterator[tuple[slice, Tensor, PolicyTargetFunction, Result]]:
     """The rows of each chunk, as a slice and themselves, with their target function and their attributions."""
     n_rows = x.shape[0]
-    targets = len(remembered("labels", target, policy, lambda: target_labels(target, policy)))
+    targets = len(cached_by_policy("labels", target, policy, lambda: target_labels(target, policy)))
     n_references = 0 if references is None else len(references)
     size = _chunk_rows(policy, targets, n_references, cost, most, on_gpu=not x.is_cpu)
 

@@ -1,4 +1,4 @@
-"""What an agent is explained by if nobody says: `explain`, `analyze` and the command line choose alike."""
+"""The default method, which `explain`, `analyze` and the command line share."""
 
 from __future__ import annotations
 

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from rltools.attributions import in_network_units
 from rltools.errors import ArgumentError
-from rltools.policies.base import Context, Policy, next_state
+from rltools.policies.base import Context, Policy
+from rltools.policies.decide import next_state
 from rltools.policies.view import PolicyView
 from rltools.spaces import Features
 from rltools.spaces.factors import decode, encode
@@ -45,7 +46,8 @@ class Window(PolicyView):
         if lags < 1:
             raise ArgumentError(f"window is {lags}; it must be at least 1")
         super().__init__(policy)
-        self.lags, self.features = lags, policy.features.windowed(lags)
+        self.lags: int = lags
+        self.features: Features = policy.features.windowed(lags)
 
     def around(self, policy: Policy) -> Window:
         """The same window around another policy."""
@@ -94,8 +96,8 @@ class Decoded(PolicyView):
 
     def __init__(self, policy: Policy, features: Features | None = None) -> None:
         super().__init__(policy)
-        self.observed = policy.features if features is None else features
-        self.features = self.observed.decoded
+        self.observed: Features = policy.features if features is None else features
+        self.features: Features = self.observed.decoded
 
     def around(self, policy: Policy) -> Decoded:
         """The same factors of another policy."""

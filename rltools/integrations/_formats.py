@@ -16,9 +16,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from rltools._util.discovery import load_member, load_offered, modules_in, others, unknown
+from rltools._util.discovery import entry_points_of, load_entry_point, load_member, modules_in, unknown_name
 from rltools._util.files import os_errors_as, to_disk
-from rltools._util.text import did_you_mean
+from rltools._util.text import did_you_mean, one_line
 from rltools.errors import ArgumentError, ConflictError, PluginError, RecordingError, RltoolsError, argument
 from rltools.recording import Recording, check_recording
 
@@ -111,7 +111,7 @@ def format_names() -> tuple[str, ...]:
         True
     """
     own = (name for name in modules_in(PACKAGE) if not name.startswith("_"))
-    return tuple(sorted({*own, *others(PACKAGE)}))
+    return tuple(sorted({*own, *entry_points_of(PACKAGE)}))
 
 
 def exporters() -> dict[str, Callable[..., str]]:
@@ -148,8 +148,8 @@ def _function(name: str, role: str) -> Callable[..., Any] | None:
     Raises:
         PluginError: its file cannot be loaded, or the function is not declared.
     """
-    if point := others(PACKAGE).get(name):
-        function = getattr(load_offered(point), role, None)
+    if point := entry_points_of(PACKAGE).get(name):
+        function = getattr(load_entry_point(point), role, None)
     else:
         load_member(f"{PACKAGE}.{name}", "__doc__")
         function = getattr(import_module(f"{PACKAGE}.{name}"), role, None)
@@ -193,7 +193,7 @@ def export(
     check_recording(recording)
     writers = exporters()
     if to not in writers:
-        raise unknown("format to export to", str(to), writers)
+        raise unknown_name("format to export to", str(to), writers)
     if not recording.outcomes():
         raise ArgumentError(f"{recording.directory} has no episodes to export; record some first")
     write = writers[to]
@@ -208,7 +208,7 @@ def export(
     except Exception as error:
         raise RecordingError(
             f"{to} could not write {recording.directory} to {place} ({type(error).__name__}: "
-            f"{' '.join(str(error).split())[:300]}); nothing was left there"
+            f"{one_line(error)[:300]}); nothing was left there"
         ) from error
 
 
@@ -254,7 +254,7 @@ def required(module: str, extra: str) -> Any:
         return import_module(module)
     except ImportError as error:
         raise ArgumentError(
-            f"{module.partition('.')[0]} cannot be imported ({' '.join(str(error).split())}); "
+            f"{module.partition('.')[0]} cannot be imported ({one_line(error)}); "
             f"pip install 'rltools-attribution[{extra}]'"
         ) from None
 

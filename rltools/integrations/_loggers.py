@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from stable_baselines3.common.logger import Figure, KVWriter, Logger, TensorBoardOutputFormat
 
+from rltools._util.text import one_line
 from rltools.recording import Recording
 from rltools.summary import Summary
 
@@ -82,11 +83,6 @@ def _collecting(doing: str, failures: dict[str, str]) -> Iterator[None]:
     except Exception as error:
         kind = f"{doing} failed: {type(error).__name__}"
         failures[kind] = f"{kind}: {one_line(error)}"
-
-
-def one_line(error: Exception) -> str:
-    """The message of another package's error in one line: database errors contain a query."""
-    return " ".join(str(error).split())
 
 
 def _figure(recording: Recording, summary: Summary) -> matplotlib.figure.Figure:

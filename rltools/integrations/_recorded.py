@@ -1,8 +1,9 @@
-"""What exporters write of a recording: arrays of an episode, its attributions by name, and what describes them."""
+"""What exporters share: arrays of an episode, its attributions by name, and their description."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -155,3 +156,12 @@ def _as_space(nested: Any) -> Space[Any]:
         return spaces.Tuple([_as_space(part) for part in nested])
     space: Space[Any] = nested
     return space
+
+
+def as_png(pixels: np.ndarray) -> bytes:
+    """An image `[y, x, channel]` of uint8 as PNG, which loses nothing."""
+    from PIL import Image
+
+    file = BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()

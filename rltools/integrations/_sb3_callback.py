@@ -16,6 +16,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 
 from rltools._util.console import say
 from rltools._util.files import os_errors_as
+from rltools._util.text import one_line
 from rltools.envs import Environment
 from rltools.errors import (
     ArgumentError,
@@ -31,7 +32,7 @@ from rltools.errors import (
 )
 from rltools.explanation import explain
 from rltools.integrations._checkpoints import FolderClaim, checkpoint_folders, checkpoint_path
-from rltools.integrations._loggers import Unlogged, log_checkpoint, one_line
+from rltools.integrations._loggers import Unlogged, log_checkpoint
 from rltools.policies.load import load_policy
 from rltools.recording import Recording, open_recording
 from rltools.rollout import record

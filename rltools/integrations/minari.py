@@ -178,7 +178,7 @@ def read(source: str) -> Data:
         raise DataError(str(error)) from None
     folder = _folder(source) / "data"
     if not (folder / "metadata.json").is_file():
-        raise DataError(_missing(library, source, folder))
+        raise DataError(_missing(library, source))
     metadata = storage_class.read_raw_metadata(folder)
     version, supported = str(metadata.get("minari_version")), library.supported_dataset_versions
     if version not in supported:
@@ -233,7 +233,7 @@ def _folder(name: str) -> Path:
     return path
 
 
-def _missing(library: Any, name: str, folder: Path) -> str:
+def _missing(library: Any, name: str) -> str:
     """The message for a data set that is not there, with the nearest names."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about other data sets

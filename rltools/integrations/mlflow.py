@@ -57,11 +57,11 @@ def write(recording: Recording, out: str, *, overwrite: bool = False, name: str 
         else:
             scope = nullcontext()
         with scope:
-            _log(mlflow, recording, content)
+            _log(mlflow, content)
         return str(run.info.artifact_uri)
 
 
-def _log(mlflow: Any, recording: Recording, content: Results) -> None:
+def _log(mlflow: Any, content: Results) -> None:
     """Log parameters, metrics, tables, figures, the page, and the files of the recording."""
     described = content.description
     parameters = {name: described[name] for name in ("policy", "policy_sha256", "environment", "data", "score")}
@@ -69,7 +69,7 @@ def _log(mlflow: Any, recording: Recording, content: Results) -> None:
     mlflow.log_metrics(content.numbers)
     mlflow.log_dict(described, "rltools.json")
     for name, table in content.tables.items():
-        mlflow.log_text(table.to_csv(index=False), f"tables/{name}.csv")
+        mlflow.log_text(table.to_csv(index=False, lineterminator="\n"), f"tables/{name}.csv")
     for path in content.figures.values():
         mlflow.log_artifact(str(path), "figures")
     if content.report is not None:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from rltools.integrations._formats import appearing_whole, exporter, required
-from rltools.integrations._recorded import MOST_NAMES, attribution_columns, attribution_names, steps_per_second
+from rltools.integrations._recorded import MOST_NAMES, as_png, attribution_columns, attribution_names, steps_per_second
 from rltools.recording import Episode, Recording, notable_episodes, recorded_leaves
 from rltools.recording.names import safe_names
 from rltools.spaces import Features, Part
@@ -93,7 +93,7 @@ def _log_episode(rr: Any, stream: Any, recording: Recording, episode: Episode, f
         values = pick(episode.observations, leaf)
         if values.dtype == np.uint8 and values.ndim == 4 and values.shape[-1] == 3:
             place = "/".join(["observation", *safe_names(map(str, leaf.path)).values()])
-            pictures(place, [_png(pixels) for pixels in values], "image/png")
+            pictures(place, [as_png(pixels) for pixels in values], "image/png")
     flat = [part for part in recording.features.parts if not part.is_image]
     own = recording.features.names if recording.features.size <= MOST_NAMES else ()
     states = episode.states.reshape(len(episode), -1)
@@ -129,7 +129,7 @@ def _image_parts(features: Features, values: np.ndarray) -> tuple[Part, ...]:
 def _blueprint(recording: Recording) -> Any:
     """What the viewer shows first: for each notable episode its frames beside its attributions, scores and rewards."""
     rrb = required("rerun.blueprint", EXTRA)
-    names, leading, tabs = attribution_names(recording), recording.fitting()[:1], []
+    names, leading, tabs = attribution_names(recording), recording.find_all()[:1], []
     for rank, outcome in notable_episodes(recording.outcomes()).items():
         root = branch(outcome.number)
         places = [*(f"attribution/{names[key]}" for key in leading), "observation", "score", "return"]
@@ -146,12 +146,4 @@ def _jpeg(frame: bytes) -> bytes:
 
     file = BytesIO()
     Image.open(BytesIO(frame)).convert("RGB").save(file, "JPEG", quality=90)
-    return file.getvalue()
-
-
-def _png(pixels: np.ndarray) -> bytes:
-    from PIL import Image
-
-    file = BytesIO()
-    Image.fromarray(pixels).save(file, "PNG")
     return file.getvalue()

@@ -11,7 +11,8 @@ import numpy as np
 from rltools._util.text import percent
 from rltools.plots.drawing.alt import largest_text, tell
 from rltools.plots.drawing.bars import draw_arrows
-from rltools.plots.drawing.colors import color_limit, signed_colors, theme_color
+from rltools.plots.drawing.colors import color_limit, theme_color
+from rltools.plots.drawing.image_panels import draw_image, outline, overlay
 from rltools.plots.drawing.labels import inches, number, plain
 from rltools.plots.drawing.legends import signed_bar
 from rltools.plots.drawing.plot_info import Chapter, plot
@@ -30,12 +31,11 @@ from rltools.plots.drawing.style import (
     measure,
     strongest_label,
 )
-from rltools.summary import pictured, summarize
+from rltools.summary import steps_as_images, summarize
 from rltools.targets.scores import target_noun
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.image import AxesImage
 
     from rltools.recording import Recording
     from rltools.summary import Choosing, ImageSteps
@@ -45,8 +45,6 @@ MAX_IMAGES, MAX_FRAMES = 4, 5
 FEATURES_BELOW = 3
 """The most features below a frame."""
 _DATA = 1.5 * DATA_INCHES
-_FADED = 0.3
-"""Contrast of the observation where attributions are 0."""
 _TITLES, _GAP, _ROW = 0.5, 0.1, 0.3
 """Inches for three lines above an image, between the rows of images, and for each feature below a frame."""
 
@@ -105,7 +103,7 @@ def images(
     label_index = strongest_label(summary, label)
     has_images = recording.features_of(summary.key).has_images
     most = most or (MAX_IMAGES if has_images else MAX_FRAMES)
-    image_steps = pictured(
+    image_steps = steps_as_images(
         recording,
         summary.key,
         label=label_index,
@@ -257,7 +255,7 @@ def _draw_steps(
     limit, episode = _limit(image_steps, order), np.array([image_steps.number])
     for index, image in enumerate(image_steps.pictures):
         panel = axes.inset_axes(grid.extent(index))
-        link_dots(_draw_image(panel, image), episode, np.array(image_steps.steps[index : index + 1]))
+        link_dots(draw_image(panel, image), episode, np.array(image_steps.steps[index : index + 1]))
         panel.set_anchor("SW" if grid.beside else "S")
         parts = (f"step {image_steps.steps[index]}", plain(image_steps.actions[index], letters))
         score = f"{noun} {number(image_steps.scores[index])}"
@@ -272,55 +270,14 @@ def _draw_steps(
         if image_steps.maps is None:
             _draw_bars(second, image_steps.values[index, order], image_steps.attributions[index, order], limit)
             continue
-        overlay = _overlay(image, image_steps.maps[index], limit)
-        link_dots(_draw_image(second, overlay), episode, np.array(image_steps.steps[index : index + 1]))
+        colored = overlay(image, image_steps.maps[index], limit)
+        link_dots(draw_image(second, colored), episode, np.array(image_steps.steps[index : index + 1]))
         second.set_anchor("SW")
         if image_steps.region is not None:
             for each in (panel, second):
-                _outline(each, image_steps.region)
+                outline(each, image_steps.region)
     if image_steps.maps is not None:
         signed_bar(axes, (0.1, 0.7), limit, quantity)
-
-
-def _outline(panel: Axes, region: np.ndarray) -> None:
-    """Draw a line around the pixels of a region."""
-    from matplotlib.collections import LineCollection
-    from matplotlib.patheffects import Normal, Stroke
-
-    outside = np.pad(region, 1)
-    lines = []
-    for y, x in np.argwhere(region):
-        sides = {
-            ((x - 0.5, y - 0.5), (x + 0.5, y - 0.5)): outside[y, x + 1],
-            ((x - 0.5, y + 0.5), (x + 0.5, y + 0.5)): outside[y + 2, x + 1],
-            ((x - 0.5, y - 0.5), (x - 0.5, y + 0.5)): outside[y + 1, x],
-            ((x + 0.5, y - 0.5), (x + 0.5, y + 0.5)): outside[y + 1, x + 2],
-        }
-        lines += [ends for ends, inside in sides.items() if not inside]
-    halo = [Stroke(linewidth=3.4, foreground=theme_color("paper")), Normal()]
-    panel.add_collection(
-        LineCollection(lines, colors=theme_color("accent"), linewidths=1.8, capstyle="projecting", path_effects=halo)
-    )
-
-
-def _draw_image(panel: Axes, image: np.ndarray) -> list[AxesImage]:
-    # Small grids stay sharp; larger frames are averaged to the pixels of the figure.
-    pixels = panel.imshow(np.clip(image, 0, 1), interpolation="nearest" if max(image.shape) < 100 else "auto")
-    panel.set_xticks([])
-    panel.set_yticks([])
-    for spine in panel.spines.values():
-        spine.set(color=theme_color("line"), linewidth=0.6)
-    return [pixels]
-
-
-def _overlay(image: np.ndarray, values: np.ndarray, limit: float) -> np.ndarray:
-    """Signed colors blended over the pale gray image; strong attributions cover it."""
-    gray = image @ (0.299, 0.587, 0.114)
-    strength = np.clip(np.nan_to_num(values) / limit, -1, 1)
-    colors = signed_colors()((np.sign(strength) + 1) / 2)[..., :3]
-    covered = np.abs(strength)[..., None]
-    blended: np.ndarray = (1 - covered) * (1 - _FADED * (1 - gray[..., None])) + covered * colors
-    return blended
 
 
 def _draw_bars(panel: Axes, values: np.ndarray, attributions: np.ndarray, limit: float) -> None:

@@ -120,8 +120,8 @@ def _selected(
     keys = [
         key
         for each in methods
-        for key in matching_keys(specs, recording.complete, (), each, target, 0) or [recording.find(each, target)]
-        if recording.complete(key)
+        for key in matching_keys(specs, recording.is_complete, (), each, target, 0) or [recording.find(each, target)]
+        if recording.is_complete(key)
     ]
     if not keys:
         raise RecordingError(f"no attribution in {recording.directory} is of every episode; explain the others too")
@@ -139,7 +139,11 @@ def _ablation(recording: Recording, name: str | None) -> Ablation | None:
 def _name(recording: Recording, key: str, specs: dict[str, AttributionSpec]) -> str:
     spec = specs[key]
     several = len({other.target for other in specs.values() if other.method == spec.method}) > 1
-    settings = recording.told_apart(key) if sum(other.method == spec.method for other in specs.values()) > 1 else ""
+    settings = (
+        recording.distinguishing_settings(key)
+        if sum(other.method == spec.method for other in specs.values()) > 1
+        else ""
+    )
     name = plain(method_title(spec.method), 40)
     parts = [f"{name} of\n{score_words(spec.target)}" if several else name, plain(settings, 28)]
     return ", ".join(filter(None, parts)) + (f" ({TERMS['control'].name})" if is_control(spec.unit) else "")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rltools._util.foreign_files import is_file, read_foreign
+from rltools._util.text import one_line
 from rltools._util.yaml import parse_yaml
 from rltools.envs import environment_spec
 from rltools.errors import ModelError, RltoolsError, argument
@@ -49,7 +50,7 @@ def environment_of_card(folder: Path, where: str) -> tuple[str | None, tuple[str
     try:
         named = list(dict.fromkeys(_named_in(_front_matter(path))))
     except RltoolsError as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = one_line(error)[:200]
         return None, (f"the model card of {where} cannot be read, so that it names no environment: {reason}",)
     ids = [name for name in named if len(name) <= MAX_ID and _ID.fullmatch(name)]
     if not ids:

@@ -17,7 +17,7 @@ from rltools._util.text import plural
 from rltools.errors import ArgumentError, ModelError, argument
 from rltools.policies.base import Context, Policy
 from rltools.policies.saved.formats.npz import read_arrays
-from rltools.policies.sb3.archive._zip import read_file
+from rltools.policies.untrusted.zips import read_file
 
 TOLERANCE = 1e-3
 """Largest difference of scores or continuous actions, as a share of the largest: other devices round differently."""
@@ -49,7 +49,7 @@ class Difference:
         return self.largest == 0 or (not self.is_share and self.largest <= TOLERANCE * self.most)
 
     def __str__(self) -> str:
-        """It in a message."""
+        """The difference in words, for a message."""
         if self.is_share:
             return f"{self.kind} differ at {round(self.largest * self.rows)} of {plural(self.rows, 'row')}"
         return f"{self.kind} differ by up to {self.largest:.3g}, and are up to {self.most:.3g} large"

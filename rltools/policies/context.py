@@ -77,7 +77,8 @@ class ForwardPass:
 
     Example:
         >>> import torch, rltools
-        >>> from rltools.policies.base import Context, decision_pass
+        >>> from rltools.policies.base import Context
+        >>> from rltools.policies.decide import decision_pass
         >>> x = torch.zeros(3, 4)
         >>> forward_pass = decision_pass(rltools.load_policy("cartpole-ppo"), x, Context())
         >>> forward_pass.is_of("logit", x), forward_pass.is_of("value", x), forward_pass.is_of("logit", x.clone())

@@ -1,4 +1,4 @@
-"""What an environment observes and takes, one row for each element: for tables, and for cards to fill in."""
+"""The elements of an environment's observations and actions, one row each: for tables, and for cards to fill in."""
 
 from __future__ import annotations
 

@@ -226,7 +226,8 @@ def check_match(
     for verb, verb_of_env, difference in _differing(observed, acted, env_info):
         if not difference.endless and not env_info.is_newer:
             where = difference.where(env_info.features if verb == "observes" else None)
-            more = f", and so do {difference.count - 1} more" if difference.count > 1 else ""
+            others = difference.count - 1
+            more = f", and so {'does' if others == 1 else 'do'} {others} more" if others else ""
             raise MismatchError(
                 f"{name} {verb} {difference.of_model} and {place} {verb_of_env} {difference.of_env} ({where}{more}): "
                 f"this is not the environment it was trained in; give that one as {argument('env')}, with its "

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rltools._util.foreign_files import is_file
+from rltools._util.text import one_line
 from rltools.errors import ArgumentError, ModelError, UnsafeFileError
 from rltools.policies._model_card import environment_of_card
 
@@ -40,7 +41,7 @@ _NO_MODELS = ("train_eval_metrics.zip",)  # the zoo uploads its evaluations besi
 
 
 @dataclass(frozen=True)
-class Fetched:
+class HubModel:
     """A model from a hub.
 
     Attributes:
@@ -63,7 +64,7 @@ def is_hub(source: object) -> bool:
     return isinstance(source, str) and source.startswith(PREFIX)
 
 
-def fetch(source: str) -> Fetched:
+def fetch(source: str) -> HubModel:
     """Download `hf:org/name`, `hf:org/name/file.zip` or `hf:org/name@revision`; offline, take it from the cache.
 
     Which files are fetched follows from the library in the model card, or from the names of the files if it names none.
@@ -87,7 +88,7 @@ def fetch(source: str) -> Fetched:
     where = f" {file}" if file else ""
     environment, notes = (None, ()) if _of_the_zoo(path) else environment_of_card(folder, repo)
     note = f"from the model hub: {repo}{where} at revision {folder.name}"
-    return Fetched(path, repo.partition("/")[2], note, environment, notes)
+    return HubModel(path, repo.partition("/")[2], note, environment, notes)
 
 
 def _of_the_zoo(path: Path) -> bool:
@@ -129,7 +130,7 @@ def _snapshot(source: str, repo: str, revision: str | None) -> Path:
 
 
 def _endings(info: Any) -> tuple[str, ...]:
-    """How the names of the files end that are needed of a repository."""
+    """The endings of the files that are needed of a repository."""
     named = [getattr(info, "library_name", None), *(getattr(info, "tags", None) or ())]
     for name in (str(name).lower() for name in named if name):
         if endings := _WANTED.get(_SAME.get(name, name)):
@@ -141,7 +142,7 @@ def _endings(info: Any) -> tuple[str, ...]:
 
 
 def _why(error: Exception) -> str:
-    return " ".join(str(error).split())[:300] or type(error).__name__
+    return one_line(error)[:300] or type(error).__name__
 
 
 def _check_sizes(source: str, siblings: list[Any], endings: tuple[str, ...]) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,138 +14,33 @@ import gymnasium
 
 from rltools._util.foreign_files import ends_of, is_file
 from rltools.errors import argument
+from rltools.policies._known_kinds import (
+    ARRAYS,
+    EXPORTED,
+    FOLDERS,
+    IN_FOLDER,
+    MAGIC,
+    OF_SB3,
+    ONNX,
+    OWN_NETWORK,
+    PICKLE,
+    PICKLED,
+    POLICY_ALONE,
+    SAFETENSORS,
+    SB2,
+    STATE_DICT,
+    TORCHSCRIPT,
+    Kind,
+)
 
 HEAD = 1 << 16
 """Bytes that are read at the start and the end of a file."""
 _MAX_LISTED = 2000
 _LONGEST_HEADER = 1 << 10
-_OWN_NETWORK = (
-    "build its network, load the weights into it, and give rltools.TorchPolicy(network, observation_space, "
-    "action_space)"
-)
 
-
-@dataclass(frozen=True)
-class Kind:
-    """A kind of file or folder, and what to do with it.
-
-    Attributes:
-        name: with its article, for instance "a web page".
-        advice: the next step, beginning with a verb in lower case.
-    """
-
-    name: str
-    advice: str
-
-    def __str__(self) -> str:
-        return f"{self.name}; {self.advice}"
-
-
-_WEIGHTS = (
-    f"give the environment as {argument('env')}, and what is missing of {argument('layout')}, "
-    f"{argument('activation')}, {argument('strides')} and {argument('head')}; `rltools inspect` says what it holds"
-)
-STATE_DICT = Kind(
-    "a file written by torch.save (weights, or a checkpoint of CleanRL, RSL-RL, skrl, Tianshou, Sample Factory or the "
-    "like), which does not describe its network",
-    _WEIGHTS,
-)
-TORCHSCRIPT = Kind(
-    "a TorchScript program, which is code",
-    "give its file with .pt at the end of its name, or better save the network as ONNX or with torch.export.save",
-)
-_PICKLE = Kind(
-    "a pickle, which can run code when it is read; it was not read",
-    "load it yourself if you trust it, and give the live model or rltools.TorchPolicy around its network",
-)
-POLICY_ALONE = Kind(
-    "a policy without its algorithm, as policy.save() of Stable-Baselines3 writes it",
-    "give the model's own .zip, written by model.save()",
-)
-_STATISTICS = Kind(
-    "VecNormalize statistics, not a model",
-    f"give the model's .zip, and this file as {argument('normalize', 'PATH')}",
-)
-_BUFFER = Kind("a replay buffer of Stable-Baselines3, not a model", "give the model's .zip, written by model.save()")
-
-_SB2 = Kind(
-    "a model of Stable-Baselines 2, which uses TensorFlow",
-    "train it again with Stable-Baselines3, or port its weights and give rltools.TorchPolicy around the network",
-)
-SAFETENSORS = Kind("a safetensors file: weights without a description of their network", _WEIGHTS)
-ARRAYS = Kind("NumPy arrays (an .npz)", _WEIGHTS)
-_IN_FOLDER = Kind(
-    "a model of Stable-Baselines3 whose files are in a folder inside the zip",
-    "zip the files themselves, not their folder",
-)
-
-_ONNX = Kind("an ONNX network", "give its file, with .onnx at the end of its name")
-_EXPORTED = Kind("a torch.export program (.pt2)", "give its file, with .pt2 at the end of its name")
-_OF_SB3 = {"data", "policy.pth", "pytorch_variables.pth", "policy.optimizer.pth", "_stable_baselines3_version"}
 
 _STATE_DICT_KEY = re.compile(rb"(X\n\0\0\0|\x8c\n)state_dict")
 _OLD_TORCH = re.compile(rb"\x80[\x02-\x05]\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19\.")  # torch.save before version 1.6
-# First bytes of a file, its kind, and advice.
-_MAGIC = (
-    (b"version https://git-lfs", "a Git LFS pointer in place of the file", "run `git lfs pull` in its repository"),
-    (b"\x89HDF\r\n\x1a\n", "an HDF5 file, as Keras and TensorFlow write weights", "give a PyTorch model"),
-    (b"\x1f\x8b", "a gzip archive", "unpack it, and give the model in it"),
-    (b"BZh", "a bzip2 archive", "unpack it, and give the model in it"),
-    (b"\xfd7zXZ\0", "an xz archive", "unpack it, and give the model in it"),
-    (b"\x28\xb5\x2f\xfd", "a zstd archive", "unpack it, and give the model in it"),
-    (b"7z\xbc\xaf\x27\x1c", "a 7z archive", "unpack it, and give the model in it"),
-    (b"Rar!", "a rar archive", "unpack it, and give the model in it"),
-    (b"\x93NUMPY", "a NumPy array (.npy), not a model", "give the model's .zip"),
-    (b"\x89PNG", "a PNG image, not a model", "give the model's .zip"),
-    (b"\xff\xd8\xff", "a JPEG image, not a model", "give the model's .zip"),
-    (
-        b"PAR1",
-        "a Parquet file, not a model",
-        "give the model's .zip; `rltools inspect` takes the folder of a recording",
-    ),
-    (b"\x7fELF", "an executable program, not a model", "give the model's .zip"),
-)
-# Names inside a pickle and its kind, the most specific first.
-_PICKLED = (
-    (b"VecNormalize", _STATISTICS),
-    (b"stable_baselines3.common.buffers", _BUFFER),
-    (b"stable_baselines3.her", _BUFFER),
-    (
-        b"ray.rllib",
-        Kind(
-            "a pickled RLlib checkpoint; it was not read",
-            "give the folder that save_to_path() of an Algorithm or an RLModule wrote, with its environment",
-        ),
-    ),
-    (
-        b"tianshou",
-        Kind(
-            "a pickled Tianshou policy; it was not read",
-            "save its weights with torch.save(policy.state_dict(), PATH), and give that with its environment",
-        ),
-    ),
-    (
-        b"d3rlpy",
-        Kind("a d3rlpy pickle; it was not read", "give what save() or save_model() of d3rlpy wrote"),
-    ),
-)
-_FIND = "give the path of the model's .zip that was saved with it"
-_OF_RLLIB = "give the folder that save_to_path() of an Algorithm or an RLModule wrote"
-# Names in a folder, its kind, and advice.
-_FOLDERS = (
-    ("recording.json", "the folder of a recording, not an agent", "give the agent's name, folder or model"),
-    ("class_and_ctor_args.pkl", "a part of an RLlib checkpoint, without weights", _OF_RLLIB),
-    ("algorithm_state.pkl", "a part of an RLlib checkpoint, without weights", _OF_RLLIB),
-    ("saved_model.pb", "a TensorFlow SavedModel", "give a PyTorch model"),
-    ("checkpoint_p0", "a Sample Factory training run without its config.json", "give a checkpoint in checkpoint_p0"),
-    ("wandb-metadata.json", "the files of a Weights & Biases run", _FIND),
-    ("MLmodel", "an MLflow model", "give the model's own .zip, or rltools.TorchPolicy around its network"),
-    (
-        "data",
-        "an unpacked model of Stable-Baselines3",
-        "zip its files, not their folder, and give that",
-    ),
-)
 
 
 def holds_weights(path: Path) -> bool:
@@ -184,14 +78,14 @@ def kind_of(head: bytes, names: Collection[str] = (), suffix: str = "") -> Kind 
     """
     if not head:
         return Kind("an empty file: copying or saving it was cut short", "fetch or save it again")
-    if kind := next((Kind(name, advice) for magic, name, advice in _MAGIC if head.startswith(magic)), None):
+    if kind := next((Kind(name, advice) for magic, name, advice in MAGIC if head.startswith(magic)), None):
         return kind
     if head.startswith(b"PK"):
         return _zip_kind(head, names)
     if _OLD_TORCH.match(head):
         return STATE_DICT
     if re.match(rb"\x80[\x02-\x05]", head):
-        return next((kind for name, kind in _PICKLED if name in head), _PICKLE)
+        return next((kind for name, kind in PICKLED if name in head), PICKLE)
     return _binary_kind(head, suffix) or _text_kind(head, suffix)
 
 
@@ -201,7 +95,7 @@ def _binary_kind(head: bytes, suffix: str) -> Kind | None:
     if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 1 << 32:
         return SAFETENSORS
     if suffix == ".onnx" or re.match(rb"\x08[\x01-\x20]\x12", head):
-        return _ONNX
+        return ONNX
     return None
 
 
@@ -240,9 +134,9 @@ def _zip_kind(head: bytes, names: Collection[str]) -> Kind | None:
     torch_alone = POLICY_ALONE if _is_policy_alone(head) else STATE_DICT
     kinds = (
         (not names, Kind("an empty zip", "fetch or save it again")),
-        (bool({"parameters", "parameter_list"} & set(names)), _SB2),
+        (bool({"parameters", "parameter_list"} & set(names)), SB2),
         (script, TORCHSCRIPT),
-        (bool({"archive_format", "archive_version"} & plain), _EXPORTED),
+        (bool({"archive_format", "archive_version"} & plain), EXPORTED),
         (_first_member(head).endswith("/data.pkl"), torch_alone),
         (
             "manifest.json" in names and any(name.startswith("components/") for name in names),
@@ -251,14 +145,14 @@ def _zip_kind(head: bytes, names: Collection[str]) -> Kind | None:
         ("model.weights.h5" in names, Kind("a Keras model", "give a PyTorch model")),
         (bool(inner), Kind(f"a zip of {_few(inner)}", "unpack it, and give one of them")),
         (all(name.endswith(".npy") for name in names), ARRAYS),
-        ({"data", "policy.pth"} <= plain, _IN_FOLDER),
+        ({"data", "policy.pth"} <= plain, IN_FOLDER),
         (
             bool({"rllib_checkpoint.json", "algorithm_state.pkl"} & plain),
             Kind("an RLlib checkpoint", "unpack it, and give the folder"),
         ),
-        (any(name.endswith(".onnx") for name in names), _ONNX),
-        (any(name.endswith(".safetensors") for name in names), Kind("a zip of safetensors weights", _OWN_NETWORK)),
-        (not any(name in _OF_SB3 for name in plain), Kind(f"a zip of {_listed(names)}", "give the model's own .zip")),
+        (any(name.endswith(".onnx") for name in names), ONNX),
+        (any(name.endswith(".safetensors") for name in names), Kind("a zip of safetensors weights", OWN_NETWORK)),
+        (not any(name in OF_SB3 for name in plain), Kind(f"a zip of {_listed(names)}", "give the model's own .zip")),
     )
     return next((kind for fits, kind in kinds if fits), None)
 
@@ -303,7 +197,7 @@ def _folder(path: Path) -> Kind:
         names = {entry.name for entry, _ in zip(path.iterdir(), range(_MAX_LISTED), strict=False)}
     except OSError as error:
         return Kind(f"a folder that cannot be read ({error.strerror})", "give a readable one")
-    for member, name, advice in _FOLDERS:
+    for member, name, advice in FOLDERS:
         if member in names and (member != "data" or "policy.pth" in names):
             return Kind(name, advice)
     models = sorted(name for name in names if name.endswith(".zip"))

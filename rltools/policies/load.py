@@ -8,36 +8,26 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from rltools._util.foreign_files import MIB, foreign_sha256, is_file, path_exists
-from rltools.cards.content import content_path, find_content
-from rltools.envs import vector_statistics, with_arguments, wrapped_spec
+from rltools._util.foreign_files import is_file
+from rltools.envs import vector_statistics
 from rltools.errors import (
     ArgumentError,
-    ChecksumError,
     MismatchError,
-    ModelError,
-    SimulationError,
-    UnsafeFileError,
 )
+from rltools.policies._sources import from_card, from_hub, local_path
 from rltools.policies.base import HasOrigin, Policy
 from rltools.policies.bounds import Bounds, check_bounds
-from rltools.policies.env_info import EnvInfo, check_match, check_normalizes, elsewhere_note, inspect_env, place
-from rltools.policies.hub import fetch, is_hub
+from rltools.policies.env_info import EnvInfo, check_match, check_normalizes, inspect_env, place
+from rltools.policies.hub import is_hub
 from rltools.policies.library import LoadOptions, policy_of
-from rltools.policies.loading import Loading, loaded_from
+from rltools.policies.load_arguments import LoadArguments, loaded_from
 from rltools.policies.naming import Naming, check_loaded
 
 if TYPE_CHECKING:
     import torch
 
-    from rltools.cards import AgentCard
     from rltools.envs import Environment
-    from rltools.spaces.renaming import Names
-
-MAX_FILE = 256 * MIB
-"""Most bytes of a model's file, or of its statistics."""
-MAX_PATH = 300
-"""Characters of a missing path in a message."""
+    from rltools.spaces.rename import Names
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -69,7 +59,7 @@ def load_policy(
             hub (`hf:org/name`, `hf:org/name/file.zip`, `hf:org/name@revision`), a live model, or a policy, which is
             returned as it is. From a run folder `<Env>_1` it loads `<Env>.zip`, else `best_model.zip`, else the latest
             checkpoint.
-        env: where it is to act: an id, a specification, an environment or a function that makes one, or a vector of
+        env: where the policy acts: an id, a specification, an environment or a function that makes one, or a vector of
             environments of Gymnasium or Stable-Baselines3, which stands for one of them. None is the environment it
             was trained on, if known; for a model of a hub, the one that its model card names.
         normalize: statistics of observations: None looks for them beside the model and around a vector of environments,
@@ -81,10 +71,10 @@ def load_policy(
         bounds: "any" accepts an environment whose observations or actions have other finite bounds than in training.
             Bounds that are infinite on one side, or those of a newer version of a renamed environment, become a caveat
             in recordings.
-        name: what pages and files call the policy; None leaves it to the card or the file.
+        name: the policy's name on pages and in files; None leaves it to the card or the file.
         names: of the elements of the observation: one for each, or a mapping from today's names (or positions) to
             others; for a Dict or Tuple a mapping from the path of each array. None takes those of the environment.
-        units: likewise.
+        units: of the elements, in the forms that `names` takes.
         action_names: one per discrete action, or per dimension of a continuous one; None takes those of the
             environment.
         layout: for a file of weights, the library whose layout it has, for instance "cleanrl"; None finds it by its
@@ -117,7 +107,7 @@ def load_policy(
             ...
         rltools.errors.UnknownNameError: nothing in agents/ is called 'cartpole-pop'; did you mean 'cartpole-ppo' or ...
     """
-    loading: Loading = {
+    loading: LoadArguments = {
         "normalize": normalize,
         "dtype": dtype,
         "trust": trust,
@@ -158,11 +148,11 @@ def load_policy(
         naming=naming,
     )
     if is_hub(source):
-        source, options = _from_hub(source, options)
+        source, options = from_hub(source, options)
     elif isinstance(source, (str, Path)):
-        source = _local_path(source)
+        source = local_path(source)
         if is_file(source / "agent.yaml"):
-            source, options = _from_card(source, options)
+            source, options = from_card(source, options)
     if trust is not None:
         options = dataclasses.replace(options, trust=_trusted_hashes(trust))
     policy, options = _loaded(source, options, env_info)
@@ -237,112 +227,3 @@ def _loaded(source: Any, options: LoadOptions, env_info: EnvInfo | None) -> tupl
 def _says_its_spaces(source: Any) -> bool:
     """Whether it is a model of Stable-Baselines3, whose zip says what it observes."""
     return isinstance(source, Path) and source.suffix == ".zip"
-
-
-def _from_hub(source: str, options: LoadOptions) -> tuple[Path, LoadOptions]:
-    """A model of a hub, and how its model card says to load it."""
-    fetched = fetch(source)
-    environment, notes = options.environment, [fetched.note]
-    if environment is None:
-        notes += fetched.notes
-        if fetched.environment is not None:
-            try:
-                environment = inspect_env(fetched.environment)
-            except SimulationError as error:
-                notes.append(f"{fetched.environment} cannot be made here: {' '.join(str(error).split())[:300]}")
-    elif fetched.environment is not None:
-        notes += elsewhere_note(fetched.environment, {}, environment)
-    return fetched.path, dataclasses.replace(
-        options,
-        name=options.name or fetched.name,
-        notes=tuple(notes),
-        environment=environment,
-        from_model_card=options.environment is None,
-    )
-
-
-def _local_path(source: str | Path) -> Path:
-    """The path of a model or an agent's folder on this machine."""
-    text = str(source)
-    if isinstance(source, str) and (content := content_path("agents", text)):
-        return content
-    path = Path(source)
-    # Stable-Baselines3 lets the ending be left out, in load() as in save().
-    for candidate in (path, Path(f"{text}.zip")):
-        if path_exists(candidate) and "\0" not in text:
-            return candidate
-    if isinstance(source, str) and (advice := _elsewhere(text)):
-        raise ModelError(f"{text[:MAX_PATH]} is not a path on this machine; {advice}")
-    if isinstance(source, Path) or path.suffix == ".zip" or "/" in text or "\\" in text:
-        raise ModelError(
-            f"there is nothing at {text[:MAX_PATH]}; give the path of a model's .zip or folder, an agent's name, or "
-            f"hf:ORG/NAME for a model of a hub"
-        )
-    return find_content("agents", text)
-
-
-def _elsewhere(text: str) -> str:
-    """Advice for an address in place of a path; "" for anything else."""
-    scheme, colon, address = text.partition("://")
-    if text.startswith("~"):
-        return f"'~' is for shells: give {Path(text).expanduser()}" if text.startswith(("~/", "~\\")) else ""
-    if not colon or not scheme.isalnum():
-        return ""
-    host, _, name = address.partition("/")
-    if scheme == "file":
-        return "give the path alone, without file://"
-    if host in ("huggingface.co", "hf.co") and re.fullmatch(r"[\w.-]+/[\w.-]+/?", name):
-        return f"a model of the hub is hf:{name.strip('/')}"
-    return "fetch the file, and give the path of it; a model of a hub is hf:ORG/NAME"
-
-
-def _from_card(folder: Path, options: LoadOptions) -> tuple[Path, LoadOptions]:
-    """The model of an agent's folder, and how its card says to load it."""
-    from rltools.cards import read_agent_card
-
-    card = read_agent_card(folder)
-    model = folder / card.model.file
-    _check_sha256(model, card.model.sha256)
-    normalize = options.normalize
-    if card.model.normalize is not None and normalize is None:
-        normalize = folder / card.model.normalize
-        _check_sha256(normalize, card.model.normalize_sha256)
-    try:
-        options = _in_its_environment(card, options)
-    except SimulationError as error:
-        raise SimulationError(f"{folder / 'agent.yaml'}: {error}") from error
-    return model, dataclasses.replace(
-        options,
-        name=options.name or card.name,
-        normalize=normalize,
-        layout=options.layout or card.model.layout,
-        activation=options.activation or card.model.activation,
-        strides=options.strides or card.model.strides,
-        head=options.head or card.model.head,
-    )
-
-
-def _in_its_environment(card: AgentCard, options: LoadOptions) -> LoadOptions:
-    trained = card.environment
-    normalized = card.model.normalize is not None
-    if options.environment is None:
-        wrappers = [(wrapper.name, wrapper.kwargs) for wrapper in trained.wrappers]
-        env_info = inspect_env(wrapped_spec(with_arguments(trained.id, trained.kwargs), wrappers))
-        return dataclasses.replace(options, environment=env_info, normalized=normalized)
-    names = [wrapper.name.rpartition(":")[2] for wrapper in trained.wrappers]
-    notes = options.notes + elsewhere_note(trained.id, trained.kwargs, options.environment, names)
-    return dataclasses.replace(options, normalized=normalized, notes=notes)
-
-
-def _check_sha256(path: Path, expected: str | None) -> None:
-    if expected is None:
-        return
-    try:
-        actual = foreign_sha256(path, MAX_FILE, unreadable=ModelError, unfit=UnsafeFileError)
-    except ModelError as error:
-        raise type(error)(f"{error}; the card in {path.parent} names it") from error
-    if actual != expected:
-        raise ChecksumError(
-            f"{path} is not the file its card names: sha256 {actual}, expected {expected}; fetch it again, or write "
-            f"the new sha256 into the card if the file is yours"
-        )

@@ -1,4 +1,7 @@
-"""Checks that each row of a batch is scored independently of the others, as every attribution assumes."""
+"""Checks that a row is scored by itself alone, as every attribution assumes.
+
+Neither the other rows of its batch nor the calls before may change its scores.
+"""
 
 from __future__ import annotations
 
@@ -11,16 +14,22 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves, tree_map
 
-from rltools.errors import MismatchError
+from rltools.errors import MismatchError, argument
 from rltools.policies.vjp._plan import HOOKS
 
 ROWS = 3
+SAME = 1e-4
+"""How much the scores of two calls may differ, of the largest of them: parallel sums round differently."""
 _HOOKS_OF = itemgetter(*HOOKS)
 _METHODS = ("captum.", "rltools.attributions.")
 
 
 class MixedRowsError(MismatchError):
     """The scores of an observation depend on the others in its batch."""
+
+
+class UnrepeatableError(MismatchError):
+    """The same observations are scored differently at each call."""
 
 
 def arrangement(modules: Sequence[nn.Module]) -> list[Any]:
@@ -35,6 +44,42 @@ def arrangement(modules: Sequence[nn.Module]) -> list[Any]:
     except KeyError:  # TorchScript, which does not change
         hooks, absent = 0, []
     return [*modules, *map(type, modules), *map(len, states), hooks, *absent]
+
+
+def check_repeats(
+    name: str, function: Callable[..., Tensor], args: tuple[Any, ...], modules: Sequence[nn.Module]
+) -> None:
+    """Refuse a function that scores the same rows differently at its next call.
+
+    What acted would be another function than the one that is explained: one that draws random numbers, or that
+    remembers earlier calls.
+
+    Args:
+        name: what the message calls the function.
+        function: from `args` to `[row, k]`.
+        args: its arguments; the first axis of every tensor in them are the rows.
+        modules: that it computes with, in eval mode.
+
+    Raises:
+        UnrepeatableError: it does.
+    """
+    if any(_is_of_a_method(hook) for module in modules for hook in _hooks(module)):
+        return
+    few = _rows(args, _spread(args))
+    with torch.no_grad():
+        first, second = (function(*_copied(few)) for _ in range(2))
+    if not isinstance(first, Tensor) or first.shape != second.shape or not first.is_floating_point():
+        return  # refused elsewhere
+    largest = first.nan_to_num().abs().max().item() if first.numel() else 0.0
+    if not torch.allclose(first, second, rtol=0, atol=SAME * largest, equal_nan=True):
+        difference = (first - second).nan_to_num().abs().max().item()
+        raise UnrepeatableError(
+            f"{name} scores the same observations differently when it is called again (by up to {difference:.2g}, "
+            f"where the largest score is {largest:.2g}), so what acts would not be what is explained; make its scores "
+            f"a function of the observation alone: no random numbers in eval mode (dropout as a function takes "
+            f"training=self.training), and no state of its own between calls (a recurrent state goes through "
+            f"{argument('memory')} of TorchPolicy)"
+        )
 
 
 def check_rows(name: str, function: Callable[..., Tensor], args: tuple[Any, ...], modules: Sequence[nn.Module]) -> bool:

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rltools.policies.base import ActResult, Context, Policy, Source, VjpFn, outputs_and_vjp
+from rltools.policies.base import ActResult, Context, Policy, Source, VjpFn
+from rltools.policies.decide import outputs_and_vjp
 
 if TYPE_CHECKING:
     from gymnasium import Space

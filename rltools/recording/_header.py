@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from rltools._util.short_repr import short_repr
+from rltools._util.text import cut
 from rltools.errors import CorruptError
 from rltools.recording.sealed_json import check_counts, check_fields, read_json
 from rltools.recording.seeds import CONSECUTIVE
@@ -304,4 +305,4 @@ def _with_kwargs(layer: dict[str, Any]) -> str:
 
 def _short(value: Any) -> str:
     text = json.dumps(value) if not isinstance(value, str) else value
-    return text if len(text) <= 40 else f"{text[:37]}..."
+    return cut(text, 40)

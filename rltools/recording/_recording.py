@@ -56,7 +56,7 @@ class Recording:
         requested: the keys of the attributions that `explain` returned it with: among several that match equally,
             `find` selects the latest.
         show_frames: whether `frames` returns the stored frames; see `without_frames`.
-        visible: the keys of the attributions that it seems to have; None for all; see `only`.
+        visible: the keys of the attributions that it shows; None for all; see `only`.
 
     Iterating yields the episodes; a damaged file is named in a warning and left out.
 
@@ -98,7 +98,7 @@ class Recording:
     @property
     def content(self) -> str:
         """What it holds, in words: `2 episodes of cartpole-ppo in CartPole-v1, explained: gradient of logit:chosen`."""
-        explained = ", ".join(self.described.values()) or "nothing"
+        explained = ", ".join(self.descriptions.values()) or "nothing"
         episodes, header = plural(len(self), "episode"), self.header
         where = header.environment_id or "an environment made by a function"
         held = f"{header.data}, as {header.policy} sees them" if header.data else f"{header.policy} in {where}"
@@ -265,12 +265,12 @@ class Recording:
             raise UnknownNameError(f"no attribution {key!r} in {self.directory}; there are {keys}")
         return read_spec(path)
 
-    def told_apart(self, key: str) -> str:
+    def distinguishing_settings(self, key: str) -> str:
         """The settings that tell an attribution from others of the same method and target; "" if there are none."""
         return differing_settings(self.specs, key)
 
     @property
-    def described(self) -> dict[str, str]:
+    def descriptions(self) -> dict[str, str]:
         """A description of each attribution, by its key; no two are alike."""
         specs = self.specs
         return {key: description(specs, key) for key in specs}
@@ -296,7 +296,7 @@ class Recording:
             return states
         return windows_of(states, window, np.array([0, len(states)]))
 
-    def complete(self, key: str) -> bool:
+    def is_complete(self, key: str) -> bool:
         """Whether an attribution covers every readable episode: more may have been recorded since."""
         missing = set(self.numbers) - set(numbered(self.directory / "attributions" / key))
         return not any(self._readable(number) for number in missing)
@@ -321,11 +321,11 @@ class Recording:
                 references, and `explain` returned this recording with none of them; the message lists them.
             ArgumentError: the window is not a whole number of observations.
         """
-        return selected_key(self.directory, self.specs, self.complete, self.requested, method, target, window)
+        return selected_key(self.directory, self.specs, self.is_complete, self.requested, method, target, window)
 
-    def fitting(self, method: str | None = None, target: str | None = None, window: int = 0) -> list[str]:
+    def find_all(self, method: str | None = None, target: str | None = None, window: int = 0) -> list[str]:
         """The keys of all attributions that match, in order of precedence; the arguments are those of `find`."""
-        return matching_keys(self.specs, self.complete, self.requested, method, target, window)
+        return matching_keys(self.specs, self.is_complete, self.requested, method, target, window)
 
     def attribution(
         self,

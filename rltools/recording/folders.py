@@ -22,6 +22,8 @@ RUNS = Path("runs")
 DIGITS = 8
 """Digits of a sha256 in a name, so that models in folders of the same name get different ones."""
 
+_DEVICE = re.compile(r"(con|prn|aux|nul|(com|lpt)\d)(\..*)?", re.IGNORECASE)
+"""Names of devices on Windows, which no file can have there, with any ending."""
 LONGEST = 150
 """Characters of a name: file systems take 255 bytes, some of which suffixes and temporary names need."""
 
@@ -50,7 +52,8 @@ def run_name(source: Any, policy: Policy) -> str:
 
 def folder_name(name: str) -> str:
     """Any text as the name of a folder."""
-    return short_name(re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-.") or "agent")
+    plain = re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-.") or "agent"
+    return short_name(f"agent-{plain}" if _DEVICE.fullmatch(plain) else plain)
 
 
 def short_name(name: str) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 from rltools._util.files import atomic_write
+from rltools._util.text import cut
 from rltools.errors import CorruptError, FormatError, RecordingError
 
 Parsed = TypeVar("Parsed")
@@ -119,8 +120,7 @@ def _unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def shortened(value: Any) -> str:
     """The repr of a value, cut to 80 characters."""
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
+    return cut(repr(value), 80)
 
 
 _LARGEST = 1 << 63

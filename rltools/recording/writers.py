@@ -11,6 +11,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from rltools._util.arrays import object_column
 from rltools._util.files import check_in_place, discard, put_in_place, temporary_name, uninterrupted
 from rltools.recording.episode import Outcome, episode_metadata
 from rltools.recording.parquet import ColumnWriter
@@ -82,7 +83,7 @@ class EpisodeWriter:
         """Append a block of steps, with a frame for each if the episode has frames."""
         self._episode.write(columns)
         if self._frames:
-            self._frames.write({"frame": _objects(frames)})
+            self._frames.write({"frame": object_column(frames)})
 
     def finish(
         self,
@@ -102,12 +103,6 @@ class EpisodeWriter:
         self._episode.abandon()
         if self._frames:
             self._frames.abandon()
-
-
-def _objects(frames: list[bytes]) -> np.ndarray:
-    column = np.empty(len(frames), dtype=object)
-    column[:] = frames
-    return column
 
 
 AHEAD_BYTES = 1 << 26

@@ -54,7 +54,7 @@ class _OnlyOneError(Exception):
 
 
 @dataclass(frozen=True)
-class _Look:
+class _Trace:
     """The first observations of an episode, each as one vector, and the actions between them."""
 
     observations: list[np.ndarray]
@@ -161,7 +161,7 @@ def _compare_after_episodes(environment: Environment, first: Env, policy: Policy
     )
 
 
-def _both(first: Env, second: Env, policy: Policy) -> _Look | str:
+def _both(first: Env, second: Env, policy: Policy) -> _Trace | str:
     """The look at two environments made alike; a caveat if they differ; "" if one raises, as recording will."""
     try:
         looks = _look(first, policy)
@@ -173,7 +173,7 @@ def _both(first: Env, second: Env, policy: Policy) -> _Look | str:
     return _NOISE
 
 
-def _look(env: Env, policy: Policy, actions: list[Any] | None = None) -> _Look:
+def _look(env: Env, policy: Policy, actions: list[Any] | None = None) -> _Trace:
     """Reset an environment, and take these actions, or some that are allowed."""
     observations, taken_actions = [], []
     observation, info = env.reset(seed=SEED)
@@ -187,7 +187,7 @@ def _look(env: Env, policy: Policy, actions: list[Any] | None = None) -> _Look:
         observations.append(_vector(env, observation))
         if terminated or truncated:
             break
-    return _Look(observations, taken_actions)
+    return _Trace(observations, taken_actions)
 
 
 def _warm_up(env: Env, policy: Policy) -> None:
@@ -225,19 +225,19 @@ def _vector(env: Env, observation: Any) -> np.ndarray:
     return np.concatenate(parts) if parts else np.zeros(0)
 
 
-def _alike(first: _Look, second: _Look) -> bool:
+def _alike(first: _Trace, second: _Trace) -> bool:
     return len(first.observations) == len(second.observations) and all(
         mine.shape == theirs.shape and np.allclose(mine, theirs, RELATIVE, ABSOLUTE, equal_nan=True)
         for mine, theirs in zip(first.observations, second.observations, strict=True)
     )
 
 
-def _only_noise(fresh: _Look, first: _Look, second: _Look) -> bool:
+def _only_noise(fresh: _Trace, first: _Trace, second: _Trace) -> bool:
     """Whether two looks at the same environment differ about as much as a look at it and one at a fresh one."""
     return LEARNING * _distance(first, second) > _distance(fresh, first)
 
 
-def _distance(first: _Look, second: _Look) -> float:
+def _distance(first: _Trace, second: _Trace) -> float:
     pairs = zip(first.observations, second.observations, strict=False)
     return float(
         np.mean([np.abs(mine - theirs).mean() for mine, theirs in pairs if mine.size and mine.shape == theirs.shape])

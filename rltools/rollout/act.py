@@ -12,6 +12,7 @@ import gymnasium
 import numpy as np
 import torch
 
+from rltools._util.text import cut, one_line
 from rltools.errors import SimulationError
 from rltools.policies.base import ActResult, Context, Policy
 from rltools.policies.device_memory import halving
@@ -177,5 +178,4 @@ def checked_masks(masks: Any, policy: Policy, rows: int, name: str) -> np.ndarra
 
 
 def _short(value: Any) -> str:
-    text = " ".join(repr(value).split())
-    return text if len(text) <= 80 else f"{text[:77]}..."
+    return cut(one_line(repr(value)), 80)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rltools._util.text import cut, one_line
 from rltools.errors import SimulationError
 
 if TYPE_CHECKING:
@@ -88,8 +89,7 @@ def as_reward(reward: Any) -> float:
     shape = f" of shape {list(values.shape)}" if values.ndim and values.dtype.kind in "biufc" else ""
     several = "; add a wrapper that combines several objectives into one number"
     next_step = several if shape and values.size > 1 else "; make the environment return a float"
-    text = " ".join(repr(reward).split())
-    text = text if len(text) <= 80 else f"{text[:77]}..."
+    text = cut(one_line(repr(reward)), 80)
     raise SimulationError(f"the reward is {text}, a {type(reward).__name__}{shape}, and must be one number{next_step}")
 
 
@@ -107,10 +107,9 @@ def as_flag(value: Any, name: str) -> bool:
         values = np.empty(0, object)
     if values.size == 1 and values.dtype.kind in "biuf" and values.reshape(-1)[0] in (0, 1):
         return bool(values.reshape(-1)[0])
-    text = " ".join(repr(value).split())
+    text = cut(one_line(repr(value)), 80)
     raise SimulationError(
-        f"{name} is {text[:80]}, a {type(value).__name__}, and must be True or False; make the environment "
-        f"return a bool"
+        f"{name} is {text}, a {type(value).__name__}, and must be True or False; make the environment return a bool"
     )
 
 

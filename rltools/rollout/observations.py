@@ -21,8 +21,8 @@ class CurrentObservations:
     """The current observation of each slot, as arrays `[slot, *leaf]` that are filled as observations arrive."""
 
     def __init__(self, space: Space[Any], slots: int) -> None:
-        self.leaves = leaves(space)
-        self.columns = tuple(observation_column(leaf) for leaf in self.leaves)
+        self.leaves: tuple[Leaf, ...] = leaves(space)
+        self.columns: tuple[str, ...] = tuple(observation_column(leaf) for leaf in self.leaves)
         self._current = tuple(pick(placeholder_observations(space, slots), leaf) for leaf in self.leaves)
         self._floats = tuple(current for current in self._current if current.dtype.kind == "f")
         self._space, self._blank = space, placeholder_observations(space, 1)
@@ -30,7 +30,7 @@ class CurrentObservations:
         plain = len(self.leaves) == 1 and self.leaves[0].kind == "number" and not self.leaves[0].path
         self._single = self._current[0] if plain else None
         self._dtype, self._shape = self._current[0].dtype, self._current[0].shape[1:]
-        self.row_bytes = max(1, sum(current[:1].nbytes for current in self._current))
+        self.row_bytes: int = max(1, sum(current[:1].nbytes for current in self._current))
 
     def buffers(self, block: int, slots: int) -> dict[str, np.ndarray]:
         """Zeros `[round, slot, *leaf]` for each column."""

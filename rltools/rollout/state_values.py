@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 
-from rltools.policies.base import Context, Policy, positions
+from rltools.policies.base import Context, Policy
+from rltools.policies.decide import positions
 from rltools.recording import nested_observations
 
 

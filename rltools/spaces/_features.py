@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import groupby, pairwise
+from itertools import pairwise
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,8 @@ import numpy as np
 from rltools._util.short_repr import value_repr
 from rltools._util.text import nearest_names
 from rltools.errors import ArgumentError, UnknownNameError
-from rltools.spaces.axes import element_axes, image_axes, is_image
+from rltools.spaces._features_json import features_from_json, features_to_json, older_lags
+from rltools.spaces.axes import element_axes, is_image
 from rltools.spaces.factors import decoded_leaves
 from rltools.spaces.layout import Factor, Objects, Rows
 from rltools.spaces.leaves import Leaf, leaves, map_leaves, nest, pick
@@ -323,101 +323,20 @@ class Features:
 
     def to_json(self) -> dict[str, Any]:
         """The entry "features" of `recording.json`; what follows from other keys is left out."""
-        plain: dict[str, Any] = {
-            "shape": list(self.shape),
-            "dims": list(self.dims),
-            "names": list(self.given_names),
-            "units": list(self.units),
-        }
-        if self.channels:
-            plain["channels"] = [list(names) for names in self.channels]
-        if self.given_lags:
-            plain["lags"] = list(self.given_lags)
-        if self.given_leaf_names:
-            plain["leaf_names"] = list(self.given_leaf_names)
-        if any(self.factors):
-            plain["factors"] = [
-                {"choice": number, "name": factor.name, "values": list(factor.values)}
-                for number, factors in enumerate(self.factors)
-                for factor in factors
-            ]
-        if any(self.objects):
-            plain["objects"] = [
-                {"leaf": number, "channel": each.channel, "names": list(each.names)}
-                for number, each in enumerate(self.objects)
-                if each is not None
-            ]
-        if any(self.origins):
-            runs = [(origin, len(list(run))) for origin, run in groupby(self.origins)]
-            plain["origins"] = [{"origin": origin, "count": count} for origin, count in runs]
-        if self.named_groups:
-            plain["groups"] = [{"name": name, "features": list(members)} for name, members in self.named_groups]
-        if self.leaves:
-            plain["leaves"] = [leaf.to_json() for leaf in self.leaves]
-            plain |= {"leaf_dims": [list(dims) for dims in self.leaf_dims], "choices": list(self.choices)}
-        return plain
+        return features_to_json(self)
 
     @classmethod
     def from_json(cls, entry: dict[str, Any]) -> Features:
         """The features that `to_json` wrote, in this version or an older one."""
-        leaves = tuple(Leaf.from_json(leaf) for leaf in entry.get("leaves", ()))
-        leaf_dims = tuple(tuple(dims) for dims in entry.get("leaf_dims", ()))
-        features = cls(
-            tuple(entry["shape"]),
-            tuple(entry["dims"]),
-            tuple(entry["names"]),
-            tuple(entry["units"]),
-            leaves,
-            leaf_dims or _older_axes(leaves),
-            tuple(entry.get("choices", ())),
-            tuple(tuple(names) for names in entry.get("channels", ())),
-            tuple(entry.get("lags", ())),
-            tuple(entry.get("leaf_names", ())),
-            _factors_in(entry, leaves),
-            _objects_in(entry, leaves),
-            origins=tuple(run["origin"] for run in entry.get("origins", ()) for _ in range(run["count"])),
-            named_groups=tuple((group["name"], tuple(group["features"])) for group in entry.get("groups", ())),
-        )
-        return features if "lags" in entry else _with_older_lags(features)
-
-
-def _older_axes(leaves: Sequence[Leaf]) -> tuple[tuple[str, ...], ...]:
-    """The axes of the leaves of a Dict in files without "leaf_dims": arrays of two or three axes were images."""
-    shapes = [leaf.encoded_shape for leaf in leaves if leaf.path]
-    return tuple((image_axes(shape) if len(shape) < 4 else ()) or element_axes(shape) for shape in shapes)
-
-
-def _factors_in(entry: dict[str, Any], leaves: Sequence[Leaf]) -> tuple[tuple[Factor, ...], ...]:
-    """The factors of each choice of some leaves; () if no choice has any."""
-    listed = entry.get("factors", ())
-    choices = sum(len(leaf.sizes) for leaf in leaves)
-    return tuple(
-        tuple(Factor(each["name"], tuple(each["values"])) for each in listed if each["choice"] == number)
-        for number in range(choices if listed else 0)
-    )
-
-
-def _objects_in(entry: dict[str, Any], leaves: Sequence[Leaf]) -> tuple[Objects | None, ...]:
-    """What the codes in the image of each leaf mean; () if no image has any."""
-    listed = {each["leaf"]: Objects(each["channel"], tuple(each["names"])) for each in entry.get("objects", ())}
-    return tuple(listed.get(number) for number in range(max(1, len(leaves)) if listed else 0))
+        features = cls(**features_from_json(entry))
+        if "lags" in entry:
+            return features
+        lags = older_lags(features.given_names, features.lags)
+        return replace(features, given_lags=lags) if lags else features
 
 
 LISTED = 10
 """The most features that an error lists."""
-_LAG_WORDS = re.compile(r", (?:now|(\d+) steps? ago)$")
-
-
-def _with_older_lags(features: Features) -> Features:
-    """Features from a file without "lags", whose lags are read from the endings that `with_lag` gave the names.
-
-    The only place where a name is parsed, once per file. An axis called "lag" needs none of it.
-    """
-    matches = [_LAG_WORDS.search(name) for name in features.given_names]
-    lags = [int(match[1] or 0) if match else 0 for match in matches]
-    if not any(lags) or (features.lags >= lags).all():
-        return features
-    return replace(features, given_lags=tuple(np.maximum(features.lags, lags).tolist()))
 
 
 def _rows(observations: Any, leaves: Sequence[Leaf]) -> int:

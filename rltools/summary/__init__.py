@@ -33,7 +33,7 @@ from rltools.summary._find_in_runs import find_agreement, find_leads, find_ranki
 from rltools.summary._find_levels import find_decision
 from rltools.summary._find_losses import ablation_caveats, find_loss_lead, find_losses, loss_of
 from rltools.summary._find_memory import find_memory, with_memory
-from rltools.summary._images import Choosing, ImageSteps, pictured
+from rltools.summary._images import Choosing, ImageSteps, steps_as_images
 from rltools.summary._importance import RANDOM_MAPS, random_shares
 from rltools.summary._lags import Lags, lag_shares, lagged_key
 from rltools.summary._losses import MeasuredLosses, measured_losses
@@ -152,7 +152,6 @@ __all__ = [
     "measured_losses",
     "method_name",
     "phase_means",
-    "pictured",
     "player_values",
     "quantity_of",
     "random_shares",
@@ -162,6 +161,7 @@ __all__ = [
     "ranking",
     "run_caveats",
     "spread_outcomes",
+    "steps_as_images",
     "stride_for",
     "summarize",
     "summarize_every",

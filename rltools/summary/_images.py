@@ -59,7 +59,7 @@ class ImageSteps:
     __repr__ = short_repr
 
 
-def pictured(
+def steps_as_images(
     recording: Recording,
     key: str,
     *,

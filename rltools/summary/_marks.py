@@ -40,7 +40,7 @@ def marked(finding: Finding | Caveat, caveats: Sequence[Caveat]) -> Finding | Ca
 
 
 def marked_loss(finding: Finding | Caveat, caveats: Sequence[Caveat]) -> Finding | Caveat:
-    """Likewise a finding on losses: few seeds undermine every loss, and another replacement the first one."""
+    """Mark a finding on losses: few seeds undermine every loss, and another replacement the first one."""
     if isinstance(finding, Caveat):
         return finding
     leads = finding.kind in ("loss_lead", "loss_floor")

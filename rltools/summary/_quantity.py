@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from rltools._util.glossary import TERMS, method_title
 from rltools._util.text import listed, plural
-from rltools.attributions import Unit, is_control, is_one_sided, is_per_feature_unit
+from rltools.attributions import Unit, is_control, is_per_feature_unit
 from rltools.recording import Recording
 from rltools.summary._data import DECISION
 from rltools.targets.scores import target_name, target_noun
@@ -23,8 +23,6 @@ class Quantity:
         method: the method: "Shapley values".
         target: what is explained: "the score of the action taken (centered)".
         unit: to be read after "in": "units of the score", "units of the action (torque)", "percent".
-        one_sided: whether values are never below 0, so that their bars begin at the left edge and have one neutral
-            color, because they neither raise nor lower anything.
         highest: the largest value that there can be; None for no limit.
         bars: how to read a bar: "in how many of 32 replacements another action follows"; "" if `unit` says it.
         of_action: whether the target is the decision itself, whose recorded number is the position of an action, or an
@@ -34,7 +32,6 @@ class Quantity:
     method: str
     target: str
     unit: str
-    one_sided: bool
     highest: float | None
     bars: str
     of_action: bool
@@ -58,8 +55,8 @@ def quantity_of(recording: Recording, key: str, *, standardized: bool = False) -
         >>> recording = rltools.record(policy, episodes=1, max_steps=20)
         >>> recording = rltools.explain(recording, policy, method="decision_change", target="decision", references=8)
         >>> quantity = quantity_of(recording, recording.find())
-        >>> quantity.bars, quantity.one_sided, quantity.highest
-        ('in how many of 8 replacements another action follows', True, 1.0)
+        >>> quantity.bars, quantity.highest
+        ('in how many of 8 replacements another action follows', 1.0)
     """
     spec = recording.spec(key)
     of_action = spec.target == DECISION
@@ -75,7 +72,6 @@ def quantity_of(recording: Recording, key: str, *, standardized: bool = False) -
         method_title(spec.method, standardized=standardized and is_per_feature_unit(spec.unit)),
         target_name(spec.target),
         unit_words(spec.unit, spec.target, recording.header.action_names, standardized=standardized),
-        is_one_sided(spec.unit),
         1.0 if spec.unit == Unit.SHARE else None,
         bars,
         of_action,

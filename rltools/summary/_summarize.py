@@ -133,7 +133,7 @@ def _summary(recording: Recording, key: str, rows: Level, sums: Sums, level: flo
         magnitudes=sums.magnitudes,
         caveats=caveats_of_sums(recording, key, sums, overall, groups),
         unseen=unseen_features(recording, key, groups, overall),
-        apart=recording.told_apart(key),
+        apart=recording.distinguishing_settings(key),
         nouns=_nouns(recording, key, rows),
         factors=() if spec.decoded else tuple(factor.name for each in recording.features.factors for factor in each),
     )

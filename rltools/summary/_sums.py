@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from rltools._util.arrays import slices
 from rltools.attributions import is_per_feature_unit
 from rltools.recording import Outcome, Recording
 from rltools.recording.batches import Batch, explained_batches
@@ -129,7 +130,7 @@ def _collected(recording: Recording, key: str, levels: Sequence[Level]) -> tuple
         if standardizes and not early and observed is not None:
             spread.add(observed)
         none = np.zeros(len(batch.outcomes), np.int64)
-        for few in _pieces(len(batch), len(spec.labels) * features.size):
+        for few in slices(len(batch), len(spec.labels) * features.size, numbers=AT_ONCE):
             used = rows[few]
             values, of_episode = flat(attribution.values, 2)[few][used], owners[few][used]
             for part in parts:
@@ -231,7 +232,7 @@ class _LevelSums:
             return
         observed, owners = flat(batch.states, 1), batch.owners
         moments = np.zeros((len(batch.outcomes), 3, observed.shape[1]))
-        for few in _pieces(*observed.shape):
+        for few in slices(*observed.shape, numbers=AT_ONCE):
             part = observed[few].astype(np.float64)
             finite = usable(part)
             part, episodes = part[finite], owners[few][finite]
@@ -275,9 +276,3 @@ def used_first(origins: np.ndarray | None, used: np.ndarray) -> np.ndarray | Non
         return None
     order = np.concatenate([np.flatnonzero(used), np.flatnonzero(~used), np.arange(len(used), origins.shape[1])])
     return origins[:, order]
-
-
-def _pieces(rows: int, elements: int) -> Iterator[slice]:
-    """Slices of so many rows that float64 copies of them stay small."""
-    few = max(1, AT_ONCE // max(1, elements))
-    return (slice(start, start + few) for start in range(0, rows, few))

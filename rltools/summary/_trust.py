@@ -138,7 +138,7 @@ def _possible_ranks(
 
 
 def _ranks_of_sizes(sizes: Jackknife, level: float) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """The best and the worst rank of each player that its size in an attribution allows, likewise."""
+    """The best and the worst rank of each player that its size, compared with each other one's, allows."""
     behind = [sizes.minus(player).interval(level).high < 0 for player in range(len(sizes.value))]
     return _ranks_by(np.array(behind))
 
@@ -271,6 +271,7 @@ def find_trust(table: RankTable) -> tuple[Finding, ...]:
                 ),
                 method=column.method,
                 target=column.target,
+                part="" if _ordered(column.best, column.worst).any() else "open",
             )
             for column in table.columns
         ),

@@ -1,4 +1,4 @@
-"""How far methods agree where nothing was measured: on the first feature, and on the order of the rest."""
+"""How far methods agree if nothing was measured: on the first feature, and on the order of the rest."""
 
 from __future__ import annotations
 

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from rltools.targets._policy_function import (
         MOST_COPIES,
         PolicyTargetFunction,
+        cached_by_policy,
         decision_pass,
         make_target_function,
-        remembered,
     )
-    from rltools.targets._reading import base_head, read_scalars
+    from rltools.targets._scalars import base_head, read_scalars
     from rltools.targets._target import (
         SCORES,
         Target,
@@ -39,6 +39,7 @@ __all__ = [
     "TargetFunction",
     "available_scores",
     "base_head",
+    "cached_by_policy",
     "decision_pass",
     "default_target",
     "fitting_target",
@@ -47,7 +48,6 @@ __all__ = [
     "make_target_function",
     "parse_target",
     "read_scalars",
-    "remembered",
     "target_labels",
     "unbounded_action",
 ]
@@ -60,9 +60,9 @@ _MODULES = {
     "PolicyTargetFunction": "_policy_function",
     "decision_pass": "_policy_function",
     "make_target_function": "_policy_function",
-    "remembered": "_policy_function",
-    "base_head": "_reading",
-    "read_scalars": "_reading",
+    "cached_by_policy": "_policy_function",
+    "base_head": "_scalars",
+    "read_scalars": "_scalars",
     "linear_weights": "_weights",
     "TargetFunction": "function",
     "unbounded_action": "scores.decision",

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from rltools._util.limits import MAX_TARGETS
-from rltools._util.text import nearest_names
+from rltools._util.text import cut, nearest_names
 from rltools.errors import GradientError, TargetError
 from rltools.policies.base import Policy, is_differentiable
 from rltools.targets._target import (
@@ -105,7 +105,7 @@ def _refusal(text: str, policy: Policy) -> str:
     of_states = ", ".join(score for score in scores if is_of_state(score, policy)) or "none"
     decision = "" if unbounded_action(policy) else "; or decision"
     return (
-        f"{policy.source.name} has no target {_shortened(text)!r}"
+        f"{policy.source.name} has no target {cut(text, 200)!r}"
         f"{_reason(text, policy) or _suggestion(text, policy)} A target is "
         f"SCORE:ACTION, with a score of {', '.join(of_actions)} and an action of {', '.join(keywords(policy))}, a "
         f"position below {len(policy.action_names)} or a name ({names}); or a score of the state ({of_states}); or the "
@@ -135,10 +135,6 @@ def _named(policy: Policy) -> str:
     names = ", ".join(map(repr, policy.action_names[:_MOST_NAMED]))
     more = len(policy.action_names) - _MOST_NAMED
     return f"{names} and {more} more" if more > 0 else names
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= 200 else f"{text[:200]}..."
 
 
 def _reason(text: str, policy: Policy) -> str:

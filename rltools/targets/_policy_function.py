@@ -13,13 +13,14 @@ import torch
 from torch import Tensor, nn
 
 from rltools.errors import ArgumentError, GradientError
-from rltools.policies.base import Context, ForwardPass, Policy, VjpFn, outputs_and_vjp
-from rltools.policies.base import decision_pass as vjp_decision_pass
-from rltools.targets._reading import base_head, can_be_undefined, own_outputs, read_scalars, terms, undefined
+from rltools.policies.base import Context, ForwardPass, Policy, VjpFn
+from rltools.policies.decide import decision_pass as vjp_decision_pass
+from rltools.policies.decide import outputs_and_vjp
+from rltools.targets._scalars import base_head, can_be_undefined, own_outputs, read_scalars, terms, undefined
 from rltools.targets._target import Target, is_discrete, target_labels
 from rltools.targets._weights import gradients_by_vjp, linear_weights
 from rltools.targets.function import INDEPENDENT, TargetFunction, derivative, differentiated
-from rltools.targets.scores._score import FORBIDDEN, beside
+from rltools.targets.scores._score import FORBIDDEN, with_middle_axes
 from rltools.targets.scores.decision import DECISION
 
 
@@ -41,11 +42,14 @@ class PolicyTargetFunction(TargetFunction):
         advance: Callable[[int], None] | None,
         autocast: torch.dtype | None,
     ) -> None:
-        self.feature_ndim, self.dims = len(policy.features.shape), policy.features.dims
-        self.categorical = target.score == DECISION and is_discrete(policy)
-        self.most_copies, self.leave_one_out = most_copies, leave_one_out
+        self.feature_ndim: int = len(policy.features.shape)
+        self.dims: tuple[str, ...] = policy.features.dims
+        self.categorical: bool = target.score == DECISION and is_discrete(policy)
+        self.most_copies: int = most_copies
+        self.leave_one_out: bool = leave_one_out
         self._policy, self._target, self._context, self._advance = policy, target, context, advance
-        facts = remembered("facts", target, policy, lambda: _facts(target, policy))
+        facts = cached_by_policy("facts", target, policy, lambda: _facts(target, policy))
+        self.outputs: int
         self.outputs, self._heads, self._can_be_undefined = facts
         self._autocast = autocast
         self._row_weights: Tensor | None = _UNKNOWN
@@ -143,7 +147,7 @@ class PolicyTargetFunction(TargetFunction):
         else:
             upstream, own = self._upstream(x.device, lead), None
             if upstream is None:
-                own = remembered(
+                own = cached_by_policy(
                     "own outputs", self._target, self._policy, lambda: own_outputs(self._policy, self._target)
                 )
             flat = gradients_by_vjp(passes, self._read_outputs, upstream, lead, prod(x.shape[len(lead) :]), own)
@@ -156,7 +160,7 @@ class PolicyTargetFunction(TargetFunction):
         policy, target = self._policy, self._target
         if self._row_weights is _UNKNOWN:
             # x is on the policy's device, and looking that up takes as long as a small net.
-            weights = remembered("weights", (target, device), policy, lambda: linear_weights(policy, target))
+            weights = cached_by_policy("weights", (target, device), policy, lambda: linear_weights(policy, target))
             self._row_weights = None if weights is None else weights.of_rows(self._context.action)
         return self._row_weights
 
@@ -202,7 +206,7 @@ class PolicyTargetFunction(TargetFunction):
         scores, mask = self._outputs(self._policy.heads[0], x), self._context.mask
         self._count(x, passes=1)
         if mask is not None and self._policy.masked:
-            scores = scores.masked_fill(~beside(mask, scores), FORBIDDEN)
+            scores = scores.masked_fill(~with_middle_axes(mask, scores), FORBIDDEN)
         return scores, self._context.action
 
     @property
@@ -313,8 +317,8 @@ T = TypeVar("T")
 MOST_REMEMBERED = 64
 
 
-def remembered(name: str, key: Hashable, policy: Policy, compute: Callable[[], T]) -> T:
-    """The result of `compute`, kept for the same policy, or another of the same heads and actions.
+def cached_by_policy(name: str, key: Hashable, policy: Policy, compute: Callable[[], T]) -> T:
+    """The result of `compute`, cached for the same policy, or another of the same heads and actions.
 
     Args:
         name: of the result.

@@ -9,6 +9,7 @@ from math import isnan, nan
 
 import numpy as np
 
+from rltools._util.arrays import object_column
 from rltools.ablation import (
     Ablation,
     AblationSpec,
@@ -135,20 +136,15 @@ def _rollouts(rows: list[Row], players: int, outcome: Outcome) -> Rollouts:
         hidden[row, list(positions)] = True
     returns = [outcome(*task) for task in tasks]
 
-    def texts(values: list[str]) -> np.ndarray:
-        column = np.empty(len(values), object)
-        column[:] = values
-        return column
-
     return Rollouts(
-        replacement=texts([replacement for replacement, _, _ in tasks]),
+        replacement=object_column([replacement for replacement, _, _ in tasks]),
         hidden=hidden,
         number=np.array([number for _, _, number in tasks], np.int64),
         seed=np.array([10_000 + number for _, _, number in tasks], np.int64),
         total_reward=np.array([0.0 if isnan(value) else value for value in returns]),
         steps=np.full(len(tasks), 10, np.int64),
-        ended=texts(["fault" if isnan(value) else "terminated" for value in returns]),
-        fault=texts(["ValueError: no numbers" if isnan(value) else "" for value in returns]),
-        purpose=texts([different[task] for task in tasks]),
+        ended=object_column(["fault" if isnan(value) else "terminated" for value in returns]),
+        fault=object_column(["ValueError: no numbers" if isnan(value) else "" for value in returns]),
+        purpose=object_column([different[task] for task in tasks]),
         part=np.full(len(tasks), nan),
     )

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from rltools.envs import Environment
 from rltools.errors import ArgumentError, MismatchError
 from rltools.policies.actions import branches, count_actions
-from rltools.policies.base import ActResult, Context, Policy, is_differentiable, missing_members, next_state, positions
+from rltools.policies.base import ActResult, Context, Policy, is_differentiable, missing_members
+from rltools.policies.decide import next_state, positions
 from rltools.policies.env_info import check_match, inspect_env
 from rltools.policies.torch_policy import HEADS
 from rltools.spaces.leaves import leaves, pick

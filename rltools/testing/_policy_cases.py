@@ -1,4 +1,4 @@
-"""Shared parts of the checks of a policy: observations and a context to test it with, comparisons, derivatives."""
+"""What the checks of a policy share: observations and a context to test it with, comparisons, derivatives."""
 
 from __future__ import annotations
 

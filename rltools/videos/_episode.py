@@ -1,4 +1,4 @@
-"""The numbers that a video of an episode shows."""
+"""The numbers that a video shows of an episode."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LONGEST_TARGET = 60
 """Characters of the name of a target."""
 
 
-class Explained(NamedTuple):
+class ExplainedScalar(NamedTuple):
     """A scalar `[step]`, its attributions `[step, row]`, and a map `[step, y, x]` per image; NaN if unexplained."""
 
     target: str
@@ -68,7 +68,7 @@ def shown_rows(features: Features) -> list[Row]:
 
 def explained_of(
     recording: Recording, number: int, rows: list[Row], method: str | None, target: str | None
-) -> Explained | None:
+) -> ExplainedScalar | None:
     """The explained scalar with the largest attributions (gradients times std), or None if nothing was explained.
 
     If only a sample of the steps was explained, each explained step stands for the steps up to the next one. Raises a
@@ -91,7 +91,7 @@ def explained_of(
     values, images = values[held, strongest], [part for part in episode.features.parts if part.is_image]
     notes = [f"strongest of {len(labels)} targets"] if len(labels) > 1 else []
     notes += [f"1 of {stride} steps explained, and held until the next"] if stride > 1 else []
-    return Explained(
+    return ExplainedScalar(
         plain(target_name(labels[strongest]), LONGEST_TARGET),
         plain(method_title(spec.method)),
         [unit, *notes],
@@ -101,7 +101,7 @@ def explained_of(
     )
 
 
-def drawn_rows(episode: Episode, rows: list[Row], explained: Explained | None) -> tuple[np.ndarray, ...]:
+def drawn_rows(episode: Episode, rows: list[Row], explained: ExplainedScalar | None) -> tuple[np.ndarray, ...]:
     """Positions `[drawn]` of the rows that matter most, and their values and attributions `[step, drawn]`.
 
     Rows keep their order. The value of a choice is its position among the options; image regions have NaN.

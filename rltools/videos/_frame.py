@@ -15,15 +15,23 @@ from rltools._util.glossary import ENDINGS
 from rltools._util.text import capitalized
 from rltools._util.text import number as number_text
 from rltools.pages.replay.rows import Row
+from rltools.plots.drawing.animation import LARGE, MEDIUM, SMALL, TINY, Sheet
 from rltools.plots.drawing.colors import action_color, color_limit, signed_colors, theme_color
 from rltools.plots.drawing.labels import feature_labels, fixed, inches, plain
-from rltools.plots.drawing.moving import LARGE, MEDIUM, SMALL, TINY, Sheet
 from rltools.plots.drawing.panels import draw_attributions, draw_line, two_ticks
 from rltools.plots.drawing.theme import themed
 from rltools.recording import Episode, Recording
 from rltools.spaces.image import visible
 from rltools.spaces.leaves import pick
-from rltools.videos._episode import Actions, Explained, actions_of, drawn_rows, explained_of, shown_episode, shown_rows
+from rltools.videos._episode import (
+    Actions,
+    ExplainedScalar,
+    actions_of,
+    drawn_rows,
+    explained_of,
+    shown_episode,
+    shown_rows,
+)
 
 LEFT, RIGHT, TOP, MIDDLE, BOTTOM, END, PANEL = 28, 1252, 86, 400, 684, 948, 992
 """The upper half shows one step; the lower half shows the whole episode and the panel of actions."""
@@ -66,7 +74,9 @@ def _frame(
     return sheet.draw
 
 
-def _draw_images(sheet: Sheet, episode: Episode, frames: list[bytes] | None, explained: Explained | None) -> float:
+def _draw_images(
+    sheet: Sheet, episode: Episode, frames: list[bytes] | None, explained: ExplainedScalar | None
+) -> float:
     """Draw the environment and the observation's images, at most three, side by side; returns where they end."""
     parts, x = [part for part in episode.features.parts if part.is_image], float(LEFT)
     views: list[tuple[str, Callable[[int], Image.Image]]] = []
@@ -99,7 +109,7 @@ def _colored(image: Callable[[int], Image.Image], maps: np.ndarray, step: int) -
 
 
 def _draw_rows(
-    sheet: Sheet, left: float, rows: list[Row], table: tuple[np.ndarray, ...], explained: Explained | None
+    sheet: Sheet, left: float, rows: list[Row], table: tuple[np.ndarray, ...], explained: ExplainedScalar | None
 ) -> None:
     """Draw the value of each feature, and its attribution."""
     drawn, observed, values = table
@@ -150,7 +160,7 @@ def _value_texts(row: Row, seen: np.ndarray) -> list[str]:
 
 
 def _draw_episode(
-    sheet: Sheet, top: float, rows: list[Row], drawn: np.ndarray, explained: Explained | None, actions: Actions
+    sheet: Sheet, top: float, rows: list[Row], drawn: np.ndarray, explained: ExplainedScalar | None, actions: Actions
 ) -> None:
     """Draw panels over all steps, one above the other, with a line at the current step."""
     lines = {"return so far": (actions.returns[:, None], [theme_color("ink")])}

@@ -18,7 +18,8 @@ from rltools.errors import RltoolsError
 from rltools.explanation.batches import FEW, check_passes, explained_now, explained_rows
 from rltools.explanation.references import encode_references
 from rltools.explanation.spec import with_groups, with_whole_choices
-from rltools.policies.base import ActResult, Context, Policy, check_is_policy, decide, next_state, positions
+from rltools.policies.base import ActResult, Context, Policy, check_is_policy
+from rltools.policies.decide import decide, next_state, positions
 from rltools.policies.rows import MixedRowsError
 from rltools.recording import recorded_leaves
 from rltools.spaces.leaves import map_leaves, pick, placeholder_observations

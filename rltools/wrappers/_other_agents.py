@@ -126,7 +126,7 @@ def other_agents(multi: Any, agent: str, others: Any) -> dict[str, OtherAgent]:
 
 
 def checked_multi(multi: Any) -> Any:
-    """An environment, if several agents act in it.
+    """Check that several agents act in an environment, and return it.
 
     Raises:
         ArgumentError: it is another kind of environment.

@@ -1,5 +1,10 @@
-"""What other systems do not allow, simulated here: Windows opens no folder, and flushes only what can be written."""
+"""What other systems do otherwise, simulated here or read in the code.
 
+Windows opens no folder, flushes only what can be written, keeps a file that another process reads, and ends lines
+differently.
+"""
+
+import ast
 import os
 from pathlib import Path
 
@@ -7,7 +12,7 @@ import pytest
 
 import rltools
 from rltools._util import files
-from rltools.errors import BusyError
+from rltools.errors import BusyError, RecordingError
 
 fcntl = pytest.importorskip("fcntl", reason="there is nothing to simulate on Windows")
 
@@ -62,3 +67,60 @@ def test_names_of_files_and_folders_are_allowed_on_windows(tmp_path):
     names = {path.name for path in tmp_path.rglob("*")}
     assert len([path for path in (tmp_path / "run" / "attributions").iterdir() if path.is_dir()]) == 4
     assert not [name for name in names if set(name) & set('<>:"|?*\\') or name.endswith((" ", "."))]
+
+
+def test_a_file_that_another_process_reads_is_replaced_when_it_has_been_read(windows, tmp_path, monkeypatch):
+    refusals = iter([True, True, False])
+    rename = Path.replace
+
+    def refuse(self, target):
+        if next(refusals):
+            raise PermissionError(13, "Access is denied", str(target))
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    monkeypatch.setattr(files, "_PATIENCE", (0, 0))
+    (tmp_path / "index.html").write_text("old", encoding="utf-8")
+    with files.atomic_write(tmp_path / "index.html") as temporary:
+        temporary.write_text("new", encoding="utf-8")
+    assert (tmp_path / "index.html").read_text(encoding="utf-8") == "new"
+    assert [path.name for path in tmp_path.iterdir()] == ["index.html"]
+
+
+def test_a_file_that_stays_in_use_is_kept_and_reported(windows, tmp_path, monkeypatch):
+    def refuse(self, target):
+        raise PermissionError(13, "Access is denied", str(target))
+
+    monkeypatch.setattr(files, "_PATIENCE", (0, 0))
+    (tmp_path / "index.html").write_text("old", encoding="utf-8")
+    monkeypatch.setattr(Path, "replace", refuse)
+    with (
+        pytest.raises(RecordingError, match=r"cannot write to .*: Access is denied"),
+        files.os_errors_as(tmp_path),
+        files.atomic_write(tmp_path / "index.html") as temporary,
+    ):
+        temporary.write_text("new", encoding="utf-8")
+    assert [path.name for path in tmp_path.iterdir()] == ["index.html"]
+
+
+WRITES = {"write_text": {"encoding", "newline"}, "to_csv": {"lineterminator"}, "read_text": {"encoding"}}
+
+
+def test_texts_are_the_same_bytes_on_every_system():
+    """Encoding and ends of lines are named wherever a text is written; Windows has others by default."""
+    used, wrong = set(), []
+    for path in Path(rltools.__file__).parent.rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        if not any(f".{name}(" in text for name in (*WRITES, "open")):
+            continue
+        for call in (node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)):
+            name = call.func.attr if isinstance(call.func, ast.Attribute) else ""
+            named = {keyword.arg for keyword in call.keywords}
+            expected = WRITES.get(name, set())
+            if name == "open" and any(isinstance(each, ast.Constant) and each.value == "w" for each in call.args[:1]):
+                expected = WRITES["write_text"]
+            if expected:
+                used.add(name)
+                wrong += [f"{path}:{call.lineno} {name}"] * (not expected <= named)
+    assert used == {*WRITES, "open"}
+    assert not wrong

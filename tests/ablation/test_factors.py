@@ -5,7 +5,7 @@ import pytest
 
 import rltools
 from rltools.ablation import Ablation, AblationSpec, find_players, open_ablation
-from rltools.ablation._ablation import positions_of
+from rltools.ablation._open_ablation import positions_of
 from rltools.ablation.replacements import ReplacementInput, Visited, find_replacement
 from rltools.errors import CorruptError
 

@@ -15,7 +15,7 @@ import pytest
 
 import rltools
 from rltools.ablation import Ablation, ablate, ablations, measure, open_ablation
-from rltools.ablation._measuring import Measuring
+from rltools.ablation._runner import AblationRunner
 from rltools.errors import ArgumentError, ConflictError, CorruptError, RecordingError, UnknownNameError
 from rltools.recording import DamagedFileWarning
 
@@ -86,7 +86,7 @@ def test_an_interrupt_loses_a_batch_at_most(
     after: int, world: Any, copied: Copy, files_in: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     policy, env = world
-    monkeypatch.setattr("rltools.ablation._measuring.BATCH", 20)
+    monkeypatch.setattr("rltools.ablation._runner.BATCH", 20)
     whole = files_in(ablate(policy, copied(), env, **EVERYTHING).directory)
     steps = iter(range(10**9))
     kind = type(env())
@@ -286,15 +286,15 @@ def test_two_writers_exclude_each_other(world: Any, copied: Copy) -> None:
             go_on.wait(20)
         return env()
 
-    original = Measuring.announce
+    original = AblationRunner.announce
 
-    def announce(self: Measuring, *args: Any) -> None:
+    def announce(self: AblationRunner, *args: Any) -> None:
         inside.set()
         original(self, *args)
 
     first: list[Ablation] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Measuring, "announce", announce)
+        patch.setattr(AblationRunner, "announce", announce)
         thread = threading.Thread(target=lambda: first.append(ablate(policy, recording, waiting, seeds=2, most=2)))
         thread.start()
         assert inside.wait(20)
@@ -324,9 +324,9 @@ def test_a_full_disk_keeps_what_was_measured(
     def full(self: Any, metadata: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    from rltools.ablation import _measuring
+    from rltools.ablation import _runner
 
-    original = _measuring.write_batch
+    original = _runner.write_batch
 
     def write_batch(folder: Path, number: int, *args: Any) -> Path:
         if number == 1:
@@ -334,7 +334,7 @@ def test_a_full_disk_keeps_what_was_measured(
         return original(folder, number, *args)
 
     with monkeypatch.context() as patch:
-        patch.setattr(_measuring, "write_batch", write_batch)
+        patch.setattr(_runner, "write_batch", write_batch)
         with pytest.raises(RecordingError, match="No space left on device"):
             ablate(policy, recording, env, seeds=3, most=3)
     monkeypatch.undo()

@@ -11,15 +11,15 @@ import pytest
 from rltools.ablation import Rollouts, ablate
 from rltools.ablation._folder import AblationSpec
 from rltools.ablation._leave_out import FEWEST_FRESH, FRESH, fresh_seeds, search
-from rltools.ablation._measuring import Measuring
 from rltools.ablation._run import FIRST_NUMBER, seed_of
+from rltools.ablation._runner import AblationRunner
 from rltools.ablation._stages import losses, measure_coalitions, measure_curves, measure_losses
 from rltools.recording.seeds import SPREAD, episode_seed
 
 PLAYERS = 4
 
 
-class Played(Measuring):
+class Played(AblationRunner):
     """An ablation whose returns are drawn from given means and spreads of the losses; nothing is run."""
 
     def __init__(self, means: Any, spread: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, seed: int = 0) -> None:
@@ -31,8 +31,8 @@ class Played(Measuring):
         super().__init__(None, spec, tmp_path, "", empty, 1, progress=False)  # type: ignore[arg-type]
         self.means, self.spread, self.chance = np.asarray(means, float), np.broadcast_to(spread, len(means)), seed
         self.batches: list[int] = []
-        monkeypatch.setattr("rltools.ablation._measuring.run_tasks", self.play)
-        monkeypatch.setattr("rltools.ablation._measuring.write_batch", lambda *args: None)
+        monkeypatch.setattr("rltools.ablation._runner.run_tasks", self.play)
+        monkeypatch.setattr("rltools.ablation._runner.write_batch", lambda *args: None)
 
     def play(self, setting: Any, tasks: Any, purpose: str, part: float, *rest: Any) -> Rollouts:
         self.batches.append(len(tasks))

@@ -13,7 +13,7 @@ from gymnasium.spaces import Box, Discrete, MultiDiscrete
 import rltools
 from rltools.ablation import ablate
 from rltools.ablation._players import find_players
-from rltools.ablation._replacing import Replacing
+from rltools.ablation._replaced_decisions import ReplacedDecisions
 from rltools.ablation._rollouts import Task
 from rltools.ablation.replacements import (
     ReplacementInput,
@@ -135,7 +135,7 @@ class Watching:
         states = 1e6 + np.arange(200, dtype=np.float32).reshape(100, 2)
         self.states = states
         players = find_players(self.policy.features, "variables")
-        self.replacing = Replacing(players, Visited(states), tasks, [1000 + task.number for task in tasks])
+        self.replacing = ReplacedDecisions(players, Visited(states), tasks, [1000 + task.number for task in tasks])
 
     def decide(self, numbers: list[int], steps: list[int], values: np.ndarray) -> np.ndarray:
         """What the network sees, `[row, element]`."""

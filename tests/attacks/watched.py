@@ -42,12 +42,12 @@ def hook(event, arguments):
 
 
 def highest():
-    status = Path("/proc/self/status").read_text()
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
     return int(status.partition("VmHWM:")[2].split()[0]) * 1024
 
 
 def watched(task):
-    Path("/proc/self/clear_refs").write_text("5")  # the highest use of memory starts again from here
+    Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")  # the highest use of memory starts again from here
     before, started, error, policy, notes = highest(), time.perf_counter(), None, None, ()
     noticed_events.clear()
     try:

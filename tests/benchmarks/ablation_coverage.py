@@ -18,8 +18,8 @@ from timing import Row
 
 from rltools.ablation import Ablation, AblationSpec, Rollouts
 from rltools.ablation._leave_out import FRESH
-from rltools.ablation._measuring import Measuring
 from rltools.ablation._rollouts import Task, joined
+from rltools.ablation._runner import AblationRunner
 from rltools.ablation._stages import measure_coalitions, measure_leave_out, measure_losses
 from rltools.stats import Interval, across, joint, loss_concordance
 
@@ -30,7 +30,7 @@ Held = dict[str, np.ndarray]
 """Of each statistic, whether its intervals hold the truth, or whether a claim is false: 0 or 1, NaN without one."""
 
 
-class Simulated(Measuring):
+class Simulated(AblationRunner):
     """An ablation whose episodes have returns drawn from a world; everything else is as in `rltools.ablate`."""
 
     def __init__(self, world: World, rng: np.random.Generator) -> None:
@@ -98,10 +98,10 @@ class Simulated(Measuring):
 
 def simulated(world: World, rng: np.random.Generator, seeds: int, most: int) -> Simulated:
     """The losses of all players and the race for the first place."""
-    measuring = Simulated(world, rng)
-    measuring.run([("", ())], range(seeds), "loss", "")
-    measure_losses(measuring, seeds, most)
-    return measuring
+    runner = Simulated(world, rng)
+    runner.run([("", ())], range(seeds), "loss", "")
+    measure_losses(runner, seeds, most)
+    return runner
 
 
 def holds(interval: Interval, truth: np.ndarray | float) -> np.ndarray:
@@ -138,9 +138,9 @@ def _false_lead(world: World, first: int, leaders: int) -> float:
 
 def of_coalitions(world: World, rng: np.random.Generator, seeds: int) -> Held:
     """Outcome Shapley values from all coalitions, what each player is worth alone, and interactions, largest first."""
-    measuring = simulated(world, rng, seeds, seeds)
-    measure_coalitions(measuring, seeds)
-    ablation = measuring.result()
+    runner = simulated(world, rng, seeds, seeds)
+    measure_coalitions(runner, seeds)
+    ablation = runner.result()
     values, single = ablation.shapley(), ablation.alone()
     assert values is not None
     assert single is not None
@@ -164,11 +164,11 @@ def of_orders(world: World, rng: np.random.Generator, seeds: int) -> Held:
     """Outcome Shapley values from pairs of an order and its reverse, each with a seed of its own."""
     from rltools.ablation._coalition_values import drawn_orders, hidden_along, sampled_values
 
-    measuring = Simulated(world, rng)
-    orders = drawn_orders(measuring.players, seeds, measuring.spec.seed)
-    tasks = [Task(*measuring.hiding(hidden), number) for order, number in orders for hidden in hidden_along(order)]
-    measuring.run_tasks(tasks, "coalition", "")
-    values = sampled_values(world.players, measuring.returns, seeds, measuring.spec.seed, 0.95)
+    runner = Simulated(world, rng)
+    orders = drawn_orders(runner.players, seeds, runner.spec.seed)
+    tasks = [Task(*runner.hiding(hidden), number) for order, number in orders for hidden in hidden_along(order)]
+    runner.run_tasks(tasks, "coalition", "")
+    values = sampled_values(world.players, runner.returns, seeds, runner.spec.seed, 0.95)
     assert values is not None
     return {"Shapley value, pairs of orders": holds(values.interval, world.shapley)}
 
@@ -192,9 +192,9 @@ def of_concordance(world: World, rng: np.random.Generator, seeds: int) -> Held:
 
 def of_search(world: World, rng: np.random.Generator, seeds: int) -> Held:
     """A certificate of a search's result, although more than 5 % of the return is lost; and how often there is one."""
-    measuring = simulated(world, rng, seeds, MOST)
-    measure_leave_out(measuring, 0.05, FRESH_SEEDS)
-    certificate = measuring.result().certificate
+    runner = simulated(world, rng, seeds, MOST)
+    measure_leave_out(runner, 0.05, FRESH_SEEDS)
+    certificate = runner.result().certificate
     if certificate is None:  # every player is needed
         return {"a false certificate": np.zeros(1), "a certificate": np.zeros(1)}
     hidden = [world.players.index(name) for name in certificate.left_out]
@@ -213,10 +213,10 @@ def of_bound(world: World, rng: np.random.Generator, seeds: int) -> Held:
     for player, loss in enumerate(world.losses):
         if loss > 0:
             part = float(loss / world.expected(()))
-            measuring = Simulated(world, rng)
-            conditions = [("", ()), measuring.hiding((player,))]
-            measuring.run(conditions, range(FRESH, FRESH + seeds), "certificate", "", part)
-            certificate = certificate_of(world.players, measuring.rollouts, "resample")
+            runner = Simulated(world, rng)
+            conditions = [("", ()), runner.hiding((player,))]
+            runner.run(conditions, range(FRESH, FRESH + seeds), "certificate", "", part)
+            certificate = certificate_of(world.players, runner.rollouts, "resample")
             assert certificate is not None
             false.append(float(certificate.holds))
     return {"a certificate at the edge": np.array(false)}

@@ -245,7 +245,7 @@ def main() -> None:
             )
             print(rows[-1], flush=True)
     if len(sys.argv) > 1:
-        with Path(sys.argv[1]).open("w", newline="") as file:
+        with Path(sys.argv[1]).open("w", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, rows[0])
             writer.writeheader()
             writer.writerows(rows)

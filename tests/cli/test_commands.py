@@ -118,7 +118,10 @@ def test_pictures_that_are_kept_are_left_out_where_none_are_wanted(rltools, proj
     assert rltools("replay", "r", "0", "--no-frames", "--out", "plain.html").code == 0
     assert rltools("replay", "r", "0", "--out", "drawn.html").code == 0
     assert rltools("replay", "r", "0", "--no-frames", "--beside", "r", "--out", "pair.html").code == 0
-    printed = {name: "data:image/webp" in Path(f"{name}.html").read_text() for name in ("plain", "drawn", "pair")}
+    printed = {
+        name: "data:image/webp" in Path(f"{name}.html").read_text(encoding="utf-8")
+        for name in ("plain", "drawn", "pair")
+    }
     assert printed == {"plain": False, "drawn": True, "pair": False}
     assert len(open_recording("r").frames(0)) == 12, "and kept all the same"
 

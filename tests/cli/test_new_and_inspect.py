@@ -13,7 +13,7 @@ from rltools.cards import read_environment_card
 from rltools.cards.content import find_content
 from rltools.experiments import read_experiment
 from rltools.experiments._load import load_agent
-from rltools.experiments._runs import runs_of
+from rltools.experiments._plan_runs import runs_of
 
 ROOM = """
 import gymnasium

@@ -33,7 +33,7 @@ def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def written(agents: Any) -> Path:
     plan = {"description": "?", "agents": agents, "methods": ["gradient"], "episodes": 1, "max_steps": 3}
     path = Path("plan.yaml")
-    path.write_text(json.dumps(plan | {"reports": False, "environment": "CartPole-v1"}))
+    path.write_text(json.dumps(plan | {"reports": False, "environment": "CartPole-v1"}), encoding="utf-8")
     return path
 
 

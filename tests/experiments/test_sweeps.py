@@ -14,7 +14,7 @@ from rltools import run_experiment
 from rltools.cards.content import list_content
 from rltools.errors import ConfigError
 from rltools.experiments import _do_cell, experiment_status, open_experiment, read_experiment
-from rltools.experiments._run import prepare
+from rltools.experiments._run_experiment import prepare
 from rltools.experiments.cells import cells_by_run, cells_of
 
 PLAIN = """
@@ -36,7 +36,7 @@ def _no_figures(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def written(text: str) -> Path:
     path = Path("elsewhere.yaml")
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     return path
 
 
@@ -272,7 +272,8 @@ def test_the_file_of_the_documentation_has_no_faults() -> None:
 
 def test_an_agent_is_loaded_by_the_values_of_its_point(monkeypatch: pytest.MonkeyPatch) -> None:
     Path("bounds.yaml").write_text(
-        "{description: x, agents: [cartpole-ppo], methods: [gradient], sweep: {bounds: [same, any], device: [cpu]}}"
+        "{description: x, agents: [cartpole-ppo], methods: [gradient], sweep: {bounds: [same, any], device: [cpu]}}",
+        encoding="utf-8",
     )
     job = prepare("bounds.yaml")
     monkeypatch.setattr(_do_cell, "load_agent", lambda agent, environment, bounds, device, loading: (bounds, device))
@@ -282,7 +283,8 @@ def test_an_agent_is_loaded_by_the_values_of_its_point(monkeypatch: pytest.Monke
 def test_a_page_names_more_episodes_only_if_no_point_has_them() -> None:
     Path("more.yaml").write_text(
         "{description: x, agents: [cartpole-ppo], methods: [gradient], max_steps: 3, controls: false, reports: false,"
-        " episodes: 1, sweep: {episodes: [1, 2]}}"
+        " episodes: 1, sweep: {episodes: [1, 2]}}",
+        encoding="utf-8",
     )
     assert "more.yaml episodes=" not in run_experiment("more.yaml").page.read_text()
 
@@ -290,7 +292,7 @@ def test_a_page_names_more_episodes_only_if_no_point_has_them() -> None:
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is such a device")
 def test_what_only_one_point_cannot_do_is_refused_before_anything_is_recorded() -> None:
     Path("devices.yaml").write_text(
-        "{description: x, agents: [cartpole-ppo], methods: [gradient], sweep: {device: [cpu, cuda]}}"
+        "{description: x, agents: [cartpole-ppo], methods: [gradient], sweep: {device: [cpu, cuda]}}", encoding="utf-8"
     )
     with pytest.raises(ConfigError, match="device='cuda' cannot be used here"):
         prepare("devices.yaml")

@@ -250,7 +250,8 @@ def test_points_of_a_swept_environment_are_pairs_of_points(tmp_path: Path, monke
     monkeypatch.chdir(tmp_path)
     Path("poles.yaml").write_text(
         "{description: Poles, agents: [cartpole-ppo], methods: [gradient], episodes: 1, max_steps: 5, reports: false,"
-        " controls: false, sweep: {environment.kwargs.sutton_barto_reward: [true, false]}}"
+        " controls: false, sweep: {environment.kwargs.sutton_barto_reward: [true, false]}}",
+        encoding="utf-8",
     )
     frame = run_experiment("poles.yaml").table("agreement")
     assert list(frame["differs"]) == ["points"]

@@ -9,7 +9,8 @@ import torch
 import rltools
 from rltools.attributions import find_method
 from rltools.explanation.batches import explained_rows
-from rltools.policies.base import Context, decide
+from rltools.policies.base import Context
+from rltools.policies.decide import decide
 from rltools.targets import decision_pass, make_target_function, parse_target
 
 

@@ -12,7 +12,7 @@ from rltools.pages.report._episodes import cards
 from rltools.plots import episode_grid, timeline
 from rltools.recording import DamagedFileWarning
 from rltools.summary import summarize
-from rltools.summary._images import pictured
+from rltools.summary._images import steps_as_images
 from rltools.testing import example_recording
 
 
@@ -63,7 +63,7 @@ def test_plots_draw_those_that_can_be_read(recording: rltools.Recording) -> None
     )
     assert "episode 2" in title
     episode_grid(recording)
-    assert pictured(recording, recording.find()).number == 2
+    assert steps_as_images(recording, recording.find()).number == 2
 
 
 def test_references_are_drawn_from_those_that_can_be_read(tmp_path: Path) -> None:

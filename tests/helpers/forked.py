@@ -32,7 +32,7 @@ def start(function: Callable[..., Any], *args: Any) -> BaseProcess:
 
 def command(folder: Path, log: Path, arguments: list[str]) -> None:
     """Be the command `rltools` in a folder, with its output in a file."""
-    with log.open("w") as file:
+    with log.open("w", encoding="utf-8") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
     os.chdir(folder)

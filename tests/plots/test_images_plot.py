@@ -6,10 +6,10 @@ import pytest
 from rltools._util.files import numbered_path
 from rltools.errors import ArgumentError
 from rltools.plots import images
-from rltools.plots._images import _overlay
+from rltools.plots.drawing.image_panels import overlay
 from rltools.recording.writers import BlockFile
 from rltools.spaces import Features
-from rltools.summary import pictured, summarize
+from rltools.summary import steps_as_images, summarize
 from rltools.testing import check_plot, example_recording
 
 HEIGHT, WIDTH = 4, 6
@@ -38,7 +38,7 @@ def test_pictures_and_maps_stand_upright_whatever_their_axes(tmp_path, order):
         unit="score",
         method="integrated_gradients",
     )
-    result = pictured(recording, recording.find())
+    result = steps_as_images(recording, recording.find())
     assert result.pictures[0].shape == (HEIGHT, WIDTH, 3)
     assert result.pictures[0][1, 4].tolist() == pytest.approx([1, 0, 0.2])
     assert np.argwhere(result.maps[0]).tolist() == [[1, 4]]
@@ -52,9 +52,9 @@ def test_the_strongest_step_of_each_stretch(tmp_path):
     values, observations = _spot()
     values *= np.array([1, 5, 1, 1, 9, 1, 2])[:, None, None, None, None]
     recording = example_recording(tmp_path / "r", [values], observations=[observations], unit="score", method="shapley")
-    assert pictured(recording, recording.find(), most=3).steps == (1, 4, 6)
-    assert pictured(recording, recording.find(), most=3, steps="even").steps == (0, 3, 6)
-    assert pictured(recording, recording.find(), steps=[5, 2]).steps == (2, 5)
+    assert steps_as_images(recording, recording.find(), most=3).steps == (1, 4, 6)
+    assert steps_as_images(recording, recording.find(), most=3, steps="even").steps == (0, 3, 6)
+    assert steps_as_images(recording, recording.find(), steps=[5, 2]).steps == (2, 5)
     with pytest.raises(ArgumentError, match="no step 7"):
         images(recording, steps=[7])
     with pytest.raises(ArgumentError, match="largest, even"):
@@ -63,7 +63,7 @@ def test_the_strongest_step_of_each_stretch(tmp_path):
 
 def test_orange_pushes_and_purple_pulls_and_nothing_is_pale():
     picture = np.zeros((1, 3, 3))
-    overlaid = _overlay(picture, np.array([[2.0, -1.0, 0.0]]), 1.0)[0]
+    overlaid = overlay(picture, np.array([[2.0, -1.0, 0.0]]), 1.0)[0]
     assert overlaid[0, 0] > overlaid[0, 2] + 0.5
     assert overlaid[1, 2] > overlaid[1, 1] + 0.2
     assert np.ptp(overlaid[2]) == 0
@@ -79,7 +79,7 @@ def test_of_a_stack_the_newest_is_seen_and_all_are_summed(tmp_path):
         observations=[observations],
         unit="score",
     )
-    result = pictured(recording, recording.find())
+    result = steps_as_images(recording, recording.find())
     assert result.pictures[0][:, :, 0] == pytest.approx(np.arange(25).reshape(5, 5) / 24, abs=1 / 255)
     assert (result.maps == 2).all()
     assert result.note == "the newest of 2 is seen, the colors are the sum over all 2"
@@ -115,7 +115,7 @@ def test_without_any_picture_it_says_so(tmp_path):
 def test_the_leading_region_is_outlined_on_both(tmp_path):
     values, observations = _spot()
     recording = example_recording(tmp_path / "r", [values] * 5, observations=[observations] * 5, unit="score")
-    result = pictured(recording, recording.find())
+    result = steps_as_images(recording, recording.find())
     assert result.region_name == summarize(recording, detail="regions").top(1)[0].feature
     assert result.region[1, 4]
     assert result.region.sum() < HEIGHT * WIDTH

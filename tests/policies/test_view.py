@@ -13,7 +13,8 @@ from torch import Tensor
 
 import rltools
 from rltools.explanation.views import Window, clipped_entries, compiled, in_units
-from rltools.policies.base import Context, check_is_policy, missing_members, next_state, outputs_and_vjp
+from rltools.policies.base import Context, check_is_policy, missing_members
+from rltools.policies.decide import next_state, outputs_and_vjp
 from rltools.policies.view import PolicyView
 
 OBSERVATIONS = np.array([[0.1, -0.2, 0.05, 0.3], [0.0, 1.0, -0.1, 0.2]], np.float32)

@@ -18,6 +18,20 @@ def test_a_policys_name_never_leads_out_of_the_folder_of_runs(name, folder):
     assert folder_name(name) == folder
 
 
+@pytest.mark.parametrize(
+    ("name", "folder"),
+    [
+        ("con", "agent-con"),
+        ("NUL.zip", "agent-NUL.zip"),
+        ("Lpt1", "agent-Lpt1"),
+        ("console", "console"),
+        ("com", "com"),
+    ],
+)
+def test_a_folder_never_has_the_name_of_a_device(name, folder):
+    assert folder_name(name) == folder
+
+
 def named(source, policy=None):
     return run_name(source, policy or load_policy(source))
 

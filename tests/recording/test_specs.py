@@ -63,7 +63,7 @@ def test_the_key_names_the_folder(twice: tuple[rltools.Recording, rltools.Record
     for recording in twice:
         for key, spec in recording.specs.items():
             assert spec.key == key
-            assert spec.references in recording.described[key]
+            assert spec.references in recording.descriptions[key]
 
 
 def test_where_several_fit_an_error_lists_them_and_says_how_to_choose(
@@ -153,7 +153,7 @@ def test_other_settings_are_told_apart_too(options: dict[str, Any], recording: r
     rltools.explain(recording, policy, method=method, **options)
     with pytest.raises(RecordingError, match="2 attributions"):
         recording.attribution(method)
-    assert len(set(recording.described.values())) == 2
+    assert len(set(recording.descriptions.values())) == 2
 
 
 def test_methods_of_equal_rank_are_no_matter_of_time_either(recording: rltools.Recording, policy: Any) -> None:
@@ -179,16 +179,17 @@ def test_the_times_of_files_change_nothing(
     with pytest.raises(RecordingError, match="2 attributions"):
         again.find()
     assert list(again.specs) == list(recording.specs)
-    assert again.described == recording.described
+    assert again.descriptions == recording.descriptions
 
 
 def test_a_card_that_keeps_its_time_and_size_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from rltools.cards._find import _read
+    from rltools.cards.content import find_content
 
-    source = next((Path(rltools.__file__).parents[1] / "envs").glob("cartpole*.yaml"))
+    source = find_content("envs", "cartpole")
     path = tmp_path / "card.yaml"
-    text = source.read_text()
-    path.write_text(text)
+    text = source.read_text(encoding="utf-8")
+    path.write_text(text, encoding="utf-8")
     os.utime(path, (1_000_000_000, 1_000_000_000))
     first = _read(path)
     word = first.description[:6]

@@ -12,7 +12,7 @@ import pytest
 import rltools
 from rltools.cards.content import find_content
 from rltools.errors import ArgumentError, CorruptError
-from rltools.policies.loading import loaded_from
+from rltools.policies.load_arguments import loaded_from
 from rltools.recording.sealed_json import write_json
 from rltools.rollout.recorded_agent import load_recorded_agent, recorded_words
 
@@ -34,7 +34,7 @@ def recorded(source: Any, env: Any = None, **loading: Any) -> rltools.Recording:
 
 def changed(**agent: Any) -> rltools.Recording:
     """The recording, whose header says this of its agent, as if it had been written so."""
-    content = json.loads(Path("runs/r/recording.json").read_text())
+    content = json.loads(Path("runs/r/recording.json").read_text(encoding="utf-8"))
     for key in ("seal", "format"):
         content.pop(key)
     write_json(Path("runs/r/recording.json"), content | {"agent": agent})
@@ -94,7 +94,7 @@ def test_what_only_a_script_can_give_is_said(model: Path) -> None:
 
 def test_recordings_without_it_are_read_and_agents_with_cards_are_known(model: Path) -> None:
     recorded("cartpole-ppo")
-    content = json.loads(Path("runs/r/recording.json").read_text())
+    content = json.loads(Path("runs/r/recording.json").read_text(encoding="utf-8"))
     assert content["agent"] == {"source": "cartpole-ppo"}
     for key in ("seal", "format", "agent"):
         content.pop(key)

@@ -14,7 +14,8 @@ from gymnasium.spaces import Box, Discrete
 
 import rltools
 from rltools.errors import FaultError
-from rltools.policies.base import Context, Discounting, positions, value_head
+from rltools.policies.base import Context, Discounting, value_head
+from rltools.policies.decide import positions
 from rltools.policies.torch_policy import TorchPolicy
 from rltools.recording import advantages, open_recording
 from rltools.recording.sealed_json import write_json

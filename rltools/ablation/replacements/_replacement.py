@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from rltools._util.short_repr import short_repr
+from rltools._util.text import first_line
 from rltools.errors import ArgumentError
 
 NEEDS = ("earlier", "hidden")
@@ -94,7 +95,7 @@ class Replacement:
     @property
     def description(self) -> str:
         """The first line of its docstring."""
-        return (self.function.__doc__ or "").strip().split("\n")[0]
+        return first_line(self.function)
 
     def __call__(self, rows: ReplacementInput) -> np.ndarray:
         """The values `[row, element]`."""

@@ -61,16 +61,6 @@ def is_share(unit: str) -> bool:
     return unit == Unit.SHARE
 
 
-def is_one_sided(unit: str) -> bool:
-    """Whether values in this unit are never below 0, so that none of them says that a feature lowers something.
-
-    >>> from rltools.attributions import is_one_sided
-    >>> is_one_sided("share"), is_one_sided("squared score"), is_one_sided("score")
-    (True, True, False)
-    """
-    return unit in (Unit.SHARE, Unit.SQUARED_SCORE)
-
-
 def in_network_units(unit: str) -> Unit:
     """The unit of values with respect to normalized observations, given the unit with respect to plain ones.
 

@@ -33,7 +33,7 @@ RunAgent = Annotated[
     str | None,
     typer.Argument(
         metavar="AGENT",
-        help="The agent of a RUN.",
+        help="The agent, if the first argument is a recording.",
         show_default="loaded as it was then, if its file is still the same",
         autocompletion=complete_agents,
     ),
@@ -46,10 +46,10 @@ Replace = Annotated[
     ),
 ]
 Second = Annotated[
-    str, typer.Option(help="Another replacement, run at up to 8 seeds, to see whether it agrees; `none` for none.")
+    str, typer.Option(help="A second replacement, run at up to 8 seeds to check the first; `none` for none.")
 ]
 Seeds = Annotated[int, typer.Option(min=1, help="At how many seeds each feature is hidden.")]
-Most = Annotated[int, typer.Option(min=1, help="Up to how many seeds the leaders are raced at.")]
+Most = Annotated[int, typer.Option(min=1, help="Largest number of seeds, for the features that may be needed most.")]
 Coalitions = Annotated[
     bool, typer.Option("--coalitions", help="Also hide sets of features: outcome Shapley values and curves.")
 ]
@@ -59,16 +59,16 @@ LeaveOut = Annotated[
         min=0.001,
         max=0.999,
         metavar="PART",
-        help="Also search what can be replaced together for less than this part of the return, for instance 0.05.",
+        help="Also search the most features that can be replaced for less than this part of the return.",
         show_default=False,
     ),
 ]
 NumEnvs = Annotated[int, typer.Option(min=1, help="How many episodes run side by side.")]
 MaxSteps = Annotated[
     int | None,
-    typer.Option(min=1, help="Ends an episode that does not end by itself.", show_default="as in the recording"),
+    typer.Option(min=1, help="Largest number of steps in an episode.", show_default="as in the recording"),
 ]
-SeedOfSeeds = Annotated[int, typer.Option("--seed", min=0, help="From which the seeds of the episodes are derived.")]
+SeedOfSeeds = Annotated[int, typer.Option("--seed", min=0, help="Seed from which those of the episodes are derived.")]
 
 
 @app.command(rich_help_panel=MEASURE, epilog="Example: `rltools ablate cartpole-ppo --seeds 8 --most 8`")

@@ -66,7 +66,8 @@ def explain(
         ),
     ] = None,
     episodes: Annotated[
-        int | None, typer.Option(min=1, help="With --data: how many episodes, the first ones.", show_default="all")
+        int | None,
+        typer.Option(min=1, help="With --data: how many episodes, from the first.", show_default="all"),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="With --data: folder of the run.", show_default="runs/AGENT-on-NAME")

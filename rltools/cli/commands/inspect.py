@@ -270,7 +270,7 @@ def _recording(folder: Path) -> tuple[Rows, bool]:
     specs = recording.specs
     rows += [
         ("explained", words + (f", one step in {specs[key].every}" if specs[key].every > 1 else ""))
-        for key, words in recording.described.items()
+        for key, words in recording.descriptions.items()
     ]
     for key in ablation_keys(folder):
         with suppress(CorruptError, FormatError):  # named below

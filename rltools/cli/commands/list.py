@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
 from rltools._util.console import say_each
-from rltools._util.discovery import unknown
-from rltools._util.text import fixed, plural
+from rltools._util.discovery import unknown_name
+from rltools._util.text import first_line, fixed, plural
 from rltools.cli.app import LOOK_UP, app
 from rltools.cli.screen import grid
 from rltools.errors import RltoolsError
@@ -44,7 +43,7 @@ def listing(kind: str | None, width: int | None = None) -> str:
         UnknownNameError: there is no such kind.
     """
     if kind is not None and kind not in KINDS:
-        raise unknown("list", kind, KINDS)
+        raise unknown_name("list", kind, KINDS)
     blocks = []
     for name in KINDS if kind is None else (kind,):
         lines = grid(KINDS[name](), width) or ["  none"]
@@ -145,7 +144,7 @@ def _plots() -> Rows:
     from rltools import plots
 
     def line(name: str) -> str:
-        return (inspect.getdoc(plots.find_plot(name)) or "").split("\n", 1)[0]
+        return first_line(plots.find_plot(name))
 
     return [(name, _or_fault(line, name)) for name in plots.plot_names()]
 

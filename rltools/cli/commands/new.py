@@ -1,4 +1,4 @@
-"""`rltools new`: write a file to begin with, filled in, for an environment, an agent or an experiment."""
+"""`rltools new`: write a file to start from, filled in, for an environment, an agent or an experiment."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from rltools.cli.completion import complete_agents, complete_environments
 from rltools.cli.options import Import
 from rltools.cli.values import import_all, named_values
 
-new = typer.Typer(cls=Group, no_args_is_help=True, rich_markup_mode="markdown")
+new: typer.Typer = typer.Typer(cls=Group, no_args_is_help=True, rich_markup_mode="markdown")
 app.add_typer(
     new,
     name="new",
     rich_help_panel=LOOK_UP,
-    help="Write a file to begin with, filled in: the card of an environment or an agent, or an experiment.",
+    help="Write a file to start from, filled in: the card of an environment or an agent, or an experiment.",
     epilog="Example: `rltools new env LunarLander-v3`",
 )
 

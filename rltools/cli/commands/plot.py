@@ -27,7 +27,7 @@ from rltools.errors import ArgumentError, PluginError
 @app.command(rich_help_panel=SHOW, epilog="Example: `rltools plot runs/lunarlander-ppo beeswarm --out beeswarm.png`")
 def plot(
     run: Run,
-    name: Annotated[str, typer.Argument(help="See `rltools list plots`.", autocompletion=complete_plots)],
+    name: Annotated[str, typer.Argument(help="A plot; see `rltools list plots`.", autocompletion=complete_plots)],
     *,
     method: RecordedMethod = None,
     target: RecordedTarget = None,

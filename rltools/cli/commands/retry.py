@@ -16,13 +16,13 @@ from rltools.cli.options import ExperimentFolder
 def retry(
     folder: ExperimentFolder,
     *,
-    failed: Annotated[bool, typer.Option("--failed", help="Those that failed; the default.")] = False,
+    failed: Annotated[bool, typer.Option("--failed", help="Retry cells that failed (the default).")] = False,
     abandoned: Annotated[
-        bool, typer.Option("--abandoned", help="Those that a process began that is not there any more.")
+        bool, typer.Option("--abandoned", help="Retry cells whose process ended before they were done.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say which.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print which cells would be retried.")] = False,
 ) -> None:
-    """Let failed or abandoned cells of an experiment be done again, by whoever runs it next or is still at it."""
+    """Let failed or abandoned cells of an experiment be done again, by the next run or by one that still goes on."""
     from rltools.experiments import open_experiment, retry_cells
 
     cells = retry_cells(open_experiment(folder), failed=failed or not abandoned, abandoned=abandoned, dry_run=dry_run)

@@ -28,6 +28,8 @@ MOST_FINDINGS = 12
 class WithKeys(Placeholders, typer.core.TyperCommand):
     """A command whose help ends with the keys of an experiment file, from the model that validates the file."""
 
+    epilog: str | None
+
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help; the model is imported here, because that takes long."""
         from rltools.experiments.file import keys
@@ -89,7 +91,7 @@ def run(
         typer.Argument(help="An experiment file, or the name of one.", autocompletion=complete_experiments),
     ],
     changes: Annotated[
-        list[str] | None, typer.Argument(help="Changes to it, key=value, for the keys below.", show_default=False)
+        list[str] | None, typer.Argument(help="Changes to the file, key=value, for the keys below.", show_default=False)
     ] = None,
     *,
     out: Annotated[Path | None, typer.Option(help="Folder of the results.", show_default="runs/EXPERIMENT")] = None,
@@ -98,7 +100,7 @@ def run(
         typer.Option(
             min=1,
             metavar="N",
-            help="How many cells are done at the same time.",
+            help="How many cells are computed at the same time.",
             show_default="the number of idle cores; 1 for a small experiment",
         ),
     ] = None,
@@ -106,7 +108,7 @@ def run(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Where they are done: processes, dask://HOST:PORT, slurm or ray.",
+            help="Where cells are computed: processes, dask://HOST:PORT, slurm or ray.",
             show_default="processes of this machine",
         ),
     ] = None,
@@ -116,12 +118,14 @@ def run(
     ] = None,
     part: Annotated[
         str | None,
-        typer.Option("--shard", metavar="I/N", help="Do only the I-th of N parts, in this process; for any scheduler."),
+        typer.Option("--shard", metavar="I/N", help="Compute only the I-th of N parts, in this process."),
     ] = None,
     join: Annotated[
-        bool, typer.Option("--join", help="Take part in what others are at: cells that failed are not tried again.")
+        bool, typer.Option("--join", help="Join a run that goes on elsewhere: cells that failed are not tried again.")
     ] = False,
-    fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Begin nothing more after a cell has failed.")] = False,
+    fail_fast: Annotated[
+        bool, typer.Option("--fail-fast", help="Begin no further cells after one has failed.")
+    ] = False,
     modules: Import = None,
     overwrite: Overwrite = False,
     threads: Threads = None,

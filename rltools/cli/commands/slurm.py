@@ -26,9 +26,11 @@ srun {command}"""
 @app.command(rich_help_panel=MEASURE, epilog="Example: `rltools slurm experiments/lunarlander.yaml --jobs 16`")
 def slurm(
     experiment: Annotated[str, typer.Argument(help="An experiment file, or the name of one.")],
-    changes: Annotated[list[str] | None, typer.Argument(help="Changes to it, key=value.", show_default=False)] = None,
+    changes: Annotated[
+        list[str] | None, typer.Argument(help="Changes to the file, key=value.", show_default=False)
+    ] = None,
     *,
-    jobs: Annotated[int, typer.Option(min=1, metavar="N", help="How many jobs work at the same time.")] = 16,
+    jobs: Annotated[int, typer.Option(min=1, metavar="N", help="How many jobs run at the same time.")] = 16,
     time: Annotated[str, typer.Option(metavar="TIME", help="Time limit of a job, as Slurm writes it.")] = "4:00:00",
 ) -> None:
     """Print a job script that runs an experiment on a Slurm cluster, as an array of jobs on one folder."""

@@ -1,4 +1,4 @@
-"""`rltools status`: show how far an experiment is."""
+"""`rltools status`: show the progress of an experiment."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MOST = 20
 
 @app.command(rich_help_panel=LOOK_UP, epilog="Example: `rltools status runs/lunarlander`")
 def status(folder: ExperimentFolder) -> None:
-    """Show how far an experiment is: what is done, failed, running, blocked by a failure, and waiting."""
+    """Show the progress of an experiment: which cells are done, failed, running, blocked by a failure and waiting."""
     from rltools.experiments import experiment_status, open_experiment
 
     rows = experiment_status(open_experiment(folder))

@@ -20,7 +20,8 @@ def tables(
     ] = None,
     *,
     kind: Annotated[
-        Literal["text", "csv", "tex"], typer.Option("--format", help="How it is printed; tex is LaTeX with booktabs.")
+        Literal["text", "csv", "tex"],
+        typer.Option("--format", help="Format of a printed table; tex is LaTeX with booktabs."),
     ] = "text",
 ) -> None:
     """Write the tables of an experiment as CSV, Parquet and LaTeX, or print one; runs that are missing are left out."""
@@ -42,7 +43,7 @@ def tables(
         cells = table.cells(frame)
         lines = _aligned([list(cells.headings), *([text for text, _ in row] for row in cells.rows)])
     else:
-        lines = (frame.to_csv(index=False) if kind == "csv" else table.latex(frame)).splitlines()
+        lines = (frame.to_csv(index=False, lineterminator="\n") if kind == "csv" else table.latex(frame)).splitlines()
     say_as_it_is(*map(as_text, lines))
 
 

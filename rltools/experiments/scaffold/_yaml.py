@@ -68,4 +68,4 @@ def write_yaml(path: Path, content: CommentedMap, heading: Sequence[str]) -> Non
     with os_errors_as(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(path) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+            temporary.write_text(text, encoding="utf-8", newline="\n")

@@ -20,7 +20,7 @@ from rltools.explanation.choice import by_variables, default_method
 from rltools.policies.base import is_differentiable
 from rltools.policies.hub import is_hub
 from rltools.policies.load import load_policy
-from rltools.policies.loading import Loading
+from rltools.policies.load_arguments import LoadArguments
 from rltools.recording.attribution import VARIABLES
 
 EPISODES, SEEDS = 10, 8
@@ -35,7 +35,7 @@ def new_experiment(
     *,
     env_kwargs: Mapping[str, Any] | None = None,
     folder: str | Path = "experiments",
-    **loading: Unpack[Loading],
+    **loading: Unpack[LoadArguments],
 ) -> Path:
     """Write an experiment file that compares agents, and runs as it is.
 

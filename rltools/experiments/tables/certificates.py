@@ -1,4 +1,4 @@
-"""What each agent can do without, and how sure that is."""
+"""Which features each agent can do without, and how certain that is."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def certificates(results: Results) -> pd.DataFrame:
         part: the allowed loss, as a part of the return.
         holds: whether the loss is certainly not larger than allowed.
         remaining: the variables that the policy still sees, separated by "; ".
-        left_out: the variables that were replaced together, likewise.
+        left_out: the variables that were replaced together, separated by "; ".
         loss: their loss of return, in units of the reward.
         bound: the upper bound of the loss.
         baseline: the mean return without replacement.

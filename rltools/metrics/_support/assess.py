@@ -204,7 +204,7 @@ def assessments(
                 try:
                     rows.append(assessment_of(each, case, level))
                 except NotApplicableError as refusal:
-                    refusals.setdefault(str(refusal), []).append(recording.described[key])
+                    refusals.setdefault(str(refusal), []).append(recording.descriptions[key])
                 advance(1)
             for reason, described in refusals.items():
                 everything = len(described) == len(keys)

@@ -16,7 +16,7 @@ CONTROL_NAMES = {
 
 
 def verdict(better_than: Sequence[str], not_better_than: Sequence[str], unknown: Sequence[str]) -> str:
-    """Whether an attribution can be told from its controls, as a sentence.
+    """Whether an attribution certainly differs from its controls, as a sentence.
 
     >>> verdict(["random"], ["std"], [])
     'Better than a map of random numbers, but not certainly better than the std of the features alone.'

@@ -54,7 +54,7 @@ def assessment_of(metric: Metric, case: Case, level: float) -> Assessment:
     return Assessment(
         method=spec.method,
         target=spec.target,
-        settings=case.recording.told_apart(case.key),
+        settings=case.recording.distinguishing_settings(case.key),
         metric=metric.name,
         question=str(metric.question),
         value=value.value,

@@ -1,4 +1,4 @@
-"""What replacing the variables that a map names first, or last, does to the policy, step by step."""
+"""How the policy changes, step by step, when the variables that a map names first, or last, are replaced."""
 
 from __future__ import annotations
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal, get_args
 
+from rltools._util.text import first_line
 from rltools.errors import ArgumentError
 from rltools.metrics._support.controls import Control
 
@@ -89,7 +89,7 @@ class Metric:
     @property
     def description(self) -> str:
         """The first line of the function's docstring."""
-        return (inspect.getdoc(self.function) or "").split("\n", 1)[0]
+        return first_line(self.function)
 
     @property
     def sort_key(self) -> tuple[int, bool, str]:

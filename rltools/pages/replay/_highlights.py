@@ -1,4 +1,4 @@
-"""Finds the moments of an episode that are worth a look.
+"""Finds the highlights of an episode: the steps that are worth a look.
 
 After Amir and Amir (2018), HIGHLIGHTS: Summarizing Agent Behavior to People, AAMAS: states matter where the best action
 is far above the others. Added to these are the step at which the policy is least sure, the highest and the lowest
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rltools._util.arrays import slices
 from rltools._util.glossary import method_title
 from rltools._util.text import plural
 from rltools.attributions import is_per_feature_unit
@@ -74,12 +75,6 @@ def highlights(
     ]
 
 
-def _pieces(steps: int, size: int) -> Iterator[slice]:
-    """Slices of the steps, each of which has `size` numbers."""
-    few = max(1, AT_ONCE // max(1, size))
-    return (slice(start, start + few) for start in range(0, steps, few))
-
-
 def _allowed_scores(episode: Episode, steps: slice) -> np.ndarray:
     """Scores `[step, k]` in float64, minus infinity for an action that was not allowed."""
     scores = episode.scores[steps].reshape(len(episode.scores[steps]), -1).astype(np.float64)
@@ -109,7 +104,7 @@ def _entropy(episode: Episode, header: Header) -> Iterator[Moment]:
     if header.action_start is None or count < 2 or header.score not in ("logit", "probability"):
         return
     entropy = np.empty(len(episode))
-    for steps in _pieces(len(episode), count):
+    for steps in slices(len(episode), count, numbers=AT_ONCE):
         scores = _allowed_scores(episode, steps)
         probabilities = np.maximum(scores, 0) if header.score == "probability" else softmax(scores, axis=1)
         entropy[steps] = entr(probabilities).sum(axis=1)
@@ -139,7 +134,7 @@ def _attribution(attribution: Attribution | None, spread: np.ndarray | None) -> 
     if attribution is None or len(attribution) < 2:
         return
     change = np.empty(len(attribution) - 1)
-    for steps in _pieces(len(change), attribution.features.size):
+    for steps in slices(len(change), attribution.features.size, numbers=AT_ONCE):
         values = attribution.values[steps.start : steps.stop + 1, 0]
         values = values.reshape(len(values), -1).astype(np.float64)
         if is_per_feature_unit(attribution.unit) and spread is not None:

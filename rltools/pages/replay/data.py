@@ -17,7 +17,17 @@ from rltools._util.glossary import method_title
 from rltools.attributions import is_per_feature_unit
 from rltools.pages.replay._encode import packed, quantized
 from rltools.pages.replay._highlights import highlights, score_unit
-from rltools.pages.replay.rows import Row, at_chosen, maps, pictures, rows_of, summed, variables_of, webp_uri
+from rltools.pages.replay.rows import (
+    Row,
+    at_chosen,
+    maps,
+    observed_part,
+    pictures,
+    rows_of,
+    summed,
+    variables_of,
+    webp_uri,
+)
 from rltools.recording import Attribution, Episode, Header, Recording, episode_advantages, episode_margins
 from rltools.recording.parquet import read_metadata
 from rltools.spaces import Features, Part
@@ -42,7 +52,7 @@ def episodes_data(
     """
     per_unit = any(is_per_feature_unit(recording.spec(key).unit) for key in keys)
     spread = std((episode.states for episode in recording), recording.features.size) if per_unit else None
-    apart = {key: recording.told_apart(key) for key in keys}
+    apart = {key: recording.distinguishing_settings(key) for key in keys}
     for number in numbers:
         yield _episode_data(recording, number, apart, title, spread)
 
@@ -155,7 +165,7 @@ def _features(features: Features, episode: Episode, rows: list[Row]) -> dict[str
         "variables": [vars(variable) for variable in variables_of(features)],
         "values": packed(states if single == list(range(states.shape[1])) else states[:, single]),
         "images": [
-            pictures(_observed(part, episode), part) | {"first_row": _first_row(rows, part)}
+            pictures(observed_part(part, episode), part) | {"first_row": _first_row(rows, part)}
             for part in features.parts
             if part.is_image and len(episode)
         ],
@@ -165,12 +175,6 @@ def _features(features: Features, episode: Episode, rows: list[Row]) -> dict[str
 def _first_row(rows: list[Row], part: Part) -> int:
     """The position of the first region of an image among the rows."""
     return next(position for position, row in enumerate(rows) if part.start <= row.entries[0] < part.stop)
-
-
-def _observed(part: Part, episode: Episode) -> np.ndarray:
-    """`[step, *part.shape]`, in the environment's own type."""
-    values = part.leaf.encode(np.asarray(pick(episode.observations, part.leaf)))
-    return values.reshape(len(values), *part.shape)
 
 
 def _texts(features: Features, episode: Episode) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -14,6 +14,16 @@ from rltools.pages.replay._encode import base64_of, packed, quantized
 from rltools.recording import Attribution, Episode
 from rltools.spaces import Features, Part
 from rltools.spaces.image import pixel_elements, visible
+from rltools.spaces.leaves import pick
+
+
+class HasEntries(Protocol):
+    """A row of a page: some elements of an observation."""
+
+    @property
+    def entries(self) -> np.ndarray:
+        """The row-major positions of its elements."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -144,7 +154,7 @@ def at_chosen(attribution: Attribution, episode: Episode) -> Attribution:
     return replace(attribution, values=values)
 
 
-def summed(values: np.ndarray, rows: Sequence[Row]) -> np.ndarray:
+def summed(values: np.ndarray, rows: Sequence[HasEntries]) -> np.ndarray:
     """Sum over the elements of each row, `[..., element]` -> float64 `[..., row]`."""
     if not rows:
         return np.zeros((*values.shape[:-1], 0))
@@ -165,6 +175,12 @@ _SIDES = (12, 84)
 _QUALITY = 75
 _LOSSLESS = 64 * 64
 """The most pixels of an image that is stored losslessly, because compression would smear a grid of cells."""
+
+
+def observed_part(part: Part, episode: Episode) -> np.ndarray:
+    """What an episode observed of a part: `[step, *part.shape]`, in the environment's own type."""
+    values = part.leaf.encode(np.asarray(pick(episode.observations, part.leaf)))
+    return values.reshape(len(values), *part.shape)
 
 
 def pictures(observations: np.ndarray, part: Part) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What a replay says where no script runs: the facts of an episode, and a table of the moments worth a look."""
+"""What a replay shows without scripts: the facts of an episode, and a table of its highlights."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LARGEST = 3
 
 
 def static_data(recording: Recording, number: int, keys: list[str]) -> dict[str, Any]:
-    """The facts of an episode, and its moments with the action and the largest attributions of the first key."""
+    """The facts of an episode, and its highlights with the action and the largest attributions of the first key."""
     header, episode, outcome = recording.header, recording.episode(number), outcome_data(recording, number)
     attribution = recording.attribution_of(keys[0], episodes=[number]) if keys and len(episode) else None
     scaled = attribution is not None and is_per_feature_unit(attribution.unit)

@@ -17,11 +17,9 @@ from rltools._util.glossary import ENDINGS
 from rltools._util.text import capitalized
 from rltools.errors import RltoolsError
 from rltools.pages.replay._encode import packed, quantized
-from rltools.pages.replay.rows import maps, pictures, webp_uri
-from rltools.pages.report._rows import ShownRow, shown_rows, summed_rows
+from rltools.pages.replay.rows import maps, observed_part, pictures, summed, webp_uri
+from rltools.pages.report._rows import ShownRow, shown_rows
 from rltools.recording import Episode, Recording
-from rltools.spaces import Part
-from rltools.spaces.leaves import pick
 from rltools.summary import DECISION, Summary, method_name
 from rltools.targets.scores import target_name
 
@@ -78,7 +76,7 @@ def player(recording: Recording, main: Summary, summaries: Sequence[Summary], re
         states = recording.encoded_observations(main.key, episode).reshape(len(episode), -1)[chosen]
         values = np.stack([row.observed(states) for row in rows], axis=1)
         scaled = _attributions(recording, number, chosen, main)
-        added = summed_rows(scaled, rows)
+        added = summed(scaled, rows)
         sizes.append(np.abs(added[np.isfinite(added)]))
         largest = np.maximum(largest, np.abs(np.nan_to_num(values)).max(axis=0, initial=0.0))
         episodes.append(
@@ -163,7 +161,7 @@ def _images(
     """Observations that are images, and their attributions as maps."""
     parts = [part for part in recording.features.parts if part.is_image and included and len(steps)]
     return {
-        "images": [pictures(_observed(part, episode)[steps], part) for part in parts],
+        "images": [pictures(observed_part(part, episode)[steps], part) for part in parts],
         "maps": [maps(attributions[..., part.start : part.stop], part) for part in parts],
     }
 
@@ -177,14 +175,8 @@ def _decisions(
     groups = [np.sort(elements) for _, elements in attribution.spec.rows(attribution.features)]
     whole = np.array([any(np.array_equal(np.sort(row.entries), group) for group in groups) for row in rows])
     # Of an action of several dimensions the one that changes most.
-    changes = np.nan_to_num(summed_rows(values, rows)).max(axis=1)
+    changes = np.nan_to_num(summed(values, rows)).max(axis=1)
     return quantized(np.where(whole, changes, np.nan), np.dtype("i1"))
-
-
-def _observed(part: Part, episode: Episode) -> np.ndarray:
-    """`[step, *part.shape]`, in the environment's own type."""
-    values = part.leaf.encode(np.asarray(pick(episode.observations, part.leaf)))
-    return values.reshape(len(values), *part.shape)
 
 
 class Frames:

@@ -11,8 +11,8 @@ from rltools._util.glossary import TERMS, method_title
 from rltools._util.html import head, render
 from rltools._util.text import number, plural
 from rltools.errors import ArgumentError
+from rltools.pages.ablation_findings import AblationFindings
 from rltools.pages.answer import Answer, answer_of
-from rltools.pages.measured import Measured
 from rltools.pages.report._bars import Bars, loss_bars, share_bars
 from rltools.pages.report._episodes import cards, replay_files, return_strip, strip
 from rltools.pages.report._extremes import Extremes, extremes
@@ -131,14 +131,14 @@ def write_report(
         )
         path = folder / "index.html"
         with atomic_write(path) as temporary:
-            temporary.write_text(page, encoding="utf-8", errors="replace")
+            temporary.write_text(page, encoding="utf-8", errors="replace", newline="\n")
     return path
 
 
 def _bars(
     main: Summary,
     summaries: Sequence[Summary],
-    losses: Measured | None,
+    losses: AblationFindings | None,
     extreme_steps: Mapping[str, Sequence[Extremes]],
     *,
     has_images: bool,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rltools._util.text import interval, number
+from rltools._util.text import interval, number, one_line
 from rltools.plots.drawing.style import heading_of
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def rows_text(labels: Sequence[str], values: Sequence[str]) -> str:
     'angle 36 % [34, 38], speed 25 %, height 11 %'
     """
     pairs = list(zip(labels, values, strict=True))[:MAX_NUMBERED]
-    return ", ".join(f"{_one_line(label)} {value}" for label, value in pairs)
+    return ", ".join(f"{one_line(label)} {value}" for label, value in pairs)
 
 
 def interval_texts(
@@ -81,7 +81,7 @@ def largest_text(values: np.ndarray, rows: Sequence[str], columns: Sequence[str]
         return ""
     row, column = (int(index) for index in np.unravel_index(np.nanargmax(np.abs(values)), values.shape))
     value = number(float(f"{values[row, column]:.3g}"))
-    return f"largest {quantity} {value}: {_one_line(rows[row])} {columns[column]}"
+    return f"largest {quantity} {value}: {one_line(rows[row])} {columns[column]}"
 
 
 def alt_text(axes: Axes) -> str:
@@ -109,18 +109,14 @@ def alt_text(axes: Axes) -> str:
         _labeled("Horizontally", [axes.get_xlabel()]),
         _labeled("Vertically", [*rows, *(tick for tick in ticks if not _is_number(tick))]),
     ]
-    return " ".join(_one_line(sentence) + "." * (not sentence.endswith("?")) for sentence in sentences if sentence)
+    return " ".join(one_line(sentence) + "." * (not sentence.endswith("?")) for sentence in sentences if sentence)
 
 
 def _labeled(direction: str, labels: Sequence[str]) -> str:
     """The nonempty labels, each once, at most `MAX_NAMED` of them."""
-    named = list(dict.fromkeys(_one_line(label) for label in labels if label.strip()))
+    named = list(dict.fromkeys(one_line(label) for label in labels if label.strip()))
     more = f" and {len(named) - MAX_NAMED} more" if len(named) > MAX_NAMED else ""
     return f"{direction}: {', '.join(named[:MAX_NAMED])}{more}" if named else ""
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
 
 
 def _is_number(text: str) -> bool:

@@ -85,7 +85,7 @@ def svg_markup(svg: bytes, name: str, alt: str, colors: Colors = "page", *, link
         element.tail = None
         if element.tag not in ("text", "tspan", "title"):
             element.text = None
-    _flatten_dots(root, name)
+    _flatten_dots(root)
     if colors != "light":
         _add_dark_images(root, colors)
     width, height = (float(size) for size in root.attrib["viewBox"].split()[2:])
@@ -183,7 +183,7 @@ def _set_attributes(element: ET.Element, names: Mapping[str, str], color: Callab
     element.attrib |= {key: value for key, value in attributes.items() if _DEFAULTS.get(key) != value}
 
 
-def _flatten_dots(root: ET.Element, name: str) -> None:
+def _flatten_dots(root: ET.Element) -> None:
     """Linked marks become children of their group, without a group for each; the k-th has class `dot`."""
     for group in root.iter("g"):
         if group.get("class") != "dots":

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from rltools._util.text import one_line
 from rltools.errors import MismatchError, RltoolsError
 from rltools.spaces.leaves import Leaf, map_leaves, pick
 
@@ -53,7 +54,7 @@ class Caller:
             MismatchError: the function raised an error, or `read` did.
         """
         if self.takes_all:
-            return read(self._called(observations, len(x)), len(x))
+            return read(self._called(observations), len(x))
         first, same = _distinct(x)
         size = self.batch or 1
         parts = []
@@ -61,9 +62,9 @@ class Caller:
             rows = first[start : start + size]
             if self.batched:
                 padded = np.concatenate([rows, np.repeat(rows[-1:], size - len(rows))])
-                parts.append(read(self._called(self._picked(observations, padded), size), size)[: len(rows)])
+                parts.append(read(self._called(self._picked(observations, padded)), size)[: len(rows)])
             else:
-                output = self._called(self._picked(observations, int(rows[0])), 1)
+                output = self._called(self._picked(observations, int(rows[0])))
                 parts.append(read(np.asarray(output)[None], 1))
         scores: np.ndarray = np.concatenate(parts)[same]
         return scores
@@ -71,13 +72,13 @@ class Caller:
     def _picked(self, observations: Any, rows: np.ndarray | int) -> Any:
         return map_leaves(lambda _, values: values[rows], observations, self.leaves)
 
-    def _called(self, observations: Any, rows: int) -> Any:
+    def _called(self, observations: Any) -> Any:
         try:
             return self.function(observations)
         except RltoolsError:
             raise
         except Exception as error:
-            reason = " ".join(str(error).split())[:300] or "without a message"
+            reason = one_line(error)[:300] or "without a message"
             arrays = [(leaf, np.asarray(pick(observations, leaf))) for leaf in self.leaves]
             taken = ", ".join(
                 f"{leaf.name or 'observations'} {list(part.shape)} of {part.dtype}" for leaf, part in arrays

@@ -8,26 +8,27 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from gymnasium.spaces import Box
+from gymnasium.spaces import Box, Space
 from torch import Tensor
 
 from rltools.envs import vector_statistics
 from rltools.errors import ArgumentError, MismatchError, argument
 from rltools.policies._encoding import encode
 from rltools.policies.actions import as_logits, branches, clipping, in_branches
-from rltools.policies.base import ActResult, Context, Source, decide
+from rltools.policies.base import ActResult, Context, Source
+from rltools.policies.decide import decide
 from rltools.policies.env_info import EnvInfo, inspect_env
 from rltools.policies.function_policy._calls import Caller
 from rltools.policies.function_policy._observations import decoded
 from rltools.policies.function_policy._outputs import HEADS, Reader, Returns, check_returns
 from rltools.policies.function_policy._probe import probes, tried
 from rltools.policies.naming import Naming
-from rltools.spaces import space_features
+from rltools.spaces import Features, space_features
 from rltools.spaces.leaves import leaves, map_leaves
 
 if TYPE_CHECKING:
     from rltools.envs import Environment
-    from rltools.spaces.renaming import Names
+    from rltools.spaces.rename import Names
 
 
 class FunctionPolicy:
@@ -47,11 +48,11 @@ class FunctionPolicy:
             (MultiDiscrete, MultiBinary) k counts the values of all, one choice after another. A function to discrete
             actions counts as one to probabilities that are 1 for the action and 0 for the others; continuous actions
             are "actions".
-        name: what pages and files call it; that of the function by default.
+        name: its name on pages and in files; that of the function by default.
         action_names: one per discrete action, or per dimension of a continuous one; by default those of the
             environment.
         names: of features, in place of those of the environment; see `load_policy`.
-        units: likewise.
+        units: of features, in the forms that `names` takes.
         batch: exactly how many rows each call gets, the last call's padded with repeated ones, for functions that are
             compiled for a shape (JAX) or have a limit (a service). None gives each call all rows there are.
         batched: whether the function takes a batch. If not, it gets single observations, `[*observation]`, and returns
@@ -83,8 +84,9 @@ class FunctionPolicy:
     mixes_choices = False
     state_size = 0
     masked = False
-    dtype = torch.float64  # holds every observation exactly, so that the function gets what the environment gave
-    device = torch.device("cpu")
+    dtype: torch.dtype = torch.float64
+    """Holds every observation exactly, so that the function gets what the environment gave."""
+    device: torch.device = torch.device("cpu")
 
     def __init__(
         self,
@@ -107,14 +109,15 @@ class FunctionPolicy:
             )
         naming = Naming(names, units, action_names)
         env_info = naming.env_info(inspect_env(env))
-        self.function, self.returns = function, returns
-        self.observation_space, self.action_space = env_info.observation_space, env_info.action_space
+        self.returns: Returns = returns
+        self.observation_space: Space[Any] = env_info.observation_space
+        self.action_space: Space[Any] = env_info.action_space
         check_returns(returns, self.action_space)
-        self.features = env_info.features or space_features(self.observation_space)
+        self.features: Features = env_info.features or space_features(self.observation_space)
         self.branches: tuple[int, ...] = branches(self.action_space)
         self.heads: tuple[str, ...] = (HEADS[returns] if self.branches else "action",)
         self.action_names: tuple[str, ...] = naming.actions(env_info.action_names, self.action_space)
-        self.environment = env_info.env
+        self.environment: Environment | None = env_info.env
         self.rounds_by_batch: bool = batched and batch is None
         arrays = leaves(self.observation_space)
         name = name or _name_of(function)
@@ -122,7 +125,23 @@ class FunctionPolicy:
         self._caller = Caller(function, name, [leaf for leaf in arrays if leaf.kind != "text"], batch, batched)
         classes = _classes(function, self.action_space) if returns == "probabilities" else None
         self._read = Reader(name, returns, self.action_space, classes)
-        self.source = self._tried(name, env, env_info)
+        self.source: Source = self._tried(name, env, env_info)
+
+    @property
+    def function(self) -> Callable[[Any], Any]:
+        """The function itself.
+
+        Raises:
+            ArgumentError: another one is assigned, which would not have been tried.
+        """
+        return self._caller.function
+
+    @function.setter
+    def function(self, other: object) -> None:
+        raise ArgumentError(
+            f"{self.source.name} is a policy of its own function, and cannot take another one; make a "
+            f"FunctionPolicy of that {type(other).__name__}"
+        )
 
     def _tried(self, name: str, env: Environment, env_info: EnvInfo) -> Source:
         """The source, after the function was tried at some observations."""
@@ -162,11 +181,15 @@ class FunctionPolicy:
         return torch.from_numpy(self._scores(x.detach().cpu().to(self.dtype).numpy()))
 
     def _scores(self, x: np.ndarray) -> np.ndarray:
-        """Encoded observations float64 `[batch, *feature]` -> scores float64 `[batch, k]`."""
+        """Encoded observations float64 `[batch, *feature]` -> scores float64 `[batch, k]`; those of a Box in bounds."""
         if not len(x):
             return np.zeros((0, len(self.action_names)))
         name = self._caller.name
-        return self._caller.scores(x, decoded(x, self.features, self._single, name), self._read)
+        scores = self._caller.scores(x, decoded(x, self.features, self._single, name), self._read)
+        space = self.action_space
+        if isinstance(space, Box):
+            scores = np.clip(scores, space.low.reshape(-1), space.high.reshape(-1))
+        return scores
 
     def choose(
         self,

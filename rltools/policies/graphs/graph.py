@@ -11,6 +11,7 @@ from torch import Tensor
 
 from rltools._util.text import plural
 from rltools.errors import ModelError, UnsafeFileError
+from rltools.policies.untrusted.messages import printable
 
 MAX_NODES = 5_000
 MAX_LISTED = 12
@@ -53,7 +54,7 @@ class Node:
     Attributes:
         operator: its name in the dialect, for instance "Gemm".
         arguments: by position: a `Ref`, a list of them, None, or a plain value.
-        settings: by name, likewise.
+        settings: the same by name.
         outputs: the names of what it computes; "" for what nobody uses.
         version: of the operators, if the dialect has several.
     """
@@ -128,11 +129,6 @@ class Graph:
                 raise ModelError(f"{self.path} makes {printable(name)!r} twice; save the network again")
             ready.add(name)
 
-    def inputs_of(self, names: Collection[str]) -> set[str]:
-        """The names of the inputs that some values depend on."""
-        wanted = {*names, *(name for node in needed_nodes(self.nodes, names) for name in node.needs())}
-        return wanted & {port.name for port in self.inputs}
-
 
 def needed_nodes(nodes: Sequence[Node], names: Collection[str]) -> tuple[Node, ...]:
     """Those of some nodes that some values depend on, in order."""
@@ -204,9 +200,3 @@ OWN_NETWORK = (
 def parameters_in(graph: Graph) -> int:
     """How many numbers the floating-point constants of a graph have together."""
     return sum(value.numel() for value in graph.constants.values() if value.is_floating_point())
-
-
-def printable(value: object, most: int = 120) -> str:
-    """A value from a file, safe to print: short, on one line, without control characters."""
-    text = str(value)
-    return ascii(text[:most])[1:-1] + ("..." if len(text) > most else "")

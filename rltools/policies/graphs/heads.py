@@ -1,4 +1,4 @@
-"""What comes out of a graph: which output gives the scores of actions, and which the value of a state."""
+"""The outputs of a graph: which of them gives the scores of actions, and which the value of a state."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from gymnasium.spaces import Box
 
 from rltools.errors import ArgumentError, ModelError, argument
 from rltools.policies.actions import count_actions
-from rltools.policies.graphs.graph import Graph, Port, Ref, printable
+from rltools.policies.graphs.graph import Graph, Port, Ref
 from rltools.policies.graphs.ports import listed
+from rltools.policies.untrusted.messages import printable
 
 NAMES: dict[str, tuple[str, ...]] = {
     "logit": ("logit", "logits", "action_logits", "policy_logits", "action_dist_inputs"),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 
-from rltools.policies.graphs.graph import Dialect, Graph, parameters_in, printable
+from rltools.policies.graphs.graph import Dialect, Graph, parameters_in
 from rltools.policies.graphs.ports import listed
+from rltools.policies.untrusted.messages import printable
 
 MAX_OPERATORS = 40
 

@@ -9,8 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from rltools._util.text import one_line
 from rltools.errors import RltoolsError
-from rltools.policies.graphs.graph import Dialect, Graph, Node, Ref, needed_nodes, printable
+from rltools.policies.graphs.graph import Dialect, Graph, Node, Ref, needed_nodes
+from rltools.policies.untrusted.messages import printable
 
 
 class GraphNetwork(nn.Module):
@@ -25,7 +27,7 @@ class GraphNetwork(nn.Module):
         ModelError: an operator that is not supported.
     """
 
-    __constants__ = ["structure"]  # noqa: RUF012 - as torch has it; fingerprints depend on these
+    __constants__: list[str] = ["structure"]  # noqa: RUF012 - as torch has it; fingerprints depend on these
     structure: str
 
     def __init__(self, graph: Graph, dialect: Dialect, names: Collection[str]) -> None:
@@ -68,7 +70,7 @@ class GraphNetwork(nn.Module):
         except (torch.OutOfMemoryError, RltoolsError):
             raise
         except Exception as error:  # whatever torch says about sizes, types and values
-            reason = " ".join(str(error).split())[:300] or type(error).__name__
+            reason = one_line(error)[:300] or type(error).__name__
             name = printable(node.outputs[0])
             raise RuntimeError(
                 f"{printable(node.operator)}, which makes {name!r}, cannot be computed: {reason}"

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from rltools._util.console import whole_text
 from rltools.errors import ArgumentError, ModelError, UnsafeFileError, argument
 from rltools.policies._normalization import Normalization
 from rltools.policies.base import RecurrentState, Source
@@ -32,7 +33,7 @@ from rltools.policies.graphs.rehearsal import rehearsed
 from rltools.policies.library import LoadOptions
 from rltools.policies.saved.statistics import statistics_of
 from rltools.policies.torch_policy import TorchPolicy
-from rltools.policies.vjp._layers import Reordered
+from rltools.policies.vjp._layers import PermuteLayer
 from rltools.spaces import Features, space_features
 
 ROWS = 3
@@ -51,7 +52,8 @@ class PortedNetwork(nn.Module):
 
     def __init__(self, network: GraphNetwork, ports: Ports, heads: Mapping[str, str], *, row_by_row: bool) -> None:
         super().__init__()
-        self.network, self._ports, self._heads, self._row_by_row = network, ports, dict(heads), row_by_row
+        self.network: GraphNetwork = network
+        self._ports, self._heads, self._row_by_row = ports, dict(heads), row_by_row
 
     def forward(self, x: Any) -> Tensor:
         """The scores of the deciding head."""
@@ -147,7 +149,7 @@ def make_policy(graph: Graph, dialect: Dialect, options: LoadOptions) -> TorchPo
         memory=memory,
         normalization=statistics,
         source=Source(
-            _encodable(options.name or graph.path.stem),
+            whole_text(options.name or graph.path.stem),
             _sha256(graph, statistics),
             environment.spec_json,
             library=dialect.title,
@@ -173,11 +175,6 @@ def _sha256(graph: Graph, statistics: Normalization | None) -> str:
     for values in (statistics.mean, statistics.std, statistics.limit):
         digest.update(values.numpy().tobytes())
     return digest.hexdigest()
-
-
-def _encodable(text: str) -> str:
-    """A text that can be written as UTF-8; undecodable bytes in the name of a file are escaped."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _outputs(ported: PortedNetwork, name: str, x: Any) -> Tensor:
@@ -258,7 +255,7 @@ def _chains(
     (observed,) = ported._ports.observed
     before: list[Any] = []
     if observed.arrangement:
-        before = [nn.Flatten() if observed.arrangement == "flat" else Reordered(CHANNELS_FIRST)]
+        before = [nn.Flatten() if observed.arrangement == "flat" else PermuteLayer(CHANNELS_FIRST)]
     layers, chains = Layers(graph, dialect), {}
     for name, value in heads.items():
         chain = layers.until(value, observed.name)

@@ -17,8 +17,9 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from rltools._util.text import one_line
 from rltools.errors import ModelError, RltoolsError, UnsafeFileError
-from rltools.policies.graphs.graph import printable
+from rltools.policies.untrusted.messages import printable
 
 MOST_NUMBERS = 2**24
 """That one operation makes for the few observations of a rehearsal: 64 MiB."""
@@ -43,7 +44,7 @@ def rehearsed(path: Path, compute: Callable[[], T]) -> T:
     except RltoolsError:
         raise
     except Exception as error:  # whatever torch says about sizes, types and values
-        reason = " ".join(str(error).split())[:500] or type(error).__name__
+        reason = one_line(error)[:500] or type(error).__name__
         raise ModelError(
             f"{path} cannot be computed for observations of this environment: {printable(reason, 500)}; give the "
             f"environment it was trained in, or export the network again"
@@ -70,7 +71,7 @@ class _Bounded(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """Do an operation if it makes no more than is left."""
         kwargs = kwargs or {}
         name = function.overloadpacket.__name__
-        numbers, each = reckoned(name, args, [*args, *kwargs.values()])
+        numbers, each = estimated_size(name, args, [*args, *kwargs.values()])
         if numbers > MOST_NUMBERS:
             raise _TooCostlyError(f"would need {numbers:,} numbers for what {name} makes, above {MOST_NUMBERS:,}")
         self._work += numbers * each
@@ -79,7 +80,7 @@ class _Bounded(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return function(*args, **kwargs)
 
 
-def reckoned(name: str, args: Sequence[Any], values: Sequence[Any]) -> tuple[int, int]:
+def estimated_size(name: str, args: Sequence[Any], values: Sequence[Any]) -> tuple[int, int]:
     """At most how many numbers an operation of torch makes, and how many multiplications each of them needs.
 
     Args:

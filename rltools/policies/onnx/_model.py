@@ -12,9 +12,10 @@ from torch import Tensor
 
 from rltools._util.foreign_files import read_foreign
 from rltools.errors import ModelError, UnsafeFileError
-from rltools.policies.graphs.graph import MAX_NODES, Graph, Node, Port, Ref, Shape, printable
+from rltools.policies.graphs.graph import MAX_NODES, Graph, Node, Port, Ref, Shape
 from rltools.policies.onnx._protobuf import Budget, Message, parse
-from rltools.policies.onnx._tensors import INTEGERS, MAX_FILE, Beside, tensor
+from rltools.policies.onnx._tensors import INTEGERS, MAX_FILE, ExternalFiles, tensor
+from rltools.policies.untrusted.messages import printable
 
 _FLOAT, _INT, _STRING, _TENSOR, _FLOATS, _INTS, _STRINGS = 1, 2, 3, 4, 6, 7, 8
 _OWN_DOMAINS = ("", "ai.onnx")
@@ -29,7 +30,7 @@ def read_graph(path: Path) -> Graph:
         UnsafeFileError: far larger than policies are, or with weights anywhere but beside it.
     """
     content = read_foreign(path, MAX_FILE, unreadable=ModelError, unfit=UnsafeFileError)
-    budget, beside = Budget(str(path)), Beside(path)
+    budget, beside = Budget(str(path)), ExternalFiles(path)
     model = parse(memoryview(content), budget)
     described = model.message(7)
     if described is None:
@@ -62,7 +63,7 @@ def read_graph(path: Path) -> Graph:
     )
 
 
-def _initializers(described: Message, beside: Beside, budget: Budget) -> dict[str, Tensor]:
+def _initializers(described: Message, beside: ExternalFiles, budget: Budget) -> dict[str, Tensor]:
     constants: dict[str, Tensor] = {}
     for message in described.messages(5):
         if (name := message.text(8)) in constants:
@@ -71,7 +72,7 @@ def _initializers(described: Message, beside: Beside, budget: Budget) -> dict[st
     return constants
 
 
-def _nodes(described: Message, version: int, beside: Beside, budget: Budget) -> Iterator[Node]:
+def _nodes(described: Message, version: int, beside: ExternalFiles, budget: Budget) -> Iterator[Node]:
     for message in described.messages(1):
         domain, operator = message.text(7), message.text(4)
         settings = dict(_attribute(attribute, beside, budget) for attribute in message.messages(5))
@@ -84,7 +85,7 @@ def _nodes(described: Message, version: int, beside: Beside, budget: Budget) -> 
         )
 
 
-def _attribute(message: Message, beside: Beside, budget: Budget) -> tuple[str, Any]:
+def _attribute(message: Message, beside: ExternalFiles, budget: Budget) -> tuple[str, Any]:
     """The name and the value of an attribute; graphs inside graphs are left out, for they need control flow."""
     kind = message.integer(20)
     value: Any = None

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from rltools.errors import ModelError, UnsafeFileError
-from rltools.policies.graphs.graph import printable
+from rltools.policies.untrusted.messages import printable
 
 MAX_FIELDS = 150_000
 MAX_NUMBERS = 200_000

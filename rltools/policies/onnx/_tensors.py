@@ -12,8 +12,8 @@ from torch import Tensor
 
 from rltools._util.foreign_files import MIB, read_foreign
 from rltools.errors import ModelError, UnsafeFileError
-from rltools.policies.graphs.graph import printable
 from rltools.policies.onnx._protobuf import Budget, Message
+from rltools.policies.untrusted.messages import printable
 
 MAX_FILE = 256 * MIB
 MAX_AXES = 8
@@ -51,7 +51,7 @@ DTYPES = {
 """What a type becomes; narrow floats are widened, since networks compute in float32 here."""
 
 
-class Beside:
+class ExternalFiles:
     """The files beside an ONNX file that hold its larger tensors, each read at most once.
 
     Args:
@@ -117,12 +117,12 @@ def _is_cached(path: Path) -> bool:
     return target.name == "blobs" and target.parent == path.parent.resolve().parent.parent
 
 
-def tensor(message: Message, beside: Beside, budget: Budget) -> Tensor:
+def tensor(message: Message, beside: ExternalFiles, budget: Budget) -> Tensor:
     """The tensor of a TensorProto; float16 and bfloat16 become float32.
 
     Raises:
         ModelError: a type that is not supported, or not as many numbers as its shape has.
-        UnsafeFileError: see `Beside.part`.
+        UnsafeFileError: see `ExternalFiles.part`.
     """
     name, kind, sizes = message.text(8), message.integer(2), message.ints(1)
     where = f"{budget.where}: the tensor {printable(name)!r}"
@@ -148,7 +148,7 @@ def tensor(message: Message, beside: Beside, budget: Budget) -> Tensor:
     return _as_tensor(numbers, kind).reshape(sizes)
 
 
-def _external(message: Message, beside: Beside, size: int, where: str) -> memoryview:
+def _external(message: Message, beside: ExternalFiles, size: int, where: str) -> memoryview:
     """The bytes of a tensor whose numbers are in another file."""
     entries = {entry.text(1): entry.text(2) for entry in message.messages(13)}
     try:

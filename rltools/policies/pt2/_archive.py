@@ -22,8 +22,8 @@ from torch import Tensor
 
 from rltools._util.foreign_files import MIB
 from rltools.errors import ModelError, UnsafeFileError
-from rltools.policies.graphs.graph import printable
-from rltools.policies.sb3.archive._zip import open_zip, read_file, read_member
+from rltools.policies.untrusted.messages import printable
+from rltools.policies.untrusted.zips import open_zip, read_file, read_member
 
 MAX_JSON = 8 * MIB
 MAX_WEIGHT = 256 * MIB

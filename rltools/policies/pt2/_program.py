@@ -15,8 +15,9 @@ from pydantic import Field, ValidationError
 from torch import Tensor
 
 from rltools.errors import ModelError, UnsafeFileError
-from rltools.policies.graphs.graph import MAX_NODES, Graph, Node, Port, Ref, printable
+from rltools.policies.graphs.graph import MAX_NODES, Graph, Node, Port, Ref
 from rltools.policies.pt2._archive import DTYPES, Archive, Strict, fault
+from rltools.policies.untrusted.messages import printable
 
 PREFIX = "torch.ops.aten."
 _SCHEMA = 8

@@ -10,7 +10,8 @@ from typing import Any
 
 import torch
 
-from rltools.errors import ArgumentError, RltoolsError, argument
+from rltools._util.console import whole_text
+from rltools.errors import ArgumentError, RltoolsError, argument, message_of
 from rltools.policies._normalization import Normalization
 from rltools.policies.base import Context, Source
 from rltools.policies.check import check_outputs
@@ -96,11 +97,13 @@ def _policy(contents: Contents, name: str, wanted: Wanted, options: LoadOptions,
         normalization=rebuilt.normalization or wanted.statistics,
         discounting=rebuilt.discounting,
         source=Source(
-            _encodable(options.name or path.stem),
+            whole_text(options.name or path.stem),
             _sha256(contents, layout.CARD, wanted, rebuilt),
             env_info.spec_json,
             layout.CARD.title,
-            tuple(dict.fromkeys(map(_encodable, notes))),
+            tuple(
+                dict.fromkeys(whole_text(message_of(Exception(note))) for note in notes)
+            ),  # as Python names arguments
         ),
     )
     _try_out(policy)
@@ -162,7 +165,7 @@ def _statistics(options: LoadOptions, features: Features) -> Normalization | Non
 
 
 def _how(card: LayoutCard, wanted: Wanted, rebuilt: Rebuilt) -> str:
-    """The caveat that says how the network was rebuilt."""
+    """The caveat on how the network was rebuilt."""
     activation = wanted.activation or rebuilt.activation or card.activation
     layers = f", with {activation} between its layers" if activation else ""
     origin = "as its settings say" if rebuilt.activation and not card.by_network else "the library's default"
@@ -210,8 +213,3 @@ def _in_its_environment(contents: Contents, options: LoadOptions) -> LoadOptions
             f"{contents.path} was trained in {contents.environment[:80]!a}, which cannot be made here ({error}); give "
             f"the environment as {argument('env')}"
         ) from error
-
-
-def _encodable(text: str) -> str:
-    """A text that can be written as UTF-8; undecodable bytes in the name of a file are escaped."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -59,7 +59,7 @@ class LayerWeights:
 
     @property
     def text(self) -> str:
-        """It in a message: `convolution 8x8 -> 32`."""
+        """Its text in messages: `convolution 8x8 -> 32`."""
         kernel = f" {'x'.join(map(str, self.kernel))}" if self.kernel else ""
         return f"{self.kind}{kernel} -> {self.outputs}"
 
@@ -92,7 +92,7 @@ class Chain:
         return frozenset(layer.kind for layer in self.layers)
 
     def __str__(self) -> str:
-        """It in a message: `actor.{0,2}: 4 -> linear -> 64 -> linear -> 2`."""
+        """Its text in messages: `actor.{0,2}: 4 -> linear -> 64 -> linear -> 2`."""
         names = [layer.key.removeprefix(self.prefix).removeprefix(".") for layer in self.layers]
         listed = f"{{{','.join(names)}}}" if len(names) > 1 else names[0]
         title = ".".join(filter(None, (self.prefix, listed)))

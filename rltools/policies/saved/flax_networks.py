@@ -14,6 +14,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
+from rltools._util.text import one_line
 from rltools.errors import ModelError, argument
 from rltools.policies.saved.networks import activation_module
 
@@ -275,7 +276,7 @@ def _load(module: M, parameters: FlaxParameters, **tensors: Tensor) -> M:
     try:
         module.load_state_dict(tensors, strict=True)
     except RuntimeError as error:
-        reason = " ".join(str(error).split())[:300]
+        reason = one_line(error)[:300]
         raise ModelError(
             f"{parameters.where} does not have the weights of one layer: {reason}; save it again"
         ) from error

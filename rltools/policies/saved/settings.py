@@ -8,7 +8,7 @@ from typing import Any
 
 from rltools._util.foreign_files import MIB
 from rltools.errors import ModelError
-from rltools.policies.sb3.archive._pickle import printable
+from rltools.policies.untrusted.messages import printable
 
 MAX_SETTINGS = 4 * MIB
 """Most bytes of a file of settings."""

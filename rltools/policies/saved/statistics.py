@@ -13,7 +13,7 @@ from torch import Tensor
 from rltools.errors import ArgumentError, MismatchError, ModelError, argument
 from rltools.policies._normalization import Normalization
 from rltools.policies.saved.formats.npz import read_arrays
-from rltools.policies.sb3.archive._zip import read_file
+from rltools.policies.untrusted.zips import read_file
 from rltools.spaces import Features
 
 EPSILON = 1e-8
@@ -73,7 +73,7 @@ def normalization(shape: tuple[int, ...], mean: Tensor, std: Tensor, limit: floa
     Args:
         shape: of an encoded observation, `features.shape`.
         mean: as many numbers, in any shape.
-        std: likewise, with whatever the library adds to it.
+        std: as many numbers, with whatever the library adds to each.
         limit: the largest normalized magnitude.
 
     Raises:

@@ -1,7 +1,8 @@
 """Models of Stable-Baselines3 and sb3-contrib: zips, folders of rl-baselines3-zoo, and live models.
 
 `_load` makes a policy from a file, `_live` from a model in memory; both end in `_policy`. `families/` holds the heads
-of each kind of network, `archive/` reads files without running them, `zoo/` reads run folders. Start with `_policy.py`.
+of each kind of network; `archive/` reads model files and `zoo/` run folders, without running anything in them. Start
+with `_policy.py`.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ def claims(source: object) -> bool:
     """Whether it is a model's zip, a policy's file, a zoo's run folder `<Env>_1`, an algorithm or a policy network."""
     if isinstance(source, Path):
         from rltools.policies.kinds import holds_weights
+        from rltools.policies.sb3.archive._model_zip import begins_like_a_model
         from rltools.policies.sb3.archive._sbx import is_of_sbx
-        from rltools.policies.sb3.archive._zip import begins_like_a_model
         from rltools.policies.sb3.archive.policy_alone import is_policy_alone
         from rltools.policies.sb3.zoo.folder import model_in
 

@@ -10,10 +10,10 @@ from typing import Any
 
 from rltools.policies.base import Discounting
 from rltools.policies.sb3._normalize import MAX_BYTES
-from rltools.policies.sb3.archive._decode import decode_array
-from rltools.policies.sb3.archive._pickle import Record, unpickle
-from rltools.policies.sb3.archive._zip import read_file
 from rltools.policies.sb3.archive.saved import decode_entry
+from rltools.policies.untrusted.decode import decode_array
+from rltools.policies.untrusted.pickles import Record, unpickle
+from rltools.policies.untrusted.zips import read_file
 
 SETTINGS = ("gamma", "gae_lambda")
 """The settings of an algorithm that this file reads."""

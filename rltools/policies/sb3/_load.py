@@ -13,6 +13,7 @@ from typing import Any
 
 from torch import nn
 
+from rltools._util.console import whole_text
 from rltools.errors import ChecksumError, ModelError, RltoolsError, argument
 from rltools.policies.base import Source
 from rltools.policies.env_info import elsewhere_note
@@ -21,8 +22,7 @@ from rltools.policies.sb3._discounting import Rewards, discounting_of, scaled_re
 from rltools.policies.sb3._network import build
 from rltools.policies.sb3._normalize import MAX_BYTES, given_statistics
 from rltools.policies.sb3._policy import make_policy
-from rltools.policies.sb3.archive._pickle import printable
-from rltools.policies.sb3.archive._zip import MAX_FILE, read_file, read_members
+from rltools.policies.sb3.archive._model_zip import read_members
 from rltools.policies.sb3.archive.policy_alone import is_policy_alone, read_policy_alone
 from rltools.policies.sb3.archive.saved import LIMITS, read_saved, read_settings, saved_class
 from rltools.policies.sb3.families import Family, families, family_of, qualified_name
@@ -35,6 +35,8 @@ from rltools.policies.sb3.zoo.folder import (
     read_record,
 )
 from rltools.policies.torch_policy import TorchPolicy
+from rltools.policies.untrusted.messages import printable
+from rltools.policies.untrusted.zips import MAX_FILE, read_file
 
 LIBRARY = "Stable-Baselines3"
 
@@ -80,7 +82,7 @@ def load_file(path: Path, options: LoadOptions) -> TorchPolicy:
     else:
         statistics, options = None, _with_notes(options, _without_statistics(path, loaded, options))
         rewards = _rewards_scaled_alone(path, record, options)
-    source = Source(_encodable(options.name or path.stem), loaded.sha256, library=LIBRARY)
+    source = Source(whole_text(options.name or path.stem), loaded.sha256, library=LIBRARY)
     return make_policy(
         loaded.network,
         loaded.family,
@@ -101,12 +103,7 @@ def _rewards_scaled_alone(path: Path, record: ZooRecord | None, options: LoadOpt
 
 
 def _with_notes(options: LoadOptions, notes: Iterable[str]) -> LoadOptions:
-    return dataclasses.replace(options, notes=(*options.notes, *map(_encodable, notes)))
-
-
-def _encodable(text: str) -> str:
-    """A text that can be written as UTF-8; undecodable bytes in the name of a file are escaped."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return dataclasses.replace(options, notes=(*options.notes, *map(whole_text, notes)))
 
 
 def _with_environment(record: ZooRecord | None, options: LoadOptions) -> LoadOptions:

@@ -16,10 +16,11 @@ from torch import nn
 
 from rltools.errors import ModelError, UnsafeFileError
 from rltools.policies.actions import count_actions
-from rltools.policies.sb3.archive._decode import decode_array
-from rltools.policies.sb3.archive._pickle import Record, printable
 from rltools.policies.sb3.archive.saved import UNNEEDED, Saved, decode_entry
 from rltools.policies.sb3.families import Family, find_family
+from rltools.policies.untrusted.decode import decode_array
+from rltools.policies.untrusted.messages import printable
+from rltools.policies.untrusted.pickles import Record
 
 _ACTIVATIONS = frozenset(
     {

@@ -17,10 +17,10 @@ from rltools._util.foreign_files import MIB
 from rltools.errors import ArgumentError, MismatchError, ModelError, argument
 from rltools.policies._normalization import Normalization
 from rltools.policies.env_info import MOST
-from rltools.policies.sb3.archive._decode import decode_array
-from rltools.policies.sb3.archive._pickle import Record, unpickle
-from rltools.policies.sb3.archive._zip import read_file
 from rltools.policies.sb3.archive.saved import decode_entry
+from rltools.policies.untrusted.decode import decode_array
+from rltools.policies.untrusted.pickles import Record, unpickle
+from rltools.policies.untrusted.zips import read_file
 from rltools.spaces import Features
 from rltools.spaces.leaves import Path
 

@@ -17,9 +17,10 @@ from rltools.policies._modes import evaluating, modules_behind, tree
 from rltools.policies._normalization import Normalization
 from rltools.policies.base import Context, RecurrentState, Source, VjpFn
 from rltools.policies.precision import full_precision, in_full_precision
-from rltools.policies.rows import arrangement, check_rows
+from rltools.policies.rows import arrangement, check_repeats, check_rows
 from rltools.policies.torch_policy._refusals import cannot_take, wrong_output
-from rltools.policies.vjp._chain import Planned, chained
+from rltools.policies.vjp._chain import Plannable, chained, followed_by
+from rltools.policies.vjp._layers import ClipLayer
 from rltools.policies.vjp._plan import Plan
 from rltools.spaces import Features
 
@@ -41,6 +42,7 @@ class Network:
         memory: the `RecurrentState` of a recurrent network.
         normalization: of observations, or a function that returns the current one.
         sha256_of: see `CurrentSource`.
+        received: what becomes of the outputs of the head "action" before the environment has them; None for nothing.
 
     Raises:
         ArgumentError: another dtype, or an unknown head.
@@ -59,6 +61,7 @@ class Network:
         memory: RecurrentState | None,
         normalization: Normalization | Callable[[], Normalization | None] | None,
         sha256_of: Callable[[str], str] | None,
+        received: ClipLayer | None = None,
     ) -> None:
         check_dtype(dtype)
         unknown = [head for head in heads if head not in HEADS]
@@ -66,8 +69,10 @@ class Network:
             raise ArgumentError(f"heads are {', '.join(HEADS)}, the deciding one first; given: {', '.join(heads)}")
         if {"logit", "probability"} <= set(heads):
             raise ArgumentError("a policy has a head 'logit' or a head 'probability', which follows from it; give one")
-        self.module = module
+        self._module = module
         self._heads: dict[str, Head] = {name: chained(head) for name, head in heads.items()}
+        if received is not None and "action" in heads:
+            self._heads["action"] = followed_by(self._heads["action"], received)
         self.heads: tuple[str, ...] = tuple(heads)
         self._is_compiled = False
         remembering = () if memory is None else (memory.recall, memory.advance)
@@ -81,8 +86,10 @@ class Network:
         self.dtype = dtype
         self._memory = memory
         self.state_size: int = 0 if memory is None else memory.size
-        self._normalization_or_function, self.units = normalization, "environment"
+        self._normalization_or_function = normalization
+        self.units: str = "environment"
         self._checked_rows: dict[str, list[Any]] = {}
+        self._checked_repeats: dict[str, list[Any]] = {}
         # Looked up once: acting is a matter of microseconds.
         self._widths = {name: 1 if name == "value" or (name == "q_value" and not branches) else width for name in heads}
         self._plan_of = {} if memory is not None else _plans(self._heads)
@@ -97,6 +104,22 @@ class Network:
         same = source.sha256 == self._source().sha256
         self._source = CurrentSource(source, self._roots, self._sha256_of if same else None)
         self.name = source.name
+
+    @property
+    def module(self) -> Any:
+        """The network, or the function that computes it; changed in place, as its heads call it.
+
+        Raises:
+            ArgumentError: another one is assigned.
+        """
+        return self._module
+
+    @module.setter
+    def module(self, other: object) -> None:
+        raise ArgumentError(
+            f"{self.name} is a policy of its own network, which its heads call, and cannot take another one; make a "
+            f"policy of that {type(other).__name__}, or change layers and weights in policy.module"
+        )
 
     @property
     def device(self) -> torch.device:
@@ -137,7 +160,7 @@ class Network:
 
     def __getstate__(self) -> dict[str, Any]:
         """Without what was checked, which refers to these very modules: a copy checks its own."""
-        return vars(self) | {"_checked_rows": {}}
+        return vars(self) | {"_checked_rows": {}, "_checked_repeats": {}}
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         """Make pickles and deep copies: a policy around a copy of the network, not compiled.
@@ -170,7 +193,7 @@ class Network:
         """The same policy with its heads compiled by torch: some seconds for each shape, then faster forward passes."""
         same = copy.copy(self)
         same._heads = {
-            name: head.compiled() if isinstance(head, Planned) else torch.compile(head)
+            name: head.compiled() if isinstance(head, Plannable) else torch.compile(head)
             for name, head in self._heads.items()
         }
         same._plan_of = {} if self._memory is not None else _plans(same._heads)
@@ -219,7 +242,7 @@ class Network:
         return output, vjp_fn if normalization is None else lambda g: normalization.vjp(x, vjp_fn(g))
 
     def _plan(self, name: str, *, gradients: bool = True) -> Plan | None:
-        """See `Planned.plan`; None also if the head is none."""
+        """See `Plannable.plan`; None also if the head is none."""
         plan = self._plan_of.get(name)
         return None if plan is None else plan(gradients=gradients)
 
@@ -272,12 +295,15 @@ class Network:
         args: tuple[Any, ...],
         modules: Sequence[nn.Module],
     ) -> None:
-        """Check once that rows do not influence each other, and again whenever the network was changed."""
+        """Check once that rows are scored by themselves alone, and again whenever the network was changed."""
         now = arrangement(modules)
-        if shape[0] < 2 or self._checked_rows.get(name) == now:
+        if not shape[0] or self._checked_rows.get(name) == now:
             return
         title = f"the {name} head of {self.name}"
-        if self._guarded(name, shape, lambda: check_rows(title, function, args, modules)):
+        if self._checked_repeats.get(name) != now:
+            self._guarded(name, shape, lambda: check_repeats(title, function, args, modules))
+            self._checked_repeats[name] = now
+        if shape[0] > 1 and self._guarded(name, shape, lambda: check_rows(title, function, args, modules)):
             self._checked_rows[name] = now
 
     def _guarded(self, name: str, shape: Sequence[int], compute: Callable[[], Any]) -> Any:
@@ -323,7 +349,7 @@ class Network:
 
 
 def _plans(heads: Mapping[str, Head]) -> dict[str, Callable[..., Plan | None]]:
-    return {name: head.plan for name, head in heads.items() if isinstance(head, Planned)}
+    return {name: head.plan for name, head in heads.items() if isinstance(head, Plannable)}
 
 
 def _roots(*functions: Any) -> list[nn.Module]:

@@ -18,12 +18,14 @@ from rltools.policies._identity import source_of
 from rltools.policies._modes import evaluating
 from rltools.policies._normalization import Normalization
 from rltools.policies.actions import as_logits, branches, clipping, count_actions, gaussian, in_branches
-from rltools.policies.base import ActResult, Context, Discounting, RecurrentState, Source, decide
+from rltools.policies.base import ActResult, Context, Discounting, RecurrentState, Source
+from rltools.policies.decide import decide
 from rltools.policies.env_info import EnvInfo, inspect_env, names_in
 from rltools.policies.library import LoadOptions
 from rltools.policies.naming import Naming
 from rltools.policies.torch_policy._network import Head, Network
 from rltools.policies.torch_policy._refusals import check_given, without_forward
+from rltools.policies.vjp._layers import ClipLayer
 from rltools.policies.vjp._plan import Plan
 from rltools.spaces import Features, space_features
 from rltools.spaces.leaves import leaves
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     from gymnasium.envs.registration import EnvSpec
 
     from rltools.envs import Environment
-    from rltools.spaces.renaming import Names
+    from rltools.spaces.rename import Names
 
 
 Choose = Callable[[Tensor, bool, Sequence[np.random.Generator] | None], np.ndarray]
@@ -54,13 +56,15 @@ class TorchPolicy(Network):
         heads: name -> function `x -> [batch, k]`, with the names "logit", "probability", "q_value", "advantage" of
             dueling networks, "mean", "action" and "value"; the first one decides. By default the module itself, as
             "action" for Box and as "logit" for others, where k is the number of values of all choices, one choice after
-            another; a bit of a MultiBinary has two, off and on. For the actions of a Box, "q_value" is a function of
+            another; a bit of a MultiBinary has two, off and on. The outputs of "action" are clipped to the bounds of
+            the Box, as the environment receives them, unless `choose` does something else; where they decide and there
+            is a `std`, they are a "mean", which is not. For the actions of a Box, "q_value" is a function of
             `(x, action [batch, dimension])`, with k = 1.
-        name: what pages and files call it; the name of the module's class by default.
+        name: its name on pages and in files; that of the module's class by default.
         action_names: one per discrete action, or per dimension of a continuous one, or per value of each choice;
             "action 0", ... or "action[0]=2", ... by default.
         names: of features, in place of those of the environment; see `load_policy`.
-        units: likewise.
+        units: of features, in the forms that `names` takes.
         features: names and units of the observation's elements; by default those of the environment, else numbered.
         environment: the specification it was trained on; by default that of `env`.
         dtype: torch.float32 or torch.float64, which the module must compute in.
@@ -137,10 +141,13 @@ class TorchPolicy(Network):
         features = naming.features(features or space_features(observation_space))
         self.action_names: tuple[str, ...] = naming.actions(actions, action_space)
         if env_info.env is not None:
-            self.environment = env_info.env
+            self.environment: Environment = env_info.env
+        heads = heads or {deciding: module}
+        if std is not None and choose is None and next(iter(heads)) == "action":
+            heads = {"mean": heads["action"], **heads}
         super().__init__(
             module,
-            heads or {deciding: module},
+            heads,
             source=source or source_of(module, name, environment),
             features=features,
             branches=branches(action_space),
@@ -149,6 +156,7 @@ class TorchPolicy(Network):
             memory=memory,
             normalization=normalization,
             sha256_of=str if source is None else sha256_of,
+            received=_clipped(action_space) if choose is None else None,
         )
         self._choose, self._std = choose, std
         self._discounting_or_function = discounting or Discounting()
@@ -266,6 +274,13 @@ class TorchPolicy(Network):
             return clipping(self.action_space)(scores)
         logits = as_logits(scores) if self.heads[0] == "probability" else scores
         return in_branches(logits, self.branches, deterministic, rngs, mask)
+
+
+def _clipped(space: Space[Any]) -> ClipLayer | None:
+    """What a Box makes of the outputs of a network; None if it has no bounds."""
+    if not isinstance(space, Box) or not np.isfinite([space.low, space.high]).any():
+        return None
+    return ClipLayer(*(torch.as_tensor(bound.reshape(-1)) for bound in (space.low, space.high)))
 
 
 def _acts_in(env: Any, action_space: Any) -> EnvInfo:

@@ -12,6 +12,7 @@ from gymnasium.envs.registration import EnvSpec
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from rltools._util.text import one_line
 from rltools.errors import ArgumentError
 from rltools.spaces import Features
 
@@ -61,7 +62,7 @@ def check_given(module: Any, heads: Any, features: Any, environment: Any, action
 
 def cannot_take(policy: str, head: str, shape: Sequence[int], dtype: torch.dtype, error: Exception) -> str:
     """The message for a head that raised an error."""
-    reason = " ".join(str(error).split()) or type(error).__name__
+    reason = one_line(error) or type(error).__name__
     more = ""
     if "more than 1 value per channel" in reason:
         more = "; give BatchNorm running statistics (track_running_stats=True)"

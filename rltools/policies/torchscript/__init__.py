@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rltools._util.foreign_files import ends_of, is_file
-from rltools.policies.kinds import HEAD, TORCHSCRIPT, kind_in
+from rltools.policies._known_kinds import TORCHSCRIPT
+from rltools.policies.kinds import HEAD, kind_in
 
 if TYPE_CHECKING:
     from rltools.policies.library import LoadOptions

@@ -15,10 +15,9 @@ from torch import Tensor, nn
 from rltools._util.foreign_files import MIB, read_foreign
 from rltools.errors import ArgumentError, ChecksumError, ModelError, UnsafeFileError, argument
 from rltools.policies.base import Source
-from rltools.policies.graphs.graph import printable
 from rltools.policies.library import LoadOptions
-from rltools.policies.sb3.archive._pickle import how_to_trust
 from rltools.policies.torch_policy import TorchPolicy
+from rltools.policies.untrusted.messages import how_to_trust, printable
 
 MAX_FILE = 256 * MIB
 _OF_RECURRENT = ("hidden_state", "cell_state")  # what RSL-RL calls them

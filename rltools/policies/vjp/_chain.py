@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 from rltools.errors import ModelError
 from rltools.policies._modes import tree
 from rltools.policies.base import VjpFn
+from rltools.policies.vjp._layers import Layer
 from rltools.policies.vjp._plan import PLAIN, Composition, Plan, is_plain
 
 Part = Callable[[Any], Any]
@@ -82,7 +84,7 @@ class Child:
         return list(module)[self.layers]
 
 
-class Planned:
+class Plannable:
     """A function that may amount to calling known layers."""
 
     def __call__(self, *args: Any) -> Any:
@@ -101,7 +103,7 @@ class Planned:
         raise NotImplementedError
 
 
-class Chain(Planned):
+class Chain(Plannable):
     """A function that calls its parts in turn.
 
     If that amounts to calling known layers, the layers are called directly; else the parts are. Which of the two is
@@ -134,7 +136,7 @@ class Chain(Planned):
         return self.call_parts(x) if plan is None else plan(x)
 
     def plan(self, *, gradients: bool = True) -> Plan | None:
-        """See `Planned`.
+        """See `Plannable`.
 
         Raises:
             ModelError: something replaced what a library does with its network.
@@ -169,7 +171,7 @@ class Chain(Planned):
         return None if plan is None else plan.vjp(x)
 
     def compiled(self) -> Chain:
-        """See `Planned`."""
+        """See `Plannable`."""
         same = Chain(*self.parts, composition=self._composition)
         same._is_compiled = True
         return same
@@ -204,3 +206,14 @@ class Chain(Planned):
 def chained(head: Callable[..., Any]) -> Callable[..., Any]:
     """A module as a chain, whose layers may be known; any other head as it is."""
     return Chain(head) if isinstance(head, nn.Module) else head
+
+
+def followed_by(head: Callable[..., Any], layer: Layer) -> Callable[..., Any]:
+    """A head whose output goes through one of our layers."""
+    if isinstance(head, Chain):
+        return Chain(head, layer)
+    return partial(_called_before, head, layer)
+
+
+def _called_before(head: Callable[..., Any], layer: Layer, *args: Any) -> Any:
+    return layer(head(*args))

@@ -30,7 +30,7 @@ def decision(outputs: Tensor, rows: Rows) -> Tensor:
     The numbers are positions of actions if the policy chooses among several; for continuous actions, they are the
     values that the environment receives, divided by their range. NaN if an output is NaN.
     """
-    from rltools.policies.base import positions
+    from rltools.policies.decide import positions
 
     policy, allowed = rows.policy, rows.allowed(outputs)
     if allowed is not None:

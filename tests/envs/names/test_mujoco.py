@@ -164,7 +164,7 @@ def test_what_is_written_by_hand_moves_as_it_says():
 
 def test_a_model_of_the_users_own_is_not_named_by_the_card(tmp_path):
     model = Path(gymnasium.__path__[0], "envs", "mujoco", "assets", "hopper.xml")
-    (tmp_path / "mine.xml").write_text(model.read_text().replace("thigh_joint", "hip_joint"))
+    (tmp_path / "mine.xml").write_text(model.read_text(encoding="utf-8").replace("thigh_joint", "hip_joint"))
     env, card = make("Hopper-v5", xml_file=str(tmp_path / "mine.xml"))
     assert card is not None
     assert "hip angle" in observed_features(env, card).names

@@ -15,7 +15,8 @@ from gymnasium.spaces import Box, Dict, Discrete, Text
 from torch import nn
 
 import rltools
-from rltools.policies.base import Context, positions
+from rltools.policies.base import Context
+from rltools.policies.decide import positions
 from rltools.spaces import Features, space_features
 
 Made = tuple[rltools.Recording, rltools.Policy]

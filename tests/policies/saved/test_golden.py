@@ -26,7 +26,8 @@ import pytest
 import torch
 from library_cases import compare_case, load_case, read_arrays, read_expected, rows_of
 
-from rltools.policies.base import Context, outputs_and_vjp
+from rltools.policies.base import Context
+from rltools.policies.decide import outputs_and_vjp
 from rltools.policies.saved.contents import read_contents
 from rltools.policies.saved.layout import find_layout
 

@@ -8,7 +8,8 @@ from torch import nn
 
 from rltools.errors import ArgumentError
 from rltools.policies._recurrence import lstm_step
-from rltools.policies.base import Context, next_state
+from rltools.policies.base import Context
+from rltools.policies.decide import next_state
 from rltools.policies.load import load_policy
 from rltools.spaces.leaves import leaves, map_leaves
 

@@ -6,7 +6,8 @@ from gymnasium.spaces import Box, Discrete
 from torch import nn
 
 import rltools
-from rltools.policies.base import Context, outputs_and_vjp
+from rltools.policies.base import Context
+from rltools.policies.decide import outputs_and_vjp
 from rltools.policies.vjp._activations import ACTIVATIONS
 from rltools.policies.vjp._chain import Chain
 

@@ -10,10 +10,11 @@ from typing import Any
 
 from torch import Tensor
 
-from rltools._util.discovery import unknown
+from rltools._util.discovery import unknown_name
 from rltools.attributions._support.captum.calls import DRAWN_BY_ROW, HOOKED, attributed, captum
 from rltools.attributions._support.completeness import end_values, residual_of
-from rltools.attributions._support.method import Cost, Method, Result
+from rltools.attributions._support.method import Method
+from rltools.attributions._support.result import Cost, Result
 from rltools.attributions._support.units import Unit
 from rltools.errors import ArgumentError
 from rltools.targets.draws import mean_over_blocks
@@ -52,7 +53,7 @@ def captum_method(name: str) -> Method:
     offered = [other for other in library.__all__ if other not in _REFUSED and _is_plain(getattr(library, other))]
     names = [f"captum:{other}" for other in offered]
     if short not in library.__all__:
-        raise unknown("method", name, names)
+        raise unknown_name("method", name, names)
     if short not in offered:
         reason = _REFUSED.get(short, "it explains layers or neurons, or needs more than a score and a batch of inputs")
         raise ArgumentError(f"{name} is not offered: {reason}. There are {', '.join(names)}")
@@ -95,7 +96,7 @@ def _function(name: str, short: str, kind: Any) -> Any:
     several = "baselines" in takes and takes["baselines"].default is inspect.Parameter.empty
 
     def attribute(f: TargetFunction, x: Tensor, *, references: Tensor | None = None, **settings: Any) -> Result:
-        arguments = _arguments(short, takes, settings, f, 1 if short in DRAWN_BY_ROW else max(1, len(x)))
+        arguments = _arguments(takes, settings, f, 1 if short in DRAWN_BY_ROW else max(1, len(x)))
         without = None
         if references is None or several:
             values = attributed(name, short, f, x, references, several=several, **arguments)
@@ -131,7 +132,7 @@ def _signature(short: str, takes: Mapping[str, inspect.Parameter]) -> inspect.Si
 
 
 def _arguments(
-    short: str, takes: Mapping[str, inspect.Parameter], settings: Mapping[str, Any], f: TargetFunction, rows: int
+    takes: Mapping[str, inspect.Parameter], settings: Mapping[str, Any], f: TargetFunction, rows: int
 ) -> dict[str, Any]:
     """The arguments of `attribute`: the parameters, and batch sizes that fit into memory, which change no value."""
     arguments = {name: _as_tuples(value) for name, value in settings.items() if value is not None}

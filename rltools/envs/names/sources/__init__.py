@@ -1,4 +1,4 @@
-"""How environments say themselves what they observe: one file per manner, found by its place.
+"""How environments name what they observe: one file per convention, found by its place.
 
 A file has one or both of these functions of the innermost environment; it imports nothing that is not installed with
 rltools, because the environment brings its own package:

@@ -1,4 +1,4 @@
-"""CityLearn's manner: `observation_names` and `action_names`, a list of texts for each building."""
+"""CityLearn's convention: `observation_names` and `action_names`, a list of texts for each building."""
 
 from __future__ import annotations
 

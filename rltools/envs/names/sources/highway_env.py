@@ -1,4 +1,4 @@
-"""The manner of highway-env: `features` of the observation of vehicles, and the names of its maneuvers."""
+"""The convention of highway-env: `features` of the observation of vehicles, and the names of its maneuvers."""
 
 from __future__ import annotations
 

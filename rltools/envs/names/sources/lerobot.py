@@ -1,4 +1,4 @@
-"""LeRobot's manner: features by their keys, `observation.state` and `action`, each with the names of its elements.
+"""LeRobot's convention: features by their keys, `observation.state` and `action`, each with the names of its elements.
 
 `features`, an attribute of the environment or an entry of its `metadata`, is what a LeRobot data set calls so: for each
 key a mapping with `names`, a list or a mapping with one (`{"motors": [...]}`). A robot's own `observation_features` and

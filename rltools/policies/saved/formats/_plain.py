@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from rltools.errors import ModelError, UnsafeFileError
-from rltools.policies.sb3.archive._opcodes import names_in
-from rltools.policies.sb3.archive._pickle import current_name, printable, unpickle
+from rltools.policies.untrusted.messages import printable
+from rltools.policies.untrusted.opcodes import names_in
+from rltools.policies.untrusted.pickles import current_name, unpickle
 
 MAX_LENGTH = 1 << 20
 """Most elements of one list or mapping in msgpack; a list takes memory for as many as it declares."""

@@ -17,9 +17,10 @@ from rltools.errors import ModelError, UnsafeFileError
 from rltools.policies.saved.formats import torch_save
 from rltools.policies.saved.rebuilt import Contents
 from rltools.policies.saved.settings import MAX_SETTINGS, plain_settings
-from rltools.policies.sb3.archive._opcodes import names_in
-from rltools.policies.sb3.archive._pickle import printable, unpickle
-from rltools.policies.sb3.archive._zip import read_file
+from rltools.policies.untrusted.messages import printable
+from rltools.policies.untrusted.opcodes import names_in
+from rltools.policies.untrusted.pickles import unpickle
+from rltools.policies.untrusted.zips import read_file
 
 SETTINGS = "params.json"
 _START = re.compile(rb"\x80[\x02-\x05]")

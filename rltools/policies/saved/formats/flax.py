@@ -15,8 +15,8 @@ from torch import Tensor
 from rltools.errors import ModelError
 from rltools.policies.saved.formats._plain import read_msgpack
 from rltools.policies.saved.rebuilt import Contents
-from rltools.policies.sb3.archive._pickle import printable
-from rltools.policies.sb3.archive._zip import read_file
+from rltools.policies.untrusted.messages import printable
+from rltools.policies.untrusted.zips import read_file
 
 FORMAT = "msgpack of flax"
 MAX_DEPTH, MAX_ENTRIES = 12, 20_000

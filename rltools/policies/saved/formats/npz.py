@@ -12,10 +12,11 @@ import torch
 
 from rltools._util.foreign_files import MIB, ends_of
 from rltools.errors import ModelError, UnsafeFileError
-from rltools.policies.kinds import ARRAYS, HEAD, kind_in
+from rltools.policies._known_kinds import ARRAYS
+from rltools.policies.kinds import HEAD, kind_in
 from rltools.policies.saved.rebuilt import Contents
-from rltools.policies.sb3.archive._pickle import printable
-from rltools.policies.sb3.archive._zip import open_zip, read_file, read_member
+from rltools.policies.untrusted.messages import printable
+from rltools.policies.untrusted.zips import open_zip, read_file, read_member
 
 READS_LAST = True
 MAX_ARRAYS = 128 * MIB

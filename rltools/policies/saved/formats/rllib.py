@@ -26,9 +26,9 @@ from rltools._util.foreign_files import MIB, is_file, is_folder, path_exists
 from rltools.errors import ModelError
 from rltools.policies.saved.formats._plain import inside, read_msgpack, read_pickle
 from rltools.policies.saved.rebuilt import Contents
-from rltools.policies.sb3.archive._decode import decode_array
-from rltools.policies.sb3.archive._pickle import printable
-from rltools.policies.sb3.archive._zip import read_file
+from rltools.policies.untrusted.decode import decode_array
+from rltools.policies.untrusted.messages import printable
+from rltools.policies.untrusted.zips import read_file
 
 STATES = ("module_state.pkl", "module_state.msgpack")
 ROOT, OLD_STATE = "rllib_checkpoint.json", "policy_state.pkl"

@@ -9,10 +9,11 @@ from typing import Any
 
 from rltools._util.foreign_files import ends_of
 from rltools.errors import ModelError, UnsafeFileError
-from rltools.policies.kinds import HEAD, SAFETENSORS, kind_in
+from rltools.policies._known_kinds import SAFETENSORS
+from rltools.policies.kinds import HEAD, kind_in
 from rltools.policies.saved.rebuilt import MOST_KEYS, Contents
-from rltools.policies.sb3.archive._pickle import printable
-from rltools.policies.sb3.archive._zip import read_file
+from rltools.policies.untrusted.messages import printable
+from rltools.policies.untrusted.zips import read_file
 
 READS_LAST = True
 _LENGTH = 8  # bytes, of the header's length before it

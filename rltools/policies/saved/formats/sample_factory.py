@@ -16,7 +16,7 @@ from rltools.errors import ModelError
 from rltools.policies.saved.formats import torch_save
 from rltools.policies.saved.rebuilt import Contents
 from rltools.policies.saved.settings import MAX_SETTINGS, plain_settings
-from rltools.policies.sb3.archive._zip import read_file
+from rltools.policies.untrusted.zips import read_file
 
 SETTINGS, FIRST_POLICY = ("config.json", "cfg.json"), "checkpoint_p0"
 MAX_ID = 200

@@ -21,11 +21,13 @@ from torch import Tensor
 from rltools._util.foreign_files import MIB
 from rltools.errors import ArgumentError, ModelError
 from rltools.policies.saved.rebuilt import Contents
-from rltools.policies.sb3.archive._decode import decode_array, decode_space
-from rltools.policies.sb3.archive._pickle import Record, printable, unpickle_as_records
+from rltools.policies.sb3.archive._model_zip import read_members
 from rltools.policies.sb3.archive._sbx import begins_as_sbx
-from rltools.policies.sb3.archive._zip import read_file, read_members
 from rltools.policies.sb3.archive.saved import LIMITS, read_settings
+from rltools.policies.untrusted.decode import decode_array, decode_space
+from rltools.policies.untrusted.messages import printable
+from rltools.policies.untrusted.pickles import Record, unpickle_as_records
+from rltools.policies.untrusted.zips import read_file
 
 FORMAT = "a zip of SBX"
 MAX_DEPTH, MAX_ARRAYS = 6, 2000

@@ -19,14 +19,16 @@ from torch import Tensor
 
 from rltools._util.foreign_files import MIB, ends_of
 from rltools.errors import ModelError, UnsafeFileError
-from rltools.policies.kinds import HEAD, STATE_DICT, kind_in
+from rltools.policies._known_kinds import STATE_DICT
+from rltools.policies.kinds import HEAD, kind_in
 from rltools.policies.saved.rebuilt import Contents
-from rltools.policies.sb3.archive._decode import decode_array
-from rltools.policies.sb3.archive._opcodes import names_in
-from rltools.policies.sb3.archive._pickle import Record, printable, unpickle_as_records
-from rltools.policies.sb3.archive._tensors import decode_tensor, dtype_of_storage, is_parameter, is_tensor
-from rltools.policies.sb3.archive._weights import pickle_in
-from rltools.policies.sb3.archive._zip import open_zip, read_file, read_member
+from rltools.policies.untrusted.decode import decode_array
+from rltools.policies.untrusted.messages import printable
+from rltools.policies.untrusted.opcodes import names_in
+from rltools.policies.untrusted.pickles import Record, unpickle_as_records
+from rltools.policies.untrusted.tensors import decode_tensor, dtype_of_storage, is_parameter, is_tensor
+from rltools.policies.untrusted.weights import pickle_in
+from rltools.policies.untrusted.zips import open_zip, read_file, read_member
 
 READS_LAST = True
 MAX_STORAGE = 192 * MIB

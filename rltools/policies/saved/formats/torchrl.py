@@ -21,8 +21,8 @@ from rltools.errors import ModelError, UnsafeFileError
 from rltools.policies.saved.formats._plain import inside
 from rltools.policies.saved.rebuilt import Contents
 from rltools.policies.saved.settings import MAX_DEPTH, MAX_SETTINGS, json_object
-from rltools.policies.sb3.archive._pickle import printable
-from rltools.policies.sb3.archive._zip import read_file
+from rltools.policies.untrusted.messages import printable
+from rltools.policies.untrusted.zips import read_file
 
 MANIFEST, FORMAT = "manifest.json", "torchrl.checkpoint"
 MAX_TENSOR = 192 * MIB

@@ -18,10 +18,11 @@ from rltools.errors import ArgumentError, ModelError, argument
 from rltools.policies.actions import branches, count_actions
 from rltools.policies.saved.chains import LINEAR, RECURRENT, Chain, LayerWeights, find_layers
 from rltools.policies.saved.continuous import ConstantStd, Received, clipped, rescaled, squashed
-from rltools.policies.saved.halves import PositiveStd
+from rltools.policies.saved.halves import PositiveStd, std_of_log
 from rltools.policies.saved.layout import LayoutCard, activation_for
 from rltools.policies.saved.memory import recurrent_state
 from rltools.policies.saved.networks import recurrent_module, sequential
+from rltools.policies.saved.parts import tensors_of, under
 from rltools.policies.saved.rebuilt import Contents, Rebuilt, Wanted
 from rltools.policies.saved.spaces import check_ends, deciding_head
 from rltools.policies.torch_policy import Head
@@ -35,11 +36,10 @@ CARD = LayoutCard(
     source="https://tianshou.org/en/stable/03_api/utils/net/common.html",
     versions="tianshou 2.0.1 and 1.2.0",
 )
-LOG_STD_MIN, LOG_STD_MAX = -20.0, 2.0
 _NESTED = "model.model"
 """Where a Net has the layers of its MLP."""
 _NET = re.compile(r"model\.(model\.model|Q\.model|V\.model|fc1|nn)\.")
-_ACTOR = re.compile(r"actor\.(preprocess|last|mu)\.")
+_ACTOR = re.compile(r"actor\.(preprocess|last|mu\.model)\.")
 
 
 def recognizes(contents: Contents) -> bool:
@@ -58,7 +58,7 @@ def rebuild(contents: Contents, wanted: Wanted) -> Rebuilt:
     if any(_ACTOR.match(key) for key in tensors):
         return _actor(contents, tensors, wanted)
     if any(key.startswith("model.nn.") for key in tensors):
-        return _recurrent(contents, _under(tensors, "model"), wanted)
+        return _recurrent(contents, under(tensors, "model"), wanted)
     return _q_network(contents, tensors, wanted)
 
 
@@ -69,21 +69,21 @@ def _policy(contents: Contents) -> dict[str, Tensor]:
 def _q_network(contents: Contents, tensors: Mapping[str, Tensor], wanted: Wanted) -> Rebuilt:
     """Q-values of a `Net`, also a dueling one, of quantiles or of a distribution over atoms."""
     activation, count = activation_for(CARD, wanted), count_actions(wanted.action_space)
-    trunk, values = _layers(contents, _under(tensors, "model.model")), _layers(contents, _under(tensors, "model.V"))
+    trunk, values = _layers(contents, under(tensors, "model.model")), _layers(contents, under(tensors, "model.V"))
     support = tensors.get("support")
     module = nn.ModuleDict()
     if values:
-        advantages = _layers(contents, _under(tensors, "model.Q"))
+        advantages = _layers(contents, under(tensors, "model.Q"))
         atoms = values[-1].outputs
         check_ends(Chain("model", (trunk[0], advantages[-1])), wanted, outputs=count * atoms if atoms > 1 else None)
-        module["trunk"] = sequential(_tensors(trunk), activation, last=activation)
-        module["advantages"] = sequential(_tensors(advantages), activation)
-        module["state_value"] = sequential(_tensors(values), activation)
+        module["trunk"] = sequential(tensors_of(trunk), activation, last=activation)
+        module["advantages"] = sequential(tensors_of(advantages), activation)
+        module["state_value"] = sequential(tensors_of(values), activation)
         module["network"] = _Dueling(module["trunk"], module["advantages"], module["state_value"], count)
     else:
         atoms = max(1, trunk[-1].outputs // count)
         check_ends(Chain("model.model", tuple(trunk)), wanted, outputs=count * atoms if atoms > 1 else None)
-        module["network"] = sequential(_tensors(trunk), activation)
+        module["network"] = sequential(tensors_of(trunk), activation)
     parts: list[Callable[[Tensor], Tensor]] = [module["network"]]
     if atoms > 1:
         module["expected"] = _Expected(count, support)
@@ -128,7 +128,7 @@ def _recurrent(contents: Contents, tensors: Mapping[str, Tensor], wanted: Wanted
         raise ModelError(f"{contents.path} has {_listed(tensors)}, not the fc1, nn and fc2 of Recurrent; {_BUILD}")
     check_ends(Chain("model", (parts["fc1"][0], parts["fc2"][0])), wanted)
     lstm = recurrent_module(parts["nn"][0])
-    first, last = (sequential(_tensors(parts[name]), "identity") for name in ("fc1", "fc2"))
+    first, last = (sequential(tensors_of(parts[name]), "identity") for name in ("fc1", "fc2"))
     module = nn.ModuleDict({"fc1": first, "nn": lstm, "fc2": last})
     # A Q-network, unless the caller says otherwise: an actor has a Recurrent under `preprocess`.
     head = deciding_head(wanted, "q_value")
@@ -137,17 +137,17 @@ def _recurrent(contents: Contents, tensors: Mapping[str, Tensor], wanted: Wanted
 
 def _actor(contents: Contents, tensors: Mapping[str, Tensor], wanted: Wanted) -> Rebuilt:
     activation, is_discrete = activation_for(CARD, wanted), bool(branches(wanted.action_space))
-    actor = _under(tensors, "actor")
+    actor = under(tensors, "actor")
     end = "mu" if any(key.startswith("mu.") for key in actor) else "last"
     if is_discrete and end == "mu":
         raise ArgumentError(
             f"{contents.path} has an actor of continuous actions, and the environment takes {wanted.action_space}; "
             f"give the one it was trained in as {argument('env')}"
         )
-    before, after = _layers(contents, _under(actor, "preprocess"), _NESTED), _layers(contents, _under(actor, end))
+    before, after = _layers(contents, under(actor, "preprocess"), _NESTED), _layers(contents, under(actor, end))
     chain = Chain("actor", (*before, *after))
     check_ends(chain, wanted)
-    trunk, last = sequential(_tensors(before), activation, last=activation), sequential(_tensors(after), activation)
+    trunk, last = sequential(tensors_of(before), activation, last=activation), sequential(tensors_of(after), activation)
     module = nn.ModuleDict({"trunk": trunk, "last": last})
     scores = Calls(trunk, last)
     std, choose, notes = None, None, list[str]()
@@ -158,11 +158,11 @@ def _actor(contents: Contents, tensors: Mapping[str, Tensor], wanted: Wanted) ->
     critic = contents.under("critic")
     is_known = all(key.startswith((f"preprocess.{_NESTED}.", "last.model.")) for key in critic)
     if critic and is_known and not any(key.startswith("critic2.") for key in contents.tensors):
-        before = _layers(contents, _under(critic, "preprocess"), _NESTED)
-        after = _layers(contents, _under(critic, "last"))
+        before = _layers(contents, under(critic, "preprocess"), _NESTED)
+        after = _layers(contents, under(critic, "last"))
         if before and after and before[0].inputs == chain.inputs and after[-1].outputs == 1:
-            module["value_trunk"] = sequential(_tensors(before), activation, last=activation)
-            module["value"] = sequential(_tensors(after), activation)
+            module["value_trunk"] = sequential(tensors_of(before), activation, last=activation)
+            module["value"] = sequential(tensors_of(after), activation)
             heads["value"] = Calls(module["value_trunk"], module["value"])
     return Rebuilt(module, heads, std=std, choose=choose, notes=tuple(notes))
 
@@ -171,7 +171,7 @@ def _continuous(
     contents: Contents, actor: Mapping[str, Tensor], module: nn.ModuleDict, end: str, wanted: Wanted
 ) -> tuple[nn.Module | None, Received, dict[str, Head], list[str]]:
     """The std and the heads of an actor of continuous actions, how it chooses, and what no file says about it."""
-    sigma, parameter = _under(actor, "sigma"), actor.get("sigma_param")
+    sigma, parameter = under(actor, "sigma"), actor.get("sigma_param")
     std: nn.Module | None = None
     if parameter is not None:
         std = ConstantStd(parameter.exp())
@@ -179,7 +179,7 @@ def _continuous(
         layers = _layers(contents, sigma)
         if [layer.kind for layer in layers] != [LINEAR]:
             raise ModelError(f"{contents.path}: its actor.sigma has {len(layers)} layers, not one; {_BUILD}")
-        std = PositiveStd(module["trunk"], sequential(_tensors(layers), "identity"), positive=_exponential)
+        std = PositiveStd(module["trunk"], sequential(tensors_of(layers), "identity"), positive=std_of_log)
     has_twins = any(key.startswith("critic2.") for key in contents.tensors)
     # An actor whose std depends on the observation is SAC's, unless an on-policy critic stands beside it.
     is_squashed = end == "last" or has_twins or (bool(sigma) and not contents.under("critic"))
@@ -199,14 +199,10 @@ def _continuous(
         module["std"] = std
     scores = Calls(module["trunk"], module["last"])
     heads: dict[str, Head] = {"mean": scores, "action": Calls(module["trunk"], module["last"], *received.parts)}
-    if wanted.head == "action":
-        heads = {"action": scores}
+    if wanted.head == "action" and std is None:
+        heads = {"action": heads["action"]}
     note = f"no file of Tianshou says how actions become those of the environment; {how}"
     return std, Received(received, std is not None), heads, [note]
-
-
-def _exponential(log_std: Tensor) -> Tensor:
-    return log_std.clamp(LOG_STD_MIN, LOG_STD_MAX).exp()
 
 
 _BUILD = "build the network yourself, load the weights into it and give rltools.TorchPolicy(network, env)"
@@ -214,22 +210,13 @@ _BUILD = "build the network yourself, load the weights into it and give rltools.
 
 def _layers(contents: Contents, tensors: Mapping[str, Tensor], inside: str = "model") -> list[LayerWeights]:
     """The layers of one of the library's MLPs, which has them under `model`; none if it is not there."""
-    layers, others = find_layers(_under(tensors, inside))
+    layers, others = find_layers(under(tensors, inside))
     if tensors and (others or not layers or any(not key.startswith(f"{inside}.") for key in tensors)):
         raise ModelError(
             f"{contents.path} has {_listed(tensors)} in the place of an MLP of Tianshou: a network of images, or of "
             f"your own; {_BUILD}"
         )
     return layers
-
-
-def _tensors(layers: list[LayerWeights]) -> dict[str, Tensor]:
-    return {f"{layer.key}.{name}": value for layer in layers for name, value in layer.tensors.items()}
-
-
-def _under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    start = f"{prefix}."
-    return {key.removeprefix(start): value for key, value in tensors.items() if key.startswith(start)}
 
 
 def _only(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

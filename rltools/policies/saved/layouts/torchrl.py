@@ -19,6 +19,7 @@ from rltools.policies.saved.halves import PositiveStd, halved
 from rltools.policies.saved.layout import LayoutCard, activation_for, chains_text
 from rltools.policies.saved.memory import Recurrent, recurrent_state
 from rltools.policies.saved.networks import recurrent_module, sequential
+from rltools.policies.saved.parts import tensors_of
 from rltools.policies.saved.rebuilt import Contents, Rebuilt, Wanted
 from rltools.policies.saved.spaces import check_ends, deciding_head, image_input
 from rltools.policies.torch_policy import Head
@@ -109,7 +110,7 @@ def rebuild(contents: Contents, wanted: Wanted) -> Rebuilt:
         choose = Received(received, std is not None)
     critic = _critic(contents, root) if core is None and first.kind != CONVOLUTION else []
     if critic and critic[0].inputs == first.inputs and critic[-1].outputs == 1:
-        module["value"] = sequential(_tensors(critic), activation)
+        module["value"] = sequential(tensors_of(critic), activation)
         heads["value"] = module["value"]
     memory = (
         None if core is None else recurrent_state(core, encode=None if encoder is None else Calls(*before, encoder))
@@ -182,7 +183,7 @@ def _modules(
         recurrent_module(layers[0])
         if kind == "recurrent"
         else sequential(
-            _tensors(layers),
+            tensors_of(layers),
             activation,
             last=None if position == len(parts) - 1 else activation,
             strides=wanted.strides,
@@ -207,7 +208,3 @@ def _critic(contents: Contents, root: str) -> list[LayerWeights]:
 
 def _biased_softplus(outputs: Tensor) -> Tensor:
     return nn.functional.softplus(outputs + SHIFT)
-
-
-def _tensors(layers: list[LayerWeights]) -> dict[str, Tensor]:
-    return {f"{layer.key}.{name}": value for layer in layers for name, value in layer.tensors.items()}

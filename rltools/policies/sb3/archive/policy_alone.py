@@ -16,14 +16,15 @@ from torch import Tensor
 
 from rltools._util.foreign_files import MIB, ends_of
 from rltools.errors import ModelError, UnsafeFileError
-from rltools.policies.kinds import HEAD, POLICY_ALONE, kind_in
-from rltools.policies.sb3.archive._decode import decode_space
-from rltools.policies.sb3.archive._pickle import unpickle
-from rltools.policies.sb3.archive._tensors import decode_tensor
-from rltools.policies.sb3.archive._weights import pickle_in
-from rltools.policies.sb3.archive._zip import open_zip, read_file, read_member
+from rltools.policies._known_kinds import POLICY_ALONE
+from rltools.policies.kinds import HEAD, kind_in
 from rltools.policies.sb3.archive.saved import Saved, decode_entry, without_training
 from rltools.policies.sb3.families import class_of_weights, qualified_name
+from rltools.policies.untrusted.decode import decode_space
+from rltools.policies.untrusted.pickles import unpickle
+from rltools.policies.untrusted.tensors import decode_tensor
+from rltools.policies.untrusted.weights import pickle_in
+from rltools.policies.untrusted.zips import open_zip, read_file, read_member
 
 MAX_STORAGE = 192 * MIB
 

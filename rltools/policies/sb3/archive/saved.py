@@ -18,11 +18,13 @@ from torch import Tensor
 
 from rltools._util.foreign_files import MIB
 from rltools.errors import ArgumentError, ModelError, RltoolsError, UnsafeFileError
-from rltools.policies.sb3.archive._decode import decode_space
-from rltools.policies.sb3.archive._opcodes import names_in
-from rltools.policies.sb3.archive._pickle import COMMANDS, Record, how_to_trust, printable, unpickle
-from rltools.policies.sb3.archive._weights import names_in_pth, read_weights
-from rltools.policies.sb3.archive._zip import open_zip, read_member, read_members, read_model
+from rltools.policies.sb3.archive._model_zip import read_members, read_model
+from rltools.policies.untrusted.decode import decode_space
+from rltools.policies.untrusted.messages import how_to_trust, printable
+from rltools.policies.untrusted.opcodes import names_in
+from rltools.policies.untrusted.pickles import COMMANDS, Record, unpickle
+from rltools.policies.untrusted.weights import names_in_pth, read_weights
+from rltools.policies.untrusted.zips import open_zip, read_member
 
 # Together with the file, at most half a gigabyte.
 LIMITS = {"data": 32 * MIB, "policy.pth": 192 * MIB}

@@ -18,8 +18,8 @@ from rltools.envs import (
 )
 from rltools.errors import ArgumentError, SimulationError
 from rltools.policies.env_info import EnvInfo, inspect_env, renamed_note
-from rltools.policies.sb3.archive._pickle import printable
 from rltools.policies.sb3.zoo.folder import ZooRecord
+from rltools.policies.untrusted.messages import printable
 
 _INSTEAD = "give a function that makes the environment as env="
 

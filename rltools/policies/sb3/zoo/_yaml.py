@@ -9,10 +9,11 @@ from ruamel.yaml.constructor import ConstructorError, SafeConstructor
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.events import AliasEvent
 
+from rltools._util.text import one_line
 from rltools._util.yaml import EventWalk, load_model, long_number
 from rltools.errors import ModelError, UnsafeFileError
-from rltools.policies.sb3.archive._pickle import printable
-from rltools.policies.sb3.archive._zip import read_file
+from rltools.policies.untrusted.messages import printable
+from rltools.policies.untrusted.zips import read_file
 
 MAX_BYTES = 100_000
 MAX_DEPTH = 20
@@ -35,7 +36,7 @@ def read_zoo_yaml(path: Path) -> dict[str, Any]:
             f"the file if you know it to be harmless, or move the model out of this folder"
         ) from error
     except (YAMLError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
         raise ModelError(
             f"{path} is not as rl-baselines3-zoo writes it: {printable(reason)}; fix it, or move the model out of this "
             f"folder"

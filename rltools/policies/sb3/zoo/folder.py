@@ -14,8 +14,8 @@ from typing import Any
 
 from rltools._util.foreign_files import is_file, is_folder, path_exists
 from rltools.errors import ModelError, UnsafeFileError
-from rltools.policies.sb3.archive._pickle import printable
 from rltools.policies.sb3.zoo._yaml import read_zoo_yaml
+from rltools.policies.untrusted.messages import printable
 
 _RUN = re.compile(r"(?P<name>.+)_\d+")
 CHECKPOINT = re.compile(r"(?P<prefix>.+)_(?P<steps>\d+)_steps")
