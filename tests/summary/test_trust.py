@@ -71,6 +71,15 @@ def test_a_first_feature_that_episodes_leave_open_is_named_as_open(tmp_path):
     )
 
 
+def test_an_attribution_that_tells_no_features_apart_does_not_agree(tmp_path):
+    rng = np.random.default_rng(0)
+    values = [np.tile(rng.normal(3, 2, 3), (6, 1, 1)) for _ in range(4)]
+    recording = example_recording(tmp_path / "r", values, unit="score", method="shapley")
+    table = compare_ranks(recording, ablated(worth(10, 50, 30)), [recording.find()])
+    assert table.columns[0].worst == (3, 3, 3)
+    assert sentences(table)[1] == "By Shapley values no two features can be told apart."
+
+
 def test_ranks_that_the_losses_do_not_allow_are_marked_and_named(tmp_path):
     table = table_of(tmp_path / "r", (10, 50, 30), (3, 1, 2))
     assert table.columns[0].outside == (True, True, False)
