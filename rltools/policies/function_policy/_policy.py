@@ -189,6 +189,8 @@ class FunctionPolicy:
         space = self.action_space
         if isinstance(space, Box):
             scores = np.clip(scores, space.low.reshape(-1), space.high.reshape(-1))
+            if space.low.dtype.kind in "iu":
+                scores = np.trunc(scores)  # as `choose` does
         return scores
 
     def choose(
