@@ -7,7 +7,7 @@ from functools import cache
 from importlib import import_module
 from typing import Protocol, cast
 
-from rltools._util.discovery import modules_in, unknown
+from rltools._util.discovery import modules_in, unknown_name
 from rltools._util.text import plural
 from rltools.errors import ArgumentError, ModelError, argument
 from rltools.policies.saved.chains import find_chains
@@ -108,7 +108,7 @@ def find_layout(contents: Contents, name: str | None) -> str:
     """
     if name is not None:
         if name not in layouts():
-            raise unknown("layout", name, layouts())
+            raise unknown_name("layout", name, layouts())
         return name
     names = recognized(contents)
     if not names:
