@@ -47,7 +47,7 @@ def methods() -> str:
         "1,000 steps, files included, in processor time of one thread of a shared machine (`python "
         "docs/method_costs.py`): of `lunarlander-ppo`, a small network that sees 8 numbers, and of `lavagap-cnn-ppo`, "
         "a convolutional one that sees an image of 42 × 42 pixels, whose regions are taken together where a method "
-        "has `groups`. Methods with an empty cell do not fit the agent.\n",
+        "has `groups`. Where a cell is empty, the method does not fit the agent, or was not measured.\n",
         "The axioms that a method declares are tested on random networks:\n",
         *(f"- **{name}**: {meaning}" for name, meaning in AXIOMS.items()),
         "",
