@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from rltools._util.discovery import unknown
+from rltools._util.discovery import unknown_name
 from rltools._util.short_repr import short_repr
 from rltools.errors import ArgumentError
 from rltools.recording.attribution import VARIABLES
@@ -103,7 +103,7 @@ def players_named(features: Features, names: Sequence[str]) -> Players:
     by_name = {name: elements for detail in DETAILS for name, elements in features.decoded.variables(detail)}
     for name in names:
         if name not in by_name:
-            raise unknown("player", name, by_name)
+            raise unknown_name("player", name, by_name)
     return Players(tuple(names), tuple(by_name[name] for name in names), features)
 
 

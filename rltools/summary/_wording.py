@@ -179,7 +179,7 @@ def _after(sentence: str) -> str:
 
 
 def beside_losses(finding: Finding) -> str:
-    """A sentence that the losses, if any were measured, are of other episodes than a mean return, with theirs."""
+    """The sentence on the episodes that losses were measured in, and their mean return; empty without losses."""
     if finding.baseline is None:
         return ""
     other = plus_minus(finding.baseline.share, finding.baseline.low, finding.baseline.high)[0]

@@ -13,14 +13,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import cloudpickle
 import pytest
 
 from rltools._util import workers
 from rltools._util.workers import check_workers, in_workers, start_workers
 from rltools.errors import ArgumentError, RltoolsWarning, SimulationError
-
-cloudpickle.register_pickle_by_value(sys.modules[__name__])  # other processes may not find the tests
 
 
 class OddError(Exception):

@@ -6,7 +6,7 @@ Read `resample.py` first.
 
 from __future__ import annotations
 
-from rltools._util.discovery import load_member, loadable, unknown
+from rltools._util.discovery import load_member, loadable, unknown_name
 from rltools.ablation.replacements._replacement import (
     Replacement,
     ReplacementInput,
@@ -52,7 +52,7 @@ def find_replacement(name: str) -> Replacement:
     if not isinstance(name, str):
         raise ArgumentError(f"a replacement is given by its name, for instance 'resample', not as {name!r:.80}")
     if name not in replacement_names():
-        raise unknown("replacement", name, replacement_names())
+        raise unknown_name("replacement", name, replacement_names())
     declared = load_member(f"{__name__}.{name}", name)
     if not isinstance(declared, Replacement):
         raise ArgumentError(f"{name} in replacements/{name}.py is no replacement; declare it with @replacement(...)")

@@ -15,8 +15,8 @@ from rltools._util.files import atomic_write, os_errors_as
 from rltools._util.glossary import TERMS, method_title
 from rltools._util.html import head, render
 from rltools._util.text import capitalized, listed, plural
+from rltools.pages.ablation_findings import measured_ablation
 from rltools.pages.answer import attribution_name
-from rltools.pages.measured import measured_ablation
 from rltools.pages.report._compared import MOST_MARKED, Compared, compared_losses, compared_shares
 from rltools.pages.report._compared_figures import FIGURES, write_compared, write_pdf
 from rltools.pages.report._groups import Groups, compared_groups, group_rows

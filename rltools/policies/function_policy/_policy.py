@@ -109,7 +109,6 @@ class FunctionPolicy:
             )
         naming = Naming(names, units, action_names)
         env_info = naming.env_info(inspect_env(env))
-        self.function: Callable[[Any], Any] = function
         self.returns: Returns = returns
         self.observation_space: Space[Any] = env_info.observation_space
         self.action_space: Space[Any] = env_info.action_space
@@ -127,6 +126,22 @@ class FunctionPolicy:
         classes = _classes(function, self.action_space) if returns == "probabilities" else None
         self._read = Reader(name, returns, self.action_space, classes)
         self.source: Source = self._tried(name, env, env_info)
+
+    @property
+    def function(self) -> Callable[[Any], Any]:
+        """The function itself.
+
+        Raises:
+            ArgumentError: another one is assigned, which would not have been tried.
+        """
+        return self._caller.function
+
+    @function.setter
+    def function(self, other: object) -> None:
+        raise ArgumentError(
+            f"{self.source.name} is a policy of its own function, and cannot take another one; make a "
+            f"FunctionPolicy of that {type(other).__name__}"
+        )
 
     def _tried(self, name: str, env: Environment, env_info: EnvInfo) -> Source:
         """The source, after the function was tried at some observations."""

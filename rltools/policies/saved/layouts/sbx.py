@@ -16,6 +16,7 @@ from rltools.policies.base import Discounting
 from rltools.policies.saved.continuous import Received
 from rltools.policies.saved.flax_networks import FlaxNetwork, FlaxParameters, flax_network
 from rltools.policies.saved.formats.sbx import FORMAT
+from rltools.policies.saved.halves import std_of_log
 from rltools.policies.saved.layout import LayoutCard
 from rltools.policies.saved.rebuilt import Contents, Rebuilt, Wanted
 from rltools.policies.saved.spaces import image_input, observation_size
@@ -32,7 +33,6 @@ CARD = LayoutCard(
 )
 ACTIVATIONS = {"gelu": "gelu_tanh", "silu": "silu", "swish": "silu", "hard_swish": "hardswish", "soft_sign": "softsign"}
 """Functions of JAX whose counterparts in torch have other names; its gelu is the approximate one."""
-LOG_STD_MIN, LOG_STD_MAX = -20.0, 2.0
 _DETERMINISTIC = ("sbx.td3.", "sbx.ddpg.")
 _OWN_CLASSES = ("actor_class", "critic_class", "vector_critic_class", "features_extractor_class", "policy_class")
 
@@ -169,7 +169,7 @@ class _Network:
             self.std = lambda x: log_std["log_std"].exp()
         elif not deterministic:
             spread = self._chain(body, heads[1])
-            self.std = lambda x: spread(x).clamp(LOG_STD_MIN, LOG_STD_MAX).exp()
+            self.std = lambda x: std_of_log(spread(x))
         self.choose = Received(received, is_random=self.std is not None)
         named: dict[str, Callable[..., Any]] = {"mean": mean, "action": Chain(mean, received)}
         if critics := self._critics():

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from rltools.errors import ModelError, argument
 from rltools.policies.saved.chains import Chain, find_layers
 from rltools.policies.saved.continuous import ConstantStd, Received, lowest_value, mean_heads, squashed
-from rltools.policies.saved.halves import PositiveStd
+from rltools.policies.saved.halves import PositiveStd, std_of_log
 from rltools.policies.saved.layout import LayoutCard
 from rltools.policies.saved.networks import sequential
 from rltools.policies.saved.parts import linear, part, under
@@ -33,12 +33,11 @@ CARD = LayoutCard(
     versions="its networks as they are in its repository of 2020, with random weights",
     by_network=True,
 )
-LOG_STD_MIN, LOG_STD_MAX = -20.0, 2.0
 _CRITICS = ("q.q", "q1.q", "q2.q")
 
 
 def recognizes(contents: Contents) -> bool:
-    """Whether its actor is one of the course."""
+    """Whether the parts of its actor are named as in the course's code."""
     return _form(contents) is not None
 
 
@@ -93,7 +92,7 @@ def _soft_actor(contents: Contents, wanted: Wanted) -> Rebuilt:
     received, module = squashed(wanted.action_space), nn.ModuleDict({"latent": latent, "mean": mean})
     deciding_head(wanted, "mean")
     heads: dict[str, Head] = {"mean": Calls(latent, mean), "action": Calls(latent, mean, *received.parts)}
-    module["std"] = std = PositiveStd(latent, linear(actor, "log_std_layer"), positive=_exponential)
+    module["std"] = std = PositiveStd(latent, linear(actor, "log_std_layer"), positive=std_of_log)
     _add_critics(contents, module, heads, activation)
     return Rebuilt(module, heads, std=std, choose=Received(received, True), activation=activation)
 
@@ -123,7 +122,3 @@ def _add_critics(contents: Contents, module: nn.ModuleDict, heads: dict[str, Hea
     if networks:
         module["critics"] = critics = nn.ModuleList(networks)
         heads["q_value"] = partial(lowest_value, critics)
-
-
-def _exponential(log_std: Tensor) -> Tensor:
-    return log_std.clamp(LOG_STD_MIN, LOG_STD_MAX).exp()

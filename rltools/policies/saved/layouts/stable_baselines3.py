@@ -18,13 +18,13 @@ from rltools.errors import ModelError
 from rltools.policies.actions import branches, count_actions
 from rltools.policies.saved.chains import Chain, find_layers
 from rltools.policies.saved.continuous import ConstantStd, Received, lowest_value, mean_heads, squashed
-from rltools.policies.saved.halves import PositiveStd
+from rltools.policies.saved.halves import PositiveStd, std_of_log
 from rltools.policies.saved.layout import LayoutCard
 from rltools.policies.saved.networks import sequential
 from rltools.policies.saved.parts import linear, part, under
 from rltools.policies.saved.rebuilt import Contents, Rebuilt, Wanted
 from rltools.policies.saved.spaces import check_ends, deciding_head, image_input
-from rltools.policies.sb3._heads import LOG_STD_MAX, LOG_STD_MIN, normalize_actions
+from rltools.policies.sb3._heads import normalize_actions
 from rltools.policies.torch_policy import Head
 from rltools.policies.vjp._chain import Chain as Calls
 
@@ -160,7 +160,7 @@ def _squashed_actor(contents: Contents, tensors: dict[str, Tensor], wanted: Want
     std = None
     if "log_std.weight" in actor:
         before_std = Calls(*before, *latent)
-        module["std"] = std = PositiveStd(before_std, linear(actor, "log_std"), positive=_exponential)
+        module["std"] = std = PositiveStd(before_std, linear(actor, "log_std"), positive=std_of_log)
     critics = sorted({match[1] for key in tensors if (match := _CRITIC.match(key))})
     estimates = [sequential(under(tensors, f"critic.{name}"), activation) for name in critics]
     if estimates and not before and all(_outputs(estimate) == 1 for estimate in estimates):
@@ -174,10 +174,6 @@ def _lowest(critics: nn.ModuleList, normalize: Head, x: Tensor, action: Tensor) 
     return lowest_value(critics, x.flatten(1), normalize(action.to(x)))
 
 
-def _exponential(log_std: Tensor) -> Tensor:
-    return log_std.clamp(LOG_STD_MIN, LOG_STD_MAX).exp()
-
-
 def _extractor(
     contents: Contents, tensors: Mapping[str, Tensor], names: tuple[str, ...], wanted: Wanted
 ) -> tuple[list[Callable[[Tensor], Tensor]], list[nn.Module]]:
@@ -188,8 +184,8 @@ def _extractor(
         return [], [nn.Flatten()] if flat else []
     if {key.partition(".")[0] for key in weights} != {"cnn", "linear"}:
         raise ModelError(
-            f"{contents.path} has an extractor of {', '.join(sorted(weights))[:200]}, of several arrays or of one's "
-            f"own, which weights alone do not describe; {_WHOLE}"
+            f"{contents.path} has a features extractor of its own or of several arrays "
+            f"({', '.join(sorted(weights))[:200]}), which weights alone do not describe; {_WHOLE}"
         )
     before, shape = image_input(wanted.observation_space, find_layers(weights)[0][0].inputs)
     strides = wanted.strides or _STRIDES
@@ -207,7 +203,7 @@ def _outputs(modules: nn.Sequential | list[nn.Module]) -> int | None:
 
 
 def _check(tensors: Mapping[str, Tensor], wanted: Wanted, *, seen: int | None, outputs: int | None = None) -> None:
-    """Compare both ends of a network with the environment; one that sees an image's features has its own first end."""
+    """Check a network's sizes against the environment; behind an extractor it takes the `seen` features, not images."""
     chain = Chain("", tuple(find_layers(tensors)[0]))
     if seen is None:
         check_ends(chain, wanted, outputs=outputs)

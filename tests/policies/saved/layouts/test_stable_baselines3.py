@@ -125,7 +125,7 @@ def test_the_activation_is_the_callers_if_given(tmp_path: Path) -> None:
     [
         (RecurrentPPO, "MlpLstmPolicy", (VECTOR, CHOICE), "is recurrent"),
         (PPO, "MlpPolicy", (VECTOR, MultiBinary(2)), "chooses several bits"),
-        (PPO, "MultiInputPolicy", (Dict(image=IMAGE, speed=VECTOR), CHOICE), "an extractor of"),
+        (PPO, "MultiInputPolicy", (Dict(image=IMAGE, speed=VECTOR), CHOICE), "of several arrays"),
     ],
 )
 def test_what_weights_alone_do_not_describe_is_refused(

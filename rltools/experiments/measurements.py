@@ -28,7 +28,7 @@ DIGITS = 12
 
 
 @dataclass(frozen=True)
-class Measured:
+class RunMeasurements:
     """What was measured of one agent from one seed.
 
     Attributes:

@@ -17,7 +17,7 @@ from rltools.experiments._distribute import run_in
 from rltools.experiments._do_cell import page_path
 from rltools.experiments._fitting_workers import fitting_workers
 from rltools.experiments._live import following
-from rltools.experiments._runs import absolute, runs_of
+from rltools.experiments._plan_runs import absolute, runs_of
 from rltools.experiments._shared import begin, check_joinable
 from rltools.experiments._status import check_done, open_experiment
 from rltools.experiments._work import restart, shard_of, work
@@ -25,7 +25,7 @@ from rltools.experiments.cells import Job, Run, cells_by_run, cells_of
 from rltools.experiments.claims import read_states, result_of
 from rltools.experiments.executors import check_executor
 from rltools.experiments.file import Experiment, experiment_file, read_experiment
-from rltools.experiments.measured import Measured
+from rltools.experiments.measurements import RunMeasurements
 from rltools.experiments.results import Results, results_of
 from rltools.experiments.tables import find_table
 from rltools.recording import Recording
@@ -63,7 +63,7 @@ class ExperimentRun:
         return {(result.run.label, result.run.seed): result.recording for result in self.results}
 
     @property
-    def measured(self) -> dict[tuple[str, int], Measured]:
+    def measured(self) -> dict[tuple[str, int], RunMeasurements]:
         """What the agents need and how metrics judge the attributions, by label and seed; None if not measured."""
         return {(result.run.label, result.run.seed): result.measured for result in self.results}
 
