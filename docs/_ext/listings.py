@@ -35,7 +35,7 @@ def methods() -> str:
     every = sorted((find_method(name) for name in method_names()), key=lambda method: (method.control, method.name))
     costs = json.loads(COSTS.read_text(encoding="utf-8"))
     agents = sorted({agent for of_method in costs.values() for agent in of_method}, reverse=True)
-    waiting = "".join(f" s for {agent} |" for agent in agents)
+    waiting = "".join(f" seconds, {agent} |" for agent in agents)
     parts = [
         "# All methods\n",
         "[Which method?](../methods/README.md) sorts them by the question they answer; this page has each of them, and "
