@@ -151,7 +151,7 @@ def test_a_file_without_layers_is_no_network(name: str, tmp_path: Path) -> None:
         np.savez(tmp_path / name, **{key: value.numpy() for key, value in content.items()})
     else:
         torch.save(content, tmp_path / name)
-    with pytest.raises(ModelError, match="holds no network.*EvalCallback"):
+    with pytest.raises(ModelError, match=r"holds no network.*EvalCallback"):
         load_policy(tmp_path / name, "CartPole-v1")
 
 
