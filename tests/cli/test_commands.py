@@ -298,8 +298,7 @@ def test_an_experiment_is_run_from_a_file_with_changes_also_where_nothing_can_be
     )
     ran = rltools("run", "asked.yaml", "episodes=2", *POLES, "--out", "found")
     assert ran.code == 0
-    assert "BlindPole-v0 cannot be made" in ran.fault
-    assert "frames could not be drawn (" in ran.fault
+    assert ran.err == ""  # it declares that it has no images, so their lack is no news
     assert "cartpole-ppo, gradient of the score of the action taken (centered): " in ran.out
     assert "Open found/index.html" in ran.out
     assert len(open_recording("found/cartpole-ppo-seed-0")) == 2
