@@ -120,8 +120,8 @@ def _selected(
     keys = [
         key
         for each in methods
-        for key in matching_keys(specs, recording.complete, (), each, target, 0) or [recording.find(each, target)]
-        if recording.complete(key)
+        for key in matching_keys(specs, recording.is_complete, (), each, target, 0) or [recording.find(each, target)]
+        if recording.is_complete(key)
     ]
     if not keys:
         raise RecordingError(f"no attribution in {recording.directory} is of every episode; explain the others too")

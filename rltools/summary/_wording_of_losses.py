@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from rltools._util.glossary import SAME_ORDER_BRIEF
 from rltools._util.text import capitalized, listed, number, ordinal, plural, plus_minus
-from rltools.ablation.replacements import find_replacement
-from rltools.errors import RltoolsError
+from rltools.ablation.replacements import replaced_by
 from rltools.summary._data import Ranked
 from rltools.summary._wording import correlation_text
 from rltools.summary.finding import NAMED, Finding, wording
@@ -23,14 +22,6 @@ VERDICTS = {
 MOST_LISTED = 8
 """The most features that the sentence on verdicts names of each kind; the table has all."""
 _COUNTS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six", 7: "seven", 8: "eight"}
-
-
-def replaced_by(name: str) -> str:
-    """What stands in the place of a hidden feature: `replaced by that of another visited state`."""
-    try:
-        return f"replaced by {find_replacement(name).phrase}"
-    except RltoolsError:  # of an ablation with a replacement that is not here
-        return f"replaced by {name}"
 
 
 def verdict_text(kind: str, partner: str = "") -> str:
@@ -241,24 +232,18 @@ def _interaction(finding: Finding) -> Sentence:
 @wording("first_agreement")
 def _first_agreement(finding: Finding) -> Sentence:
     """Whether attributions put the same feature first as the losses: `subjects` by losses, `parts` by attributions."""
-    tied = [span(each.feature, "feature") for each in finding.subjects]
-    more = finding.leaders - len(tied)
-    measured = joined([*tied, *([span(f"{more} more")] if more else [])], ", ", " or ")
+    leading = [span(each.feature, "feature") for each in finding.subjects]
+    more = finding.leaders - len(leading)
+    measured = joined([*leading, *([span(f"{more} more")] if more else [])], ", ", " and ")
+    certain = finding.leaders == 1
     agreeing = [part.by for part in finding.parts if part.part == "same"]
     others = [part for part in finding.parts if part.part != "same"]
-    if not others:
-        if finding.leaders == 1:
-            return span(f"{listed(['The losses', *agreeing])} agree on the first feature: ") + measured + "."
-        firsts = list(dict.fromkeys(each.feature for part in finding.parts for each in part.subjects))
-        come = "comes" if len(firsts) == 1 else "may come"
-        start = f"By {listed(agreeing)} {listed(firsts)} {come} first, which the losses leave open: "
-        return span(start) + measured + "."
-    sentence = "By the losses " + measured + (" comes first" if finding.leaders == 1 else " comes first, tied")
-    if agreeing and finding.leaders == 1:
-        sentence += f", and by {listed(agreeing)} too"
-    elif agreeing:
-        firsts = dict.fromkeys(each.feature for part in finding.parts if part.part == "same" for each in part.subjects)
-        sentence += f"; by {listed(agreeing)} it is {' or '.join(firsts)}, which they allow"
+    firsts = listed(list(dict.fromkeys(r.feature for p in finding.parts if p.part == "same" for r in p.subjects)))
+    if not others and certain:
+        return span(f"{listed(['The losses', *agreeing])} agree on the first feature: ") + measured + "."
+    sentence = "By the losses " + measured + (" comes first" if certain else " come first and cannot be told apart")
+    if agreeing:
+        sentence += f", and by {listed(agreeing)} too" if certain else f"; by {listed(agreeing)} it is {firsts}"
     by_features: dict[tuple[str, str, int], list[str]] = {}
     for part in others:
         names = listed([each.feature for each in part.subjects])
@@ -266,27 +251,31 @@ def _first_agreement(finding: Finding) -> Sentence:
     named = []
     for (kind, names, leaders), methods in by_features.items():
         more = leaders - NAMED
-        alike = f"{names}{f' and {more} more' if more > 0 else ''} cannot be told apart"
-        open_end = f"is open, since {alike}" if kind == "open" else f"is another one: {alike}"
-        named.append(f"by {listed(methods)} it " + (span(f"is {names}") if leaders == 1 else span(open_end)))
-    return sentence + "; " + joined(named, "; ") + "."
+        all_named = f"{names}{f' and {more} more' if more > 0 else ''}"
+        tied = f"{all_named} cannot be told apart" if kind == "open" else f"{all_named} come first, tied"
+        named.append(f"by {listed(methods)} " + (span(f"it is {names}") if leaders == 1 else span(tied)))
+    return joined([sentence, *named], "; ") + "."
 
 
 @wording("ranks_outside")
 def _ranks_outside(finding: Finding) -> Sentence:
-    """Which ranks of attributions the losses do not allow, `parts` by attribution."""
-    agreeing = [part.by for part in finding.parts if not part.subjects]
+    """Which ranks of attributions the losses do not allow, `parts` by attribution; "open" where no rank is certain."""
+    agreeing = [part.by for part in finding.parts if not part.subjects and part.part != "open"]
+    undecided = [part.by for part in finding.parts if not part.subjects and part.part == "open"]
     sentences = []
+    if undecided:
+        sentences.append(span(f"By {listed(undecided)} no two features can be told apart"))
     if agreeing:
-        sentences.append(span(f"By {listed(agreeing)} every feature ranks as the losses allow"))
+        by = "by" if sentences else "By"
+        sentences.append(span(f"{by} {listed(agreeing)}, the rank of every feature is one that the losses allow"))
     for part in finding.parts:
         if part.subjects:
             named = listed([f"{each.feature} {_places(each)}" for each in part.subjects], NAMED)
             sentences.append(
                 span(
-                    f"{'by' if sentences else 'By'} {part.by} {len(part.subjects)} of {finding.total} features "
-                    f"{'ranks' if len(part.subjects) == 1 else 'rank'} "
-                    f"where the losses do not allow it ({named})"
+                    f"{'by' if sentences else 'By'} {part.by}, {len(part.subjects)} of {finding.total} features "
+                    f"{'has a rank' if len(part.subjects) == 1 else 'have ranks'} "
+                    f"that the losses rule out ({named})"
                 )
             )
     return joined(sentences, "; ") + "."

@@ -44,7 +44,7 @@ def offered(monkeypatch):
             return SimpleNamespace(name="x", group="rltools.metrics", value="other:x", dist=None, load=load)
 
         points = {name: point(thing) for name, thing in things.items()}
-        monkeypatch.setattr(discovery, "others", lambda group: points)
+        monkeypatch.setattr(discovery, "entry_points_of", lambda group: points)
 
     return offer
 

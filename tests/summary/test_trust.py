@@ -48,7 +48,7 @@ def test_ranks_are_those_of_losses_and_of_sizes(tmp_path):
     assert column.outside == (False, False, False)
     assert sentences(table) == [
         "The losses and Shapley values agree on the first feature: b.",
-        "By Shapley values every feature ranks as the losses allow.",
+        "By Shapley values, the rank of every feature is one that the losses allow.",
     ]
 
 
@@ -63,12 +63,21 @@ def test_a_first_feature_that_episodes_leave_open_is_named_as_open(tmp_path):
     assert column.outside == (True, False, True)
     first, second = (table.players[player] for player in column.leading)
     assert sentences(table)[0] == (
-        f"By the losses b comes first; by Shapley values it is open, since {first} and {second} cannot be told apart."
+        f"By the losses b comes first; by Shapley values {first} and {second} cannot be told apart."
     )
     contrary = compare_ranks(recording, ablated(worth(10, 30, 50)), [recording.find()])
     assert sentences(contrary)[0] == (
-        f"By the losses c comes first; by Shapley values it is another one: {first} and {second} cannot be told apart."
+        f"By the losses c comes first; by Shapley values {first} and {second} come first, tied."
     )
+
+
+def test_an_attribution_that_tells_no_features_apart_does_not_agree(tmp_path):
+    rng = np.random.default_rng(0)
+    values = [np.tile(rng.normal(3, 2, 3), (6, 1, 1)) for _ in range(4)]
+    recording = example_recording(tmp_path / "r", values, unit="score", method="shapley")
+    table = compare_ranks(recording, ablated(worth(10, 50, 30)), [recording.find()])
+    assert table.columns[0].worst == (3, 3, 3)
+    assert sentences(table)[1] == "By Shapley values no two features can be told apart."
 
 
 def test_ranks_that_the_losses_do_not_allow_are_marked_and_named(tmp_path):
@@ -76,7 +85,7 @@ def test_ranks_that_the_losses_do_not_allow_are_marked_and_named(tmp_path):
     assert table.columns[0].outside == (True, True, False)
     assert sentences(table) == [
         "By the losses b comes first; by Shapley values it is a.",
-        "By Shapley values 2 of 3 features rank where the losses do not allow it (b 3rd and a 1st).",
+        "By Shapley values, 2 of 3 features have ranks that the losses rule out (b 3rd and a 1st).",
     ]
 
 
@@ -90,11 +99,13 @@ def test_what_losses_leave_open_is_marked_nowhere(tmp_path):
     assert (table.best[0], table.worst[0], table.best[1], table.worst[1]) == (1, 2, 1, 2)
     assert (table.best[2], table.worst[2]) == (3, 3)
     assert not any(table.columns[0].outside)
-    assert sentences(table)[0] == "By Shapley values b comes first, which the losses leave open: b or a."
+    assert (
+        sentences(table)[0] == "By the losses b and a come first and cannot be told apart; by Shapley values it is b."
+    )
     (column,) = table.columns
     other = dataclasses.replace(column, method="gradient", best=(2, 2, 1), worst=(3, 3, 1), ranks=(2, 3, 1))
     assert sentences(dataclasses.replace(table, columns=(column, other)))[0] == (
-        "By the losses b or a comes first, tied; by Shapley values it is b, which they allow; by gradient it is c."
+        "By the losses b and a come first and cannot be told apart; by Shapley values it is b; by gradient it is c."
     )
 
 
