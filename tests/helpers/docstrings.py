@@ -32,7 +32,7 @@ ROOMS = (
 """Modules whose public names the documentation imports."""
 NAMES = (
     "rltools.spaces.Part",
-    "rltools.plots.drawing.style.printed",
+    "rltools.plots.drawing.style.within_page",
     "rltools.recording.Advantages",
     "rltools.recording.AttributionSpec",
     "rltools.recording.DamagedFileWarning",
