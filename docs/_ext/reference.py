@@ -1,4 +1,4 @@
-"""Pages made from the package before the site is built: the API by rooms, the commands, and a page of each method.
+"""Pages made from the package before the site is built: the API by modules, how to extend it, and `listings.py`.
 
 Nothing is listed by hand: a public name, a command or a method that is added has its place on the next build.
 """
@@ -128,7 +128,7 @@ def _first_line(module: str) -> str:
 
 def _module_page(name: str, names: list[str], described: dict[str, str]) -> str:
     module = importlib.import_module(name)
-    introduction = inspect.cleandoc(module.__doc__ or "").partition("\n>>>")[0]
+    introduction = _introduction(inspect.cleandoc(module.__doc__ or "").partition("\n>>>")[0])
     parts = []
     summarized = []
     for public in sorted(names, key=str.lower):
@@ -136,13 +136,19 @@ def _module_page(name: str, names: list[str], described: dict[str, str]) -> str:
         if inspect.ismodule(thing) or described.setdefault(identity(thing, f"{name}.{public}"), name) != name:
             continue  # a name is described in one place
         if inspect.isclass(thing) or inspect.isroutine(thing):
-            summarized.append(f"   {name}.{public}\n")
+            (first_line,) = _rest_lines([(inspect.getdoc(thing) or "").partition("\n")[0]])
+            summarized.append(f"   * - :py:obj:`{name}.{public}`\n     - {first_line}\n")
             parts.append(f"```{{eval-rst}}\n.. {_directive(thing)}:: {name}.{public}\n```\n")
         else:
             text = textwrap.indent(_comment(name, public), "   ")
             parts.append(f"```{{eval-rst}}\n.. py:data:: {name}.{public}\n\n{text}\n```\n")
-    table = f"```{{eval-rst}}\n.. autosummary::\n   :nosignatures:\n\n{''.join(summarized)}```\n" if summarized else ""
+    table = f"```{{eval-rst}}\n.. list-table::\n\n{''.join(summarized)}```\n" if summarized else ""
     return "\n".join([f"# {name}\n\n{introduction}\n", table, *parts])
+
+
+def _introduction(docstring: str) -> str:
+    """The paragraphs for who uses a module; others are for who reads its code, and name files of it."""
+    return "\n\n".join(text for text in docstring.split("\n\n") if not re.search(r"\.py`|`_|May import|Read `", text))
 
 
 def identity(thing: Any, name: str) -> str:
@@ -220,6 +226,15 @@ def as_rest(app: Sphinx, kind: str, name: str, thing: Any, options: Any, lines: 
     lines[:] = _rest_lines(lines)
 
 
+def short_signature(
+    app: Sphinx, kind: str, name: str, thing: Any, options: Any, signature: str | None, returned: str | None
+) -> tuple[str | None, str | None]:
+    """Aliases of types by their names, and nothing for a protocol, which nobody calls."""
+    if getattr(thing, "_is_protocol", False):
+        return "", None
+    return tuple(text and re.sub(r"TypeAliasForwardRef\('(\w+)'\)", r"\1", text) for text in (signature, returned))
+
+
 def _rest_lines(markdown: list[str]) -> list[str]:
     """Code between single backticks as between two, and plain bars escaped; examples are left alone."""
     lines, code = list(markdown), False
@@ -236,6 +251,12 @@ def _rest_lines(markdown: list[str]) -> list[str]:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Connect to the build."""
+    from sphinx.domains.python import PyObject
+
     app.connect("builder-inited", write)
     app.connect("autodoc-process-docstring", as_rest)
+    app.connect("autodoc-process-signature", short_signature)
+    for field in PyObject.doc_field_types:
+        if field.name == "variable":
+            field.label = "Attributes"  # as docstrings call them
     return {"parallel_read_safe": True, "parallel_write_safe": True}
