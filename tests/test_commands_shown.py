@@ -105,12 +105,8 @@ OF_OTHERS = {
 
 @pytest.mark.parametrize(("option", "source"), options())
 def test_an_option_is_one_of_some_command(option: str, source: str) -> None:
-    commands = command_line().commands.values()
-    every = [
-        command_line(),
-        *commands,
-        *(inner for group in commands for inner in getattr(group, "commands", {}).values()),
-    ]
+    commands = [command_line(), *command_line().commands.values()]
+    every = [*commands, *(each for command in commands[1:] for each in getattr(command, "commands", {}).values())]
     parameters = [parameter for command in every for parameter in command.params]
     options_known = {
         "--help",
