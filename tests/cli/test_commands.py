@@ -255,11 +255,11 @@ def test_inspect_says_what_a_model_an_agent_and_a_recording_are(rltools, short):
     assert re.search(r"return +500\.0 ± 0\.0 over 100 episodes", agent.out)
     assert "gradient of centered:chosen" in recording.out
     assert re.search(r"steps +24", recording.out)
-    for shown, name in ((model, "model.zip --env ID"), (agent, "cartpole-ppo")):
-        terms = [line.split("  ")[0] for line in shown.out.splitlines() if line[:1].strip()]
+    for result, name in ((model, "model.zip --env ID"), (agent, "cartpole-ppo")):
+        terms = [line.split("  ")[0] for line in result.out.splitlines() if line[:1].strip()]
         assert terms.index("observations") < terms.index("weights") < terms.index("settings") < terms.index("load it")
         assert terms[-1] == "load it"
-        assert " ".join(shown.out.split()).endswith(name)
+        assert " ".join(result.out.split()).endswith(name)
 
 
 def test_inspect_of_a_folder_of_runs_names_them(rltools, short, project):
