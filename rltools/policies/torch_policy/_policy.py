@@ -12,6 +12,7 @@ from gymnasium import Space
 from gymnasium.spaces import Box
 from torch import Tensor, nn
 
+from rltools._util.text import plural
 from rltools.envs import is_old_space
 from rltools.errors import ArgumentError, argument
 from rltools.policies._identity import source_of
@@ -179,8 +180,8 @@ class TorchPolicy(Network):
     def __repr__(self) -> str:
         """Its name, and what goes in and comes out."""
         return (
-            f"{type(self).__name__}({self.source.name!r}, {self.features.size} features, {len(self.action_names)} "
-            f"actions, heads {', '.join(self.heads)})"
+            f"{type(self).__name__}({self.source.name!r}, {plural(self.features.size, 'feature')}, "
+            f"{plural(len(self.action_names), 'action')}, heads {', '.join(self.heads)})"
         )
 
     def choose(
