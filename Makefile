@@ -12,7 +12,8 @@ BIN = $(VENV)/bin
 endif
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint bench interchange interchange-tests libraries cluster cluster-tests agents clean docs site paper
+.PHONY: demo test lint bench interchange interchange-tests libraries cluster cluster-tests agents clean docs site paper \
+	lowest lowest-tests release release-checks
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed-demo            ## the main job on the agent that comes with the package
@@ -55,6 +56,30 @@ site: $(VENV)/installed-docs
 paper: $(VENV)/installed-test           ## the figures of paper/paper.md, from recorded numbers
 	$(BIN)/python paper/figures.py
 
+lowest:                                 ## the tests with the lowest versions that pyproject.toml allows
+	$(MAKE) VENV=.venv-lowest lowest-tests
+
+lowest-tests: $(BIN)/python$(EXE)
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --python $(BIN)/python --resolution lowest-direct --extra test pyproject.toml -o $(VENV)/lowest.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -r $(VENV)/lowest.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -e .
+	$(BIN)/python -m pytest -n auto $(TESTS)
+
+release:                                ## builds dist/ and checks it, its types, the workflow, the citation and the paper
+	$(MAKE) VENV=.venv-release release-checks
+
+release-checks: $(VENV)/installed-release
+	rm -rf dist
+	$(BIN)/python -m build
+	$(BIN)/twine check --strict dist/*
+	$(BIN)/check-wheel-contents dist/*.whl
+	$(BIN)/cffconvert --validate
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/ci.yml
+	$(BIN)/python paper/check.py
+	$(BIN)/python -m pip install --quiet --no-deps --force-reinstall dist/*.whl  # types are those of an installed wheel
+	cd dist && $(abspath $(BIN))/python -m pyright --pythonpath $(abspath $(BIN))/python$(EXE) --verifytypes rltools --ignoreexternal
+
 agents: $(VENV)/installed-train         ## train the reference agents again: some hours
 	for recipe in agents/*/train.py; do $(BIN)/python $$recipe || exit 1; done
 
@@ -69,10 +94,11 @@ $(VENV)/installed-interchange: EXTRAS := test,rerun
 $(VENV)/installed-cluster: EXTRAS := test,ray
 $(VENV)/installed-train: EXTRAS := train
 $(VENV)/installed-docs: EXTRAS := docs
+$(VENV)/installed-release: EXTRAS := release
 
 $(VENV)/installed-%: pyproject.toml constraints.txt | $(BIN)/python$(EXE)
 	$(PIP) -e ".[$(EXTRAS)]"
 	touch $@
 
 clean:
-	rm -rf $(VENV) .venv-interchange .venv-libraries .venv-cluster .venv-docs runs dist docs/_build docs/reference
+	rm -rf $(VENV) .venv-interchange .venv-libraries .venv-cluster .venv-docs .venv-lowest .venv-release runs dist docs/_build docs/reference

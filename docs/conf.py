@@ -22,6 +22,7 @@ extensions = [
     "sphinx.ext.viewcode",
     "sphinx_copybutton",
     "sphinx_design",
+    "links",
     "notebooks",
     "outside",
     "reference",
@@ -34,6 +35,7 @@ html_css_files = ["site.css"]
 html_show_copyright = False
 html_show_sphinx = False
 html_theme_options = {
+    "top_of_page_buttons": [],
     "light_css_variables": {"color-brand-primary": "#a4480f", "color-brand-content": "#a4480f"},
     "dark_css_variables": {"color-brand-primary": "#f0a06a", "color-brand-content": "#f0a06a"},
 }
@@ -46,12 +48,13 @@ nb_execution_timeout = 300
 nb_execution_raise_on_error = True
 nb_execution_in_temp = True
 
+maximum_signature_line_length = 80
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
+autodoc_type_aliases = {name: name for name in ("Environment", "Recordings", "References")}
 autodoc_default_options = {"members": True, "show-inheritance": False}
 autodoc_mock_imports = []
 python_use_unqualified_type_names = True
 suppress_warnings = ["ref.python"]  # two rooms have a class `Returns`
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
-nitpicky = False

@@ -113,7 +113,7 @@ def page() -> str:
 
 def _row(name: str) -> str:
     card = layouts()[name].CARD
-    default = card.activation or ("that of the script" if card.by_network else "to be given")
+    default = card.activation or ("that of the algorithm" if card.by_network else "to be given")
     title = card.title if is_fallback(name) else f"[{card.title}](#{_anchor(card.title)})"
     return f"| {title} | {default} | {card.versions} | {_golden(name)} |"
 

@@ -194,8 +194,8 @@ class PluginError(RltoolsError):
 
     Example:
         >>> from importlib.metadata import EntryPoint
-        >>> from rltools._util.discovery import load_offered
-        >>> load_offered(EntryPoint("rainbow", "tinyrl_plots.rainbow", "rltools.plots"))
+        >>> from rltools._util.discovery import load_entry_point
+        >>> load_entry_point(EntryPoint("rainbow", "tinyrl_plots.rainbow", "rltools.plots"))
         Traceback (most recent call last):
             ...
         rltools.errors.PluginError: rainbow, ... cannot be loaded: ModuleNotFoundError: ...

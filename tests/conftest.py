@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,11 +17,34 @@ from gymnasium.spaces import Box, Discrete
 from hypothesis import settings
 
 os.environ["MPLBACKEND"] = "Agg"  # no display
+sys.path.append(str(Path(__file__).parents[1]))  # so that other processes find the tests, however pytest was started
 settings.register_profile("rltools", deadline=None, max_examples=40)
 settings.load_profile("rltools")
 
 PLANE = Box(-1e6, 1e6, (3,), np.float32)
 TWO = Discrete(2)
+
+
+WINDOWS = sys.platform == "win32"
+POSIX = ("mkfifo", "/dev/", "/proc/", "os.fork", "os.kill", "import resource", "bash")
+"""What Windows does not have; tests whose code names it are skipped there."""
+ALL_POSIX = (
+    "cli/test_ending.py",
+    "experiments/test_distributed.py",
+    "faults/test_killed.py",
+    "faults/test_million_steps.py",
+)
+"""Files of signals, forked processes and limits of memory."""
+collect_ignore = [*ALL_POSIX] if WINDOWS else []
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip on Windows what needs another system."""
+    if WINDOWS:
+        for item in items:
+            code = inspect.getsource(item.function) if isinstance(item, pytest.Function) else ""
+            if any(word in f"{code}{item.name}" for word in POSIX):
+                item.add_marker(pytest.mark.skip(reason="needs what Windows does not have"))
 
 
 def pytest_configure() -> None:

@@ -17,7 +17,7 @@ MADE = {ROOT / "docs" / "reference", ROOT / "docs" / "_build"}
 """Folders that `make docs` writes."""
 PAGES = sorted(
     [
-        *(ROOT / "README.md", ROOT / "CONTRIBUTING.md"),
+        *(ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "llms.txt", ROOT / "skills" / "rltools" / "SKILL.md"),
         *(page for page in (ROOT / "docs").rglob("*.md") if MADE.isdisjoint(page.parents)),
     ]
 )

@@ -12,7 +12,7 @@ from rltools import load_policy, record
 from rltools.cards import read_agent_card
 from rltools.cards.content import content_folders
 from rltools.experiments import read_experiment
-from rltools.experiments._runs import runs_of
+from rltools.experiments._plan_runs import runs_of
 from rltools.recording import recorded_leaves
 from rltools.spaces.leaves import map_leaves
 from rltools.testing import check_card

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import rltools
+from rltools.attributions import find_method, is_control, method_names
 
 ROOT = Path(__file__).parents[1]
 
@@ -57,6 +58,15 @@ def test_a_number_of_the_paper_stands_in_the_documentation(claim):
     page, pattern = NUMBERS[claim]
     assert claim in " ".join(read("paper/paper.md").split())
     assert re.search(pattern, " ".join(read(page).split()))
+
+
+def test_the_paper_counts_the_methods():
+    units = [find_method(name).unit for name in method_names()]
+    controls = sum(is_control(unit) for unit in units)
+    assert (len(units) - controls - 2, controls) == (14, 2)  # beside gradient and shapley
+    assert "gradients, Shapley values and fourteen further methods, per named feature, beside two controls" in read(
+        "paper/paper.md"
+    )
 
 
 def test_the_paper_has_no_other_numbers():

@@ -77,6 +77,26 @@ def test_every_page_is_in_a_table_of_contents() -> None:
     assert not left_out
 
 
+def test_broken_links_of_a_site_are_named(tmp_path: Path) -> None:
+    (tmp_path / "api").mkdir()
+    (tmp_path / "index.html").write_text(
+        '<a href="api/one.html#there">good</a> <a href="#top">good</a> <a href="https://example.org">outside</a>'
+        '<a href="api/one.html#elsewhere">no place</a> <img src="lost.png">'
+    )
+    (tmp_path / "api" / "one.html").write_text('<h2 id="there">One</h2> <a href="../index.html">good</a>')
+    assert runpy.run_path(str(DOCS / "_ext" / "links.py"))["broken"](tmp_path) == [
+        "index.html links to api/one.html#elsewhere, which has no such place",
+        "index.html links to lost.png, which is not there",
+    ]
+
+
+def test_the_home_page_says_what_the_readme_says() -> None:
+    """Its sentence of what was measured is checked there."""
+    home = (DOCS / "index.md").read_text("utf-8")
+    (sentence,) = re.findall(r"^> (Without .*)$", home, re.MULTILINE)
+    assert sentence in (DOCS.parent / "README.md").read_text("utf-8").replace("\n> ", " ")
+
+
 def test_slow_tutorials_are_there() -> None:
     assert {page.stem for page in TUTORIALS} > SLOW
 

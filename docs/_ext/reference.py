@@ -20,17 +20,37 @@ import rltools
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from outside import image, inside
-from terms import MORE_TERMS
+import listings
+from outside import inside
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
 DOCS = Path(__file__).parents[1]
 PLACE = DOCS / "reference"
-BAR = r"\|"
+LOADING = """```
+rltools inspect FILE                      # what is in it, and what has to be given
+rltools analyze FILE --env ENVIRONMENT    # the page; a folder where the library writes folders
+```
+
+In a script it is `rltools.load_policy("FILE", "ENVIRONMENT")`. [What no file says](libraries.md#what-no-file-says): the
+activation between layers, how observations were normalized, and how to check the rebuilt network against your own.
+"""
+"""What the page of each library ends with; links are relative to the page of all libraries."""
+API = """# API reference
+
+Everything public, made from its docstrings, whose examples are run by the tests. Most scripts need the first module
+only: `import rltools`. The others are for extensions, and for parts of the whole.
+
+"""
 CONTRACTS = (
-    *("rltools.errors", "rltools.policies.base", "rltools.policies.context", "rltools.policies.library"),
+    *(
+        "rltools.errors",
+        "rltools.policies.base",
+        "rltools.policies.context",
+        "rltools.policies.decide",
+        "rltools.policies.library",
+    ),
     *(f"rltools.policies.saved.{name}" for name in ("layout", "networks", "rebuilt", "spaces")),
     *(f"rltools.plots.drawing.{name}" for name in ("alt", "colors", "quantities", "style")),
 )
@@ -81,10 +101,10 @@ def pages() -> dict[str, str]:
     """The text of every page of the reference, by its name."""
     return {
         **_api(),
-        "commands": _commands(),
-        "methods": _methods(),
-        "plots": _plots(),
-        "glossary": _glossary(),
+        "commands": listings.commands(),
+        "methods": listings.methods(),
+        "plots": listings.plots(),
+        "glossary": listings.glossary(),
         **_how_to(),
     }
 
@@ -96,24 +116,39 @@ def _api() -> dict[str, str]:
     for module, names in modules.items():
         texts[f"api/{module}"] = _module_page(module, names, described)
     listed = "\n".join(f"api/{module}" for module in modules)
-    texts["api"] = f"# API reference\n\n```{{toctree}}\n:maxdepth: 1\n\n{listed}\n```\n"
+    rows = "\n".join(f"| [{module}](api/{module}.md) | {_first_line(module)} |" for module in modules)
+    texts["api"] = f"{API}| module | what is in it |\n|---|---|\n{rows}\n\n```{{toctree}}\n:hidden:\n\n{listed}\n```\n"
     return texts
+
+
+def _first_line(module: str) -> str:
+    """What a module is, in a sentence."""
+    return (importlib.import_module(module).__doc__ or "").strip().partition("\n")[0].replace("|", "\\|")
 
 
 def _module_page(name: str, names: list[str], described: dict[str, str]) -> str:
     module = importlib.import_module(name)
-    introduction = inspect.cleandoc(module.__doc__ or "").partition("\n>>>")[0]
-    parts = [f"# {name}\n\n{introduction}\n"]
+    introduction = _introduction(inspect.cleandoc(module.__doc__ or "").partition("\n>>>")[0])
+    parts = []
+    summarized = []
     for public in sorted(names, key=str.lower):
         thing = getattr(module, public)
         if inspect.ismodule(thing) or described.setdefault(identity(thing, f"{name}.{public}"), name) != name:
             continue  # a name is described in one place
         if inspect.isclass(thing) or inspect.isroutine(thing):
+            (first_line,) = _rest_lines([(inspect.getdoc(thing) or "").partition("\n")[0]])
+            summarized.append(f"   * - :py:obj:`{name}.{public}`\n     - {first_line}\n")
             parts.append(f"```{{eval-rst}}\n.. {_directive(thing)}:: {name}.{public}\n```\n")
         else:
             text = textwrap.indent(_comment(name, public), "   ")
             parts.append(f"```{{eval-rst}}\n.. py:data:: {name}.{public}\n\n{text}\n```\n")
-    return "\n".join(parts)
+    table = f"```{{eval-rst}}\n.. list-table::\n\n{''.join(summarized)}```\n" if summarized else ""
+    return "\n".join([f"# {name}\n\n{introduction}\n", table, *parts])
+
+
+def _introduction(docstring: str) -> str:
+    """The paragraphs for who uses a module; others are for who reads its code, and name files of it."""
+    return "\n\n".join(text for text in docstring.split("\n\n") if not re.search(r"\.py`|`_|May import|Read `", text))
 
 
 def identity(thing: Any, name: str) -> str:
@@ -135,65 +170,24 @@ def _comment(module: str, name: str) -> str:
     return "\n".join(_rest_lines((next(filter(None, texts), "")).splitlines()))
 
 
-def _methods() -> str:
-    """Every method: its declarations and its docstring."""
-    from rltools.attributions import find_method, method_names
-
-    parts = ["# All methods\n", "[Which method for which question](../methods/README.md) says where to begin.\n"]
-    for name in method_names():
-        method = find_method(name)
-        facts = {
-            "unit of the values": str(method.unit),
-            "needs": ", ".join(sorted(method.needs)) or "nothing",
-            "axioms, each of which is tested": ", ".join(sorted(method.axioms)) or "none",
-            "parameters": ", ".join(f"`{key}={value!r}`" for key, value in method.defaults.items()) or "none",
-        }
-        table = "\n".join(f"| {key} | {value} |" for key, value in facts.items())
-        parts.append(f"## {name}\n\n{_docstring(method.function)}\n\n| | |\n|---|---|\n{table}\n")
-    return "\n".join(parts)
-
-
-def _docstring(function: Any) -> str:
-    """The prose of a docstring: what it is and its source, without arguments and example."""
-    paragraphs = inspect.cleandoc(function.__doc__ or "").split("\n\n")
-    return "\n\n".join(p for p in paragraphs if not p.startswith(("Args:", "Returns:", "Raises:", "Example:", "  ")))
-
-
-def _plots() -> str:
-    """A grid of all plots, each of which leads to its place in the gallery."""
-    from rltools import plots
-
-    chapters: dict[str, list[str]] = {}
-    names = [name for name in plots.plot_names() if plots.find_plot(name).__module__.startswith("rltools.")]
-    for name in sorted(names, key=lambda name: plots.plot_info(plots.find_plot(name)).sort_key):
-        summary = (inspect.getdoc(plots.find_plot(name)) or "").split("\n", 1)[0]
-        card = (
-            f":::{{grid-item-card}}\n:link: ../gallery/README.html#{name}\n:link-type: url\n\n"
-            + image(f"../gallery/{name}.png", summary, "only-light")
-            + image(f"../gallery/{name}-dark.png", summary, "only-dark")
-            + f"**{name}**\n\n{summary}\n:::\n"
-        )
-        chapters.setdefault(str(plots.plot_info(plots.find_plot(name)).chapter), []).append(card)
-    parts = ["# Plots\n", "Every plot with its code is in [the gallery](../gallery/README.md).\n"]
-    for chapter, cards in chapters.items():
-        parts.append(f"## {chapter}\n\n::::{{grid}} 1 2 2 3\n:gutter: 3\n\n" + "\n".join(cards) + "::::\n")
-    return "\n".join(parts)
-
-
 def _how_to() -> dict[str, str]:
     """A page for each extension point and each library: the sections of CONTRIBUTING and of the page of libraries."""
     texts = {}
-    for title, source, lead in (
-        ("Extend rltools", DOCS.parent / "CONTRIBUTING.md", "Each is one new file, and no other file is edited."),
-        ("Agents of a library", DOCS / "libraries.md", "What is read of each library, and what has to be given."),
+    for title, source, chapter, end in (
+        ("Extend rltools", DOCS.parent / "CONTRIBUTING.md", "Adding something", ""),
+        ("Agents of a library", DOCS / "libraries.md", "Libraries", LOADING),
     ):
         slug = title.lower().replace(" ", "-")
-        sections = _sections(source.read_text(encoding="utf-8"))
+        page = source.read_text(encoding="utf-8")
+        sections = _sections(page)
         for heading, text in sections.items():
-            page = PLACE / slug / f"{_slug(heading)}.md"
-            texts[f"{slug}/{_slug(heading)}"] = inside(f"# {heading}\n{text}", source.parent, page)
+            place = PLACE / slug / f"{_slug(heading)}.md"
+            texts[f"{slug}/{_slug(heading)}"] = inside(f"# {heading}\n{text}\n{end}", source.parent, place)
+        lead = inside(_lead(page, chapter), source.parent, PLACE / f"{slug}.md")
+        for heading in sections:
+            lead = lead.replace(f"](#{_anchor(heading)})", f"]({slug}/{_slug(heading)}.md)")
         listed = "\n".join(f"{slug}/{_slug(heading)}" for heading in sections)
-        texts[slug] = f"# {title}\n\n{lead}\n\n```{{toctree}}\n:maxdepth: 1\n\n{listed}\n```\n"
+        texts[slug] = f"# {title}\n\n{lead}\n\n```{{toctree}}\n:hidden:\n\n{listed}\n```\n"
     return texts
 
 
@@ -204,63 +198,18 @@ def _sections(page: str) -> dict[str, str]:
     return {heading: text for level, heading, text in triples if level == "###"}
 
 
+def _lead(page: str, chapter: str) -> str:
+    """What a chapter of the second level begins with, before its first section."""
+    return re.split(r"^#{2,3} ", page.partition(f"\n## {chapter}\n")[2], maxsplit=1, flags=re.MULTILINE)[0].strip()
+
+
+def _anchor(heading: str) -> str:
+    """The name of a heading's place, as a forge and MyST make it."""
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+
+
 def _slug(heading: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", heading.lower()).strip("-")
-
-
-def _glossary() -> str:
-    """The terms that pages, plots and the terminal use, in the order of the alphabet."""
-    from rltools._util.glossary import ENDINGS, TERMS
-
-    terms = {term.name.replace("{}", "...").strip(): term.meaning for term in (TERMS | ENDINGS).values()}
-    terms = MORE_TERMS | terms
-    rows = [f"{name}\n: {terms[name][:1].upper()}{terms[name][1:]}.\n" for name in sorted(terms, key=str.lower)]
-    return "# Glossary\n\n" + "\n".join(rows)
-
-
-def _commands() -> str:
-    """Every command by the panel of `rltools --help` that it is in, with its arguments, options and example."""
-    import typer.main
-
-    from rltools.cli.app import app_with_commands
-
-    group = typer.main.get_command(app_with_commands())
-    panels: dict[str, list[str]] = {}
-    for name, command in sorted(group.commands.items()):
-        panels.setdefault(str(command.rich_help_panel), []).append(_command(name, command))
-    introduction = "Made from the commands; `rltools COMMAND --help` says the same in a terminal."
-    chapters = [f"## {panel}\n\n" + "\n".join(texts) for panel, texts in panels.items()]
-    return "\n".join([f"# Commands\n\n{introduction}\n", *chapters])
-
-
-def _command(name: str, command: Any) -> str:
-    from click import Context
-
-    context = Context(command, info_name=f"rltools {name}")
-    usage = " ".join(command.collect_usage_pieces(context))
-    parts = [f"### {name}\n\n{_plain(command.help)}\n\n```\nrltools {name} {usage}\n```\n"]
-    panels: dict[str, list[str]] = {}
-    for parameter in command.get_params(context):
-        if parameter.name != "help":
-            panel = getattr(parameter, "rich_help_panel", None) or ""
-            panels.setdefault(panel, []).append(_row(parameter))
-    for panel, rows in panels.items():
-        title = f"**{panel}**\n\n" if panel else ""
-        parts.append(f"{title}| argument or option | meaning | default |\n|---|---|---|\n" + "\n".join(rows) + "\n")
-    return "\n".join([*parts, f"{command.epilog}\n"] if command.epilog else parts)
-
-
-def _plain(text: str | None) -> str:
-    return inspect.cleandoc(text or "")
-
-
-def _row(parameter: Any) -> str:
-    is_option = parameter.param_type_name == "option"
-    names = parameter.opts if is_option else [(parameter.metavar or parameter.name).upper()]
-    typed = ", ".join(f"`{name}`" for name in names)
-    default = parameter.show_default if isinstance(parameter.show_default, str) else parameter.default
-    shown = "" if default is None or default is False or default == () else str(default)
-    return f"| {' | '.join(cell.replace('|', BAR) for cell in (typed, parameter.help or '', shown))} |"
 
 
 def write(app: Sphinx) -> None:
@@ -275,6 +224,15 @@ def write(app: Sphinx) -> None:
 def as_rest(app: Sphinx, kind: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
     """Turn the Markdown of docstrings into reStructuredText."""
     lines[:] = _rest_lines(lines)
+
+
+def short_signature(
+    app: Sphinx, kind: str, name: str, thing: Any, options: Any, signature: str | None, returned: str | None
+) -> tuple[str | None, str | None]:
+    """Aliases of types by their names, and nothing for a protocol, which nobody calls."""
+    if getattr(thing, "_is_protocol", False):
+        return "", None
+    return tuple(text and re.sub(r"TypeAliasForwardRef\('(\w+)'\)", r"\1", text) for text in (signature, returned))
 
 
 def _rest_lines(markdown: list[str]) -> list[str]:
@@ -293,6 +251,12 @@ def _rest_lines(markdown: list[str]) -> list[str]:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Connect to the build."""
+    from sphinx.domains.python import PyObject
+
     app.connect("builder-inited", write)
     app.connect("autodoc-process-docstring", as_rest)
+    app.connect("autodoc-process-signature", short_signature)
+    for field in PyObject.doc_field_types:
+        if field.name == "variable":
+            field.label = "Attributes"  # as docstrings call them
     return {"parallel_read_safe": True, "parallel_write_safe": True}

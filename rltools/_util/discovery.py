@@ -32,7 +32,7 @@ def modules_in(package: str) -> tuple[str, ...]:
     return tuple(sorted(module.name for module in iter_modules(import_module(package).__path__)))
 
 
-def others(group: str) -> dict[str, EntryPoint]:
+def entry_points_of(group: str) -> dict[str, EntryPoint]:
     """The entry points of installed packages in a group, for instance `rltools.attributions`, by name.
 
     Names that rltools has itself and names that two packages offer are left out with a warning; see `refused`.
@@ -43,12 +43,12 @@ def others(group: str) -> dict[str, EntryPoint]:
     return usable
 
 
-def refused(group: str) -> dict[str, str]:
+def unusable_entry_points(group: str) -> dict[str, str]:
     """The names of entry points that cannot be used, each with the reason and its origins."""
     return _offered(group)[1]
 
 
-def load_offered(point: EntryPoint) -> Any:
+def load_entry_point(point: EntryPoint) -> Any:
     """Load the object that an entry point names.
 
     Raises:
@@ -72,7 +72,7 @@ def origin(point: EntryPoint) -> str:
     return f"{point.value}{package}"
 
 
-def unknown(kind: str, name: str, names: Iterable[str]) -> UnknownNameError:
+def unknown_name(kind: str, name: str, names: Iterable[str]) -> UnknownNameError:
     """The error for an unknown name, with the nearest ones and all that exist."""
     names = sorted(names)
     every = f"there are {', '.join(names) or 'none'}"

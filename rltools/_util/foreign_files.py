@@ -103,6 +103,11 @@ def _opened(
                 raise unfit(_too_large(path, limit))
             yield file
     except (OSError, ValueError) as error:
+        if isinstance(error, FileNotFoundError) and path.is_symlink():
+            raise unreadable(
+                f"{path} is a link to {path.readlink()}, where nothing is: it was not fetched, or has been moved; "
+                f"fetch it again, or give the file itself"
+            ) from error
         reason = (error.strerror if isinstance(error, OSError) else None) or error
         raise unreadable(f"{path} cannot be read: {reason}; give a readable file") from error
 

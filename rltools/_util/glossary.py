@@ -52,7 +52,7 @@ ENDINGS = _terms(
 SAME_ORDER = "1 is the same order, 0 an unrelated one"
 """How to read a rank agreement."""
 SAME_ORDER_BRIEF = "1 the same order, 0 unrelated"
-"""Likewise, in small print."""
+"""How to read a rank agreement, in small print."""
 
 TERMS = _terms(
     "docs/uncertainty.md",

@@ -111,7 +111,7 @@ def interval(value: float, low: float, high: float, write: Callable[[float], str
 
 
 def share_interval(value: float, low: float, high: float) -> tuple[str, str]:
-    """A share from 0 to 1 and its interval in percent, likewise; the interval is "" if there is none.
+    """A share from 0 to 1 and its interval in percent; the interval is "" if there is none.
 
     >>> share_interval(0.31, 0.28, 0.34), share_interval(0.102, 0.097, 0.109), share_interval(0.029, 0.0076, 0.15)
     (('31 %', ' [28, 34]'), ('10.2 %', ' [9.7, 10.9]'), ('3 %', ' [1, 15]'))

@@ -64,14 +64,15 @@ def ablate(
 
     During whole episodes the policy's view of a feature is replaced; the environment is untouched. Action masks stay as
     the environment gives them, a recurrent policy remembers what it saw, and the policy takes its best actions. Each
-    feature is hidden at the same seeds, paired with the episodes in which nothing is, and the leaders are raced at
-    further seeds until the first stands alone. Everything is kept in the recording's folder, one immutable file per
-    batch: an interrupted call continues there, and the files are the same whatever `num_envs` and `workers` are.
+    feature is hidden at the same seeds, paired with the episodes in which nothing is, and those that may be needed most
+    get further seeds until one of them certainly leads. Everything is kept in the recording's folder, one immutable
+    file per batch: an interrupted call continues there, and the files are the same whatever `num_envs` and `workers`
+    are.
 
     Args:
         policy: the policy that acts; see `load_policy`.
-        recording: of this policy: its visited states are the values that stand in, and its folder gets the files. None
-            records 20 episodes first.
+        recording: of this policy: values of its visited states replace hidden ones, and its folder gets the results.
+            None records 20 episodes first.
         env: as for `record`; None is the environment of the recording, or else the agent's own.
         replace: what stands in the place of hidden values: "resample", a visited state's value, drawn at each step;
             "mean"; "zero"; "hold", a value from earlier in the episode; "nearest", among the visited states most alike
@@ -79,8 +80,9 @@ def ablate(
         second: another replacement, run at up to 8 seeds: no replacement is the right one, and a first feature that
             changes with it is not certain. None runs none. It is "hold" where the policy takes whole choices only (see
             `HasLimits`), which "mean" and "zero" do not put in.
-        seeds: how many seeds each feature is hidden at.
-        most: up to how many seeds the leaders are raced at.
+        seeds: at how many seeds each feature is hidden.
+        most: the largest number of seeds for the features whose loss may be the largest, which get further seeds until
+            one of them certainly leads.
         groups: what is hidden together: "variables", which a summary ranks too: an element of a vector with all its
             lags, a choice, or each factor of one that the environment's card decodes, an entry of a Dict, a region of
             an observation that is an image; "features", every element, choice, factor and region; "card", the groups
@@ -91,8 +93,8 @@ def ablate(
             return, and certify it at fresh seeds: the part, or True for 0.05.
         directory: the folder of the recording, if there is none yet; None is a temporary one.
         num_envs: how many episodes run side by side.
-        max_steps: ends an episode that does not end by itself; None is as in the recording.
-        seed: from which the seeds are derived; no recording has an episode with such a seed.
+        max_steps: the largest number of steps in an episode; None is that of the recording.
+        seed: from which the seeds of the episodes are derived; no recording has an episode with such a seed.
         workers: how many processes run episodes, or an executor; see `record`.
         bounds: see `record`.
         progress: say what will be run, and show progress bars.

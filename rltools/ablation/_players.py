@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from rltools._util.discovery import unknown
+from rltools._util.discovery import unknown_name
 from rltools._util.short_repr import short_repr
 from rltools.errors import ArgumentError
 from rltools.recording.attribution import VARIABLES
@@ -71,7 +71,7 @@ def find_players(features: Features, groups: Groups) -> Players:
         groups: "variables": an element of a vector with all its lags, a choice or each factor that a card decodes it
             to, an entry of a Dict or Tuple, a region of an observation that is an image alone. "features": every
             element, a choice or factor and a region alike. Or `{name: [feature, ...]}`: these groups, and every other
-            one as in "variables". "card": the groups of the environment's card, likewise.
+            one as in "variables". "card": the groups of the environment's card, and every other one as in "variables".
 
     Raises:
         ArgumentError: the groups are something else, a feature is in two of them, or there is nothing to hide.
@@ -103,7 +103,7 @@ def players_named(features: Features, names: Sequence[str]) -> Players:
     by_name = {name: elements for detail in DETAILS for name, elements in features.decoded.variables(detail)}
     for name in names:
         if name not in by_name:
-            raise unknown("player", name, by_name)
+            raise unknown_name("player", name, by_name)
     return Players(tuple(names), tuple(by_name[name] for name in names), features)
 
 

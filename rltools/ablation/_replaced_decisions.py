@@ -13,15 +13,15 @@ from rltools.ablation.replacements import Replacement, ReplacementInput, Visited
 from rltools.policies.base import Context, Policy
 from rltools.policies.decide import decide, next_state
 from rltools.rollout.act import BLOCK
-from rltools.rollout.running import RunningEpisodes
-from rltools.rollout.stepping import Decision
+from rltools.rollout.loop import Decision
+from rltools.rollout.running_episodes import RunningEpisodes
 
 DRAWN_STEPS = 1024
 """Steps whose random numbers are drawn together."""
 
 
 class ReplacedDecisions:
-    """Decides for episodes side by side, each with its own hidden players; see `rltools.rollout.stepping.Decide`.
+    """Decides for episodes side by side, each with its own hidden players; see `rltools.rollout.loop.Decide`.
 
     The numbers in an episode's row depend on its task and its seed alone, whatever runs beside it: the network gets
     blocks of exactly 16 rows.

@@ -22,7 +22,7 @@ from rltools.recording import Outcome
 from rltools.recording.seeds import SPREAD, episode_seed
 from rltools.recording.writers import EpisodeWriter
 from rltools.rollout.env_check import without_order_check
-from rltools.rollout.stepping import run_episodes
+from rltools.rollout.loop import run_episodes
 
 FIRST_NUMBER = 1_000_000
 """The number of the episode whose seed is the first: a recording has fewer episodes, so that no seed is shared."""

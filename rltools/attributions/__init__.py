@@ -13,7 +13,15 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from rltools._util.discovery import load_member, load_offered, modules_in, origin, others, refused, unknown
+from rltools._util.discovery import (
+    entry_points_of,
+    load_entry_point,
+    load_member,
+    modules_in,
+    origin,
+    unknown_name,
+    unusable_entry_points,
+)
 from rltools.attributions._support.units import (
     Unit,
     in_network_units,
@@ -66,7 +74,7 @@ def method_names() -> list[str]:
         >>> method_names()[:3]
         ['blur_saliency', 'decision_change', 'deep_lift']
     """
-    return sorted({*_own(), *others(__name__)})
+    return sorted({*_own(), *entry_points_of(__name__)})
 
 
 def fitting_methods(policy: Policy) -> tuple[tuple[str, ...], dict[str, str]]:
@@ -84,7 +92,7 @@ def fitting_methods(policy: Policy) -> tuple[tuple[str, ...], dict[str, str]]:
         >>> lacking["gradient"], lacking["blur_saliency"]
         ('gradients', 'an image')
     """
-    missing_need = import_module(f"{__name__}._support.fitting").missing_need
+    missing_need = import_module(f"{__name__}._support.needs").missing_need
     methods = {}
     for name in method_names():
         with suppress(MethodError, PluginError):
@@ -118,11 +126,11 @@ def find_method(name: str) -> Method:
         return captum_method(name)
     if name in modules_in(__name__) and not name.startswith("_"):
         return _own_method(name)
-    if point := others(__name__).get(name):
-        return _declared(load_offered(point), name, origin(point))
-    if reason := refused(__name__).get(name):
+    if point := entry_points_of(__name__).get(name):
+        return _declared(load_entry_point(point), name, origin(point))
+    if reason := unusable_entry_points(__name__).get(name):
         raise PluginError(reason)
-    raise unknown("method", name, method_names())
+    raise unknown_name("method", name, method_names())
 
 
 def _own() -> list[str]:

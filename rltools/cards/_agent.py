@@ -30,7 +30,7 @@ class ModelFile(Card):
         file: name of the model file in the card's folder.
         sha256: of the model file, which is then compared; None leaves that out.
         normalize: name of the file of VecNormalize statistics in the same folder; None without one.
-        normalize_sha256: of that file, likewise.
+        normalize_sha256: of that file, which is then compared; None leaves that out.
         layout: of a file of weights; this and the following as of `rltools.load_policy`.
         activation: of a file of weights.
         strides: of a file of weights with convolutions.

@@ -27,7 +27,7 @@ from rltools.errors import ArgumentError
 if TYPE_CHECKING:
     from rltools.envs import Environment
     from rltools.policies.base import Policy
-    from rltools.policies.loading import Loading
+    from rltools.policies.load_arguments import LoadArguments
 
 PANEL = "Agent and environment"
 RARE_PANEL = "Your own names, and files of other libraries"
@@ -54,6 +54,7 @@ class AgentOptions:
     env: Annotated[
         str | None,
         _option(
+            metavar="ID",
             help="Environment id.",
             show_default="the agent's own",
             autocompletion=complete_environments,
@@ -162,7 +163,7 @@ class AgentOptions:
     ] = None
 
     @property
-    def loading(self) -> Loading:
+    def loading(self) -> LoadArguments:
         """What was typed, as `load_policy` takes it; what was not typed is left out."""
         plain = {
             name: getattr(self, name) for name in ("trust", "device", "name", "layout", "activation", "head", "check")
@@ -175,7 +176,9 @@ class AgentOptions:
             "action_names": self.action_names and _list_of(self.action_names),
             "strides": self.strides and _strides(self.strides),
         }
-        return cast("Loading", {name: value for name, value in (plain | parsed).items() if value not in (None, "")})
+        return cast(
+            "LoadArguments", {name: value for name, value in (plain | parsed).items() if value not in (None, "")}
+        )
 
     @property
     def arguments(self) -> dict[str, Any]:

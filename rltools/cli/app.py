@@ -11,6 +11,7 @@ import typer.core
 
 from rltools._util.discovery import loadable
 from rltools.cli.options import Version
+from rltools.cli.placeholders import Placeholders
 
 MEASURE, SHOW, LOOK_UP = "Record and explain", "Show", "Look up and begin"
 """The panels of `rltools --help`."""
@@ -18,8 +19,14 @@ TAKES_SEVERAL = "--env-kwargs"
 """The option that takes several values at once."""
 _NAMED_VALUE = re.compile(r"[A-Za-z_]\w*=.*", re.DOTALL)
 
+
+class Group(Placeholders, typer.core.TyperGroup):
+    """A group of commands."""
+
+
 app: typer.Typer = typer.Typer(
     name="rltools",
+    cls=Group,
     no_args_is_help=True,
     add_completion=True,
     rich_markup_mode="markdown",
@@ -32,7 +39,7 @@ def rltools(*, version: Version = False) -> None:
     """What a trained reinforcement-learning agent looks at, and whether that answer can be trusted."""
 
 
-class Command(typer.core.TyperCommand):
+class Command(Placeholders, typer.core.TyperCommand):
     """A command whose option `--env-kwargs` takes all values that follow it: `--env-kwargs size=8 wind=0.1`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:

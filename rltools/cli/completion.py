@@ -1,4 +1,4 @@
-"""What the tab key completes: agents, runs, environments and whatever `rltools list` lists.
+"""Completion by the tab key: agents, runs, environments and whatever `rltools list` lists.
 
 Everything is read off the names of files, so that nothing is imported and the answer is there at once. Each function
 returns what begins as was typed; names of content come first, then the paths of files.

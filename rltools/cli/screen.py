@@ -1,4 +1,4 @@
-"""What commands print, fitted to the terminal: 80 columns in a pipe, bold and links only where they can be shown.
+"""Fits what commands print to the terminal: 80 columns in a pipe, bold and links only where they can be shown.
 
 Names out of cards and models are escaped by `as_text` before anything is laid out, so that only our own codes, for bold
 text and for links, reach the terminal.

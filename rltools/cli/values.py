@@ -1,4 +1,4 @@
-"""What is typed for an option, as the function behind the command takes it."""
+"""Converts what is typed for an option into what the function behind the command takes."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def argument_options(arguments: Mapping[str, Any]) -> list[str]:
 
     Raises:
         TypeError: one is not plain data.
-        ValueError: likewise.
+        ValueError: one cannot be written as JSON.
     """
     texts = [f"{name}={_typed(value)}" for name, value in arguments.items()]
     return [word for text in texts for word in ("--env-kwargs", text)]

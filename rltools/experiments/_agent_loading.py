@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field
 
 from rltools.cards import Card, Count, Text, must_match
 from rltools.experiments._elements import MAX_ELEMENTS
-from rltools.policies.loading import Loading
+from rltools.policies.load_arguments import LoadArguments
 
 MAX_NAMES = 100_000
 """The most names of an observation's elements."""
@@ -43,7 +43,7 @@ class AgentLoading(Card):
         normalize: the path of statistics of observations; False for none on purpose.
         trust: the sha256 of each file that may run code; it stands in your own file, which is your word for it.
         names: of the elements of the observation.
-        units: likewise.
+        units: of the elements of the observation.
         action_names: of the actions.
         layout: of a file of weights.
         activation: of a file of weights.
@@ -76,6 +76,6 @@ def with_absolute_paths(loading: dict[str, Any]) -> dict[str, Any]:
     return loading | {name: str(Path(path).absolute()) for name, path in paths.items()}
 
 
-def loading_from_json(text: str) -> Loading:
+def loading_from_json(text: str) -> LoadArguments:
     """The arguments of `load_policy`, from the JSON of `AgentLoading.loading`."""
-    return cast("Loading", json.loads(text))
+    return cast("LoadArguments", json.loads(text))

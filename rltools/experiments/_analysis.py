@@ -7,8 +7,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rltools.pages.ablation_findings import AblationFindings
 from rltools.pages.answer import Answer, answer_of
-from rltools.pages.measured import Measured
 from rltools.recording import Recording
 from rltools.summary import Caveat, Finding, Summary
 
@@ -48,7 +48,7 @@ class Analysis:
         return self.answer.findings
 
     @property
-    def measured(self) -> Measured | None:
+    def measured(self) -> AblationFindings | None:
         """What was measured beside what attributions say; None if nothing was."""
         return self.answer.measured
 

@@ -18,7 +18,7 @@ from rltools.experiments.analyze import notable
 from rltools.experiments.cells import Cell, Explanation, Job, Run
 from rltools.experiments.claims import read_states
 from rltools.experiments.file import MethodChoice
-from rltools.experiments.measured import ablation_of, recording_of, write_assessment
+from rltools.experiments.measurements import ablation_of, recording_of, write_assessment
 from rltools.experiments.results import results_of
 from rltools.experiments.tables import write_tables
 from rltools.experiments.tables.groups import members

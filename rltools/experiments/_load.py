@@ -16,7 +16,7 @@ from rltools.experiments._environments import EnvironmentVariant
 from rltools.policies.base import Policy
 from rltools.policies.bounds import Bounds
 from rltools.policies.load import load_policy
-from rltools.policies.loading import Loading
+from rltools.policies.load_arguments import LoadArguments
 from rltools.policies.own_environment import own_environment
 
 KEPT_POLICIES = 4
@@ -64,7 +64,7 @@ def _loaded(
     return load_policy(agent, env, **_with(loading_json, bounds, device)), env
 
 
-def _with(loading_json: str, bounds: Bounds, device: str | None) -> Loading:
+def _with(loading_json: str, bounds: Bounds, device: str | None) -> LoadArguments:
     loading = loading_from_json(loading_json)
     loading["bounds"], loading["device"] = bounds, device
     return loading

@@ -40,7 +40,7 @@ ON_WHICH_BYTES_DEPEND = (PACKAGE, "torch", "gymnasium", "numpy")
 FOLDER_MARK = "folder.txt"
 """The file with a random text by which a folder is recognized, beside the claims."""
 VERSIONS = "versions.json"
-"""The file with the versions with which the experiment was begun, likewise."""
+"""The file with the versions with which the experiment was begun, beside the claims."""
 TRIES = 5
 """How often a file that another machine wrote just now is looked for, with `PAUSE` between."""
 PAUSE = 0.3

@@ -27,7 +27,7 @@ from rltools.pages.replay import replay_episodes
 from rltools.pages.report import write_report
 from rltools.policies.base import is_differentiable
 from rltools.policies.load import load_policy
-from rltools.policies.loading import Loading, loading_words
+from rltools.policies.load_arguments import LoadArguments, loading_words
 from rltools.policies.own_environment import environment_with
 from rltools.recording import Outcome, Recording, notable_episodes
 from rltools.recording.attribution import VARIABLES
@@ -79,7 +79,7 @@ def analyze(
     threads: int | None = None,
     workers: Workers = 1,
     progress: bool = False,
-    **loading: Unpack[Loading],
+    **loading: Unpack[LoadArguments],
 ) -> Analysis:
     """Record an agent, measure what it needs, explain its steps, and write a page about that.
 
@@ -97,7 +97,7 @@ def analyze(
     Args:
         source: see `load_policy`.
         env: see `record`; None is the agent's own.
-        env_kwargs: further arguments of the environment, if it is one's own by its id, or the agent's.
+        env_kwargs: further arguments of the environment, which is given by its id or is the agent's own.
         episodes: number of episodes.
         seed: the seed of the first episode.
         method: the main method, if not the default one.

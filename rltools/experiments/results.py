@@ -9,7 +9,7 @@ from functools import cached_property
 from rltools._util.short_repr import short_repr
 from rltools.experiments.cells import Job, Run, cells_of
 from rltools.experiments.claims import CellState, read_states
-from rltools.experiments.measured import Measured, ablation_of, read_assessment, recording_of
+from rltools.experiments.measurements import RunMeasurements, ablation_of, read_assessment, recording_of
 from rltools.recording import Recording
 from rltools.summary import Summary, summarize_every
 
@@ -26,7 +26,7 @@ class RunResult:
 
     run: Run
     recording: Recording
-    measured: Measured
+    measured: RunMeasurements
 
     __repr__ = short_repr
 
@@ -58,4 +58,4 @@ def _result(job: Job, run: Run, states: Mapping[str, CellState]) -> RunResult:
     plan, recording = job.plan_of(run), recording_of(job, run, states)
     ablation = ablation_of(plan, recording)
     assessment = read_assessment(plan, job.folder, run, recording, ablation) if plan.assess else None
-    return RunResult(run, recording, Measured(recording.header.environment_id, ablation, assessment))
+    return RunResult(run, recording, RunMeasurements(recording.header.environment_id, ablation, assessment))

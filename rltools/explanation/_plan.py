@@ -155,7 +155,7 @@ def _begun(recording: Recording, bound: BoundSpec) -> tuple[str, int] | None:
     """The key and stride of the same attribution with any stride; complete ones first, then the smallest stride."""
     dense = replace(bound.spec, every=1)
     candidates = [
-        (not recording.complete(key), spec.every, key)
+        (not recording.is_complete(key), spec.every, key)
         for key, spec in recording.specs.items()
         if dense.specifies_same(replace(spec, every=1))
     ]

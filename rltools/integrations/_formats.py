@@ -16,7 +16,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from rltools._util.discovery import load_member, load_offered, modules_in, others, unknown
+from rltools._util.discovery import entry_points_of, load_entry_point, load_member, modules_in, unknown_name
 from rltools._util.files import os_errors_as, to_disk
 from rltools._util.text import did_you_mean, one_line
 from rltools.errors import ArgumentError, ConflictError, PluginError, RecordingError, RltoolsError, argument
@@ -111,7 +111,7 @@ def format_names() -> tuple[str, ...]:
         True
     """
     own = (name for name in modules_in(PACKAGE) if not name.startswith("_"))
-    return tuple(sorted({*own, *others(PACKAGE)}))
+    return tuple(sorted({*own, *entry_points_of(PACKAGE)}))
 
 
 def exporters() -> dict[str, Callable[..., str]]:
@@ -148,8 +148,8 @@ def _function(name: str, role: str) -> Callable[..., Any] | None:
     Raises:
         PluginError: its file cannot be loaded, or the function is not declared.
     """
-    if point := others(PACKAGE).get(name):
-        function = getattr(load_offered(point), role, None)
+    if point := entry_points_of(PACKAGE).get(name):
+        function = getattr(load_entry_point(point), role, None)
     else:
         load_member(f"{PACKAGE}.{name}", "__doc__")
         function = getattr(import_module(f"{PACKAGE}.{name}"), role, None)
@@ -193,7 +193,7 @@ def export(
     check_recording(recording)
     writers = exporters()
     if to not in writers:
-        raise unknown("format to export to", str(to), writers)
+        raise unknown_name("format to export to", str(to), writers)
     if not recording.outcomes():
         raise ArgumentError(f"{recording.directory} has no episodes to export; record some first")
     write = writers[to]

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from gymnasium.envs.registration import EnvSpec
 
-from rltools._util.discovery import unknown
+from rltools._util.discovery import unknown_name
 from rltools._util.files import numbered_path, os_errors_as
 from rltools._util.limits import MAX_EPISODES, check_count
 from rltools._util.lock import folder_lock
@@ -137,7 +137,7 @@ def open_data(source: str) -> Data:
             f"(formats: {', '.join(readers)})"
         )
     if name not in readers:
-        raise unknown("format to import from", name, readers)
+        raise unknown_name("format to import from", name, readers)
     try:
         return readers[name](rest)
     except RltoolsError:

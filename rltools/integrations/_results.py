@@ -45,7 +45,7 @@ class Results:
 def results(recording: Recording) -> Iterator[Results]:
     """The results of a recording, with a page and a figure that exist as long as the block."""
     folder, names = recording.directory, attribution_names(recording)
-    summaries = {key: summarize(recording, method=key) for key in recording.fitting()}
+    summaries = {key: summarize(recording, method=key) for key in recording.find_all()}
     with TemporaryDirectory(prefix="rltools-") as temporary:
         figures = {path.stem: path for path in sorted((folder / "plots").glob("*.png"))}
         numbers: dict[str, float] = {}

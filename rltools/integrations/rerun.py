@@ -129,7 +129,7 @@ def _image_parts(features: Features, values: np.ndarray) -> tuple[Part, ...]:
 def _blueprint(recording: Recording) -> Any:
     """What the viewer shows first: for each notable episode its frames beside its attributions, scores and rewards."""
     rrb = required("rerun.blueprint", EXTRA)
-    names, leading, tabs = attribution_names(recording), recording.fitting()[:1], []
+    names, leading, tabs = attribution_names(recording), recording.find_all()[:1], []
     for rank, outcome in notable_episodes(recording.outcomes()).items():
         root = branch(outcome.number)
         places = [*(f"attribution/{names[key]}" for key in leading), "observation", "score", "return"]

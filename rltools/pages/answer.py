@@ -14,7 +14,7 @@ from rltools._util.short_repr import short_repr
 from rltools._util.text import plural
 from rltools.ablation import Ablation
 from rltools.attributions import is_control
-from rltools.pages.measured import Measured, measured
+from rltools.pages.ablation_findings import AblationFindings, ablation_findings
 from rltools.recording import Recording
 from rltools.summary import (
     DECISION,
@@ -102,7 +102,7 @@ class Answer:
     bars: tuple[Bar, ...]
     returns: Finding | None
     caveats: tuple[Caveat, ...]
-    measured: Measured | None
+    measured: AblationFindings | None
     summaries: tuple[Summary, ...]
 
     __repr__ = short_repr
@@ -161,7 +161,7 @@ def answer_of(
         'pole angular velocity'
     """
     summaries = run_summaries(recording, first, level)
-    losses = measured(recording, summaries, ablation, level=level)
+    losses = ablation_findings(recording, summaries, ablation, level=level)
     return arrange(recording, summaries, losses, unmeasured=unmeasured)
 
 
@@ -169,13 +169,13 @@ def run_summaries(recording: Recording, first: str | None = None, level: float =
     """Summaries of all attributions that explain every episode, the one that heads the score first."""
     first = recording.find(first)
     specs = {first: recording.spec(first)} | {
-        key: spec for key, spec in recording.specs.items() if recording.complete(key)
+        key: spec for key, spec in recording.specs.items() if recording.is_complete(key)
     }
     return tuple(summarize(recording, method=key, level=level) for key in specs)
 
 
 def arrange(
-    recording: Recording, summaries: Sequence[Summary], losses: Measured | None, *, unmeasured: str = ""
+    recording: Recording, summaries: Sequence[Summary], losses: AblationFindings | None, *, unmeasured: str = ""
 ) -> Answer:
     """Put the findings of a run, its ablation and its methods into their order.
 
@@ -247,14 +247,14 @@ def _decisions(recording: Recording, main: Summary, summaries: Sequence[Summary]
     return []
 
 
-def _of_losses(losses: Measured | None) -> list[Finding | Caveat]:
+def _of_losses(losses: AblationFindings | None) -> list[Finding | Caveat]:
     if losses is None:
         return []
     contradicting = [each for each in losses.trust if isinstance(each, Caveat)]
     return [marked_loss(each, [*losses.caveats, *contradicting]) for each in losses.findings]
 
 
-def _beside(returns: Finding, losses: Measured | None) -> Finding:
+def _beside(returns: Finding, losses: AblationFindings | None) -> Finding:
     """The mean return of the recording, with that of the other episodes in which losses were measured."""
     headline = None if losses is None else losses.findings[0]
     return replace(returns, baseline=headline.baseline) if isinstance(headline, Finding) else returns
@@ -265,7 +265,7 @@ def _own_clauses(findings: Sequence[Finding | Caveat]) -> int:
     return 1 + sum(each.kind in ("next", "lead_time") for each in findings[1:3])
 
 
-def _trust_line(main: Summary, summaries: Sequence[Summary], losses: Measured | None) -> Finding | None:
+def _trust_line(main: Summary, summaries: Sequence[Summary], losses: AblationFindings | None) -> Finding | None:
     if losses is None:
         return find_trust_of_methods(main, summaries)
     second = next((each.names[1] for each in losses.trust if isinstance(each, Caveat) and len(each.names) > 1), "")
@@ -289,7 +289,7 @@ def _length(ranked: Ranked, longest: float) -> float:
     return max(0.0, ranked.share / longest) if longest > 0 else 0.0
 
 
-def _caveats(recording: Recording, summaries: Sequence[Summary], losses: Measured | None) -> list[Caveat]:
+def _caveats(recording: Recording, summaries: Sequence[Summary], losses: AblationFindings | None) -> list[Caveat]:
     """The caveats of what was measured, and of all methods but the controls."""
     own = (summary for summary in summaries if not is_control(summary.unit))
     of_attributions = run_caveats(recording, [(attribution_name(recording, summary), summary) for summary in own])

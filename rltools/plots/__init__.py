@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 from rltools._util.discovery import (
     PluginWarning,
+    entry_points_of,
+    load_entry_point,
     load_member,
-    load_offered,
     modules_in,
     origin,
-    others,
-    refused,
-    unknown,
+    unknown_name,
+    unusable_entry_points,
 )
 from rltools.errors import PluginError, UnknownNameError
 from rltools.plots.drawing.plot_info import Chapter, PlotInfo, ReportData, plot, plot_info
@@ -92,7 +92,7 @@ def plot_names() -> list[str]:
         >>> rltools.plots.plot_names()[:3]
         ['ablation_curves', 'action_matrix', 'agreement']
     """
-    return sorted({*_own(), *others(__name__)})
+    return sorted({*_own(), *entry_points_of(__name__)})
 
 
 def find_plot(name: str) -> Callable[..., Any]:
@@ -109,15 +109,15 @@ def find_plot(name: str) -> Callable[..., Any]:
     """
     if name in _own():
         return cast("Callable[..., Any]", load_member(f"{__name__}._{name}", name))
-    if point := others(__name__).get(name):
-        function = load_offered(point)
+    if point := entry_points_of(__name__).get(name):
+        function = load_entry_point(point)
         if not callable(function):
             found_type = type(function).__name__
             raise PluginError(f"the plot {name}, which is {origin(point)}, is a {found_type}, not a function")
         return cast("Callable[..., Any]", function)
-    if reason := refused(__name__).get(name):
+    if reason := unusable_entry_points(__name__).get(name):
         raise PluginError(reason)
-    raise unknown("plot", name, plot_names())
+    raise unknown_name("plot", name, plot_names())
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from rltools.errors import argument
+from rltools.policies.kinds_of_folders import OF_TENSORFLOW
 
 OWN_NETWORK = (
     "build its network, load the weights into it, and give rltools.TorchPolicy(network, observation_space, "
@@ -70,7 +72,7 @@ OF_SB3 = {"data", "policy.pth", "pytorch_variables.pth", "policy.optimizer.pth",
 # First bytes of a file, its kind, and advice.
 MAGIC = (
     (b"version https://git-lfs", "a Git LFS pointer in place of the file", "run `git lfs pull` in its repository"),
-    (b"\x89HDF\r\n\x1a\n", "an HDF5 file, as Keras and TensorFlow write weights", "give a PyTorch model"),
+    (b"\x89HDF\r\n\x1a\n", "an HDF5 file, as Keras and TensorFlow write weights", OF_TENSORFLOW),
     (b"\x1f\x8b", "a gzip archive", "unpack it, and give the model in it"),
     (b"BZh", "a bzip2 archive", "unpack it, and give the model in it"),
     (b"\xfd7zXZ\0", "an xz archive", "unpack it, and give the model in it"),
@@ -78,14 +80,38 @@ MAGIC = (
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive", "unpack it, and give the model in it"),
     (b"Rar!", "a rar archive", "unpack it, and give the model in it"),
     (b"\x93NUMPY", "a NumPy array (.npy), not a model", "give the model's .zip"),
+    (b"\x04\x22\x4d\x18", "an lz4 archive", "unpack it, and give the model in it"),
+    (b"\x1f\x9d", "a compressed file (.Z)", "unpack it, and give the model in it"),
+    (b"\x5d\0\0", "an lzma archive", "unpack it, and give the model in it"),
     (b"\x89PNG", "a PNG image, not a model", "give the model's .zip"),
     (b"\xff\xd8\xff", "a JPEG image, not a model", "give the model's .zip"),
+    (b"GIF8", "a GIF image, not a model", "give the model's .zip"),
+    (b"RIFF", "an image or a sound, not a model", "give the model's .zip"),
+    (b"%PDF", "a PDF document, not a model", "give the model's .zip"),
+    (b"SQLite format 3", "a database (SQLite), not a model", "give the model's .zip"),
+    (b"ARROW1", "an Arrow file, not a model", "give the model's .zip"),
+    (b"MATLAB 5.0", "a file of MATLAB", "export the network as ONNX (exportONNXNetwork), and give that"),
+    (b"GGUF", "a language model (GGUF), not a policy", "give the policy's own file"),
+    (b"MZ", "an executable program, not a model", "give the model's .zip"),
     (
         b"PAR1",
         "a Parquet file, not a model",
         "give the model's .zip; `rltools inspect` takes the folder of a recording",
     ),
     (b"\x7fELF", "an executable program, not a model", "give the model's .zip"),
+)
+# Endings of names for what no bytes tell, and the kind.
+ENDINGS = (
+    (re.compile(r"\.(pb|meta|index|data-\d+-of-\d+)"), "a part of a TensorFlow model", OF_TENSORFLOW),
+    (re.compile(r"\.tflite"), "a TensorFlow Lite model", OF_TENSORFLOW),
+    (
+        re.compile(r"\.(nn|sentis)"),
+        "a network of ML-Agents for Unity's runtime",
+        "give the .onnx that ML-Agents writes beside it",
+    ),
+    (re.compile(r"\.(engine|plan|trt)"), "a TensorRT engine", "give the ONNX file that it was built from"),
+    (re.compile(r"\.msgpack"), "a msgpack file that holds no parameters of flax", "save them with flax.serialization"),
+    (re.compile(r"\.(mp4|avi|mov|webm|mkv)"), "a video, not a model", "give the model's .zip"),
 )
 # Names inside a pickle and its kind, the most specific first.
 PICKLED = (
@@ -110,21 +136,15 @@ PICKLED = (
         b"d3rlpy",
         Kind("a d3rlpy pickle; it was not read", "give what save() or save_model() of d3rlpy wrote"),
     ),
-)
-_FIND = "give the path of the model's .zip that was saved with it"
-_OF_RLLIB = "give the folder that save_to_path() of an Algorithm or an RLModule wrote"
-# Names in a folder, its kind, and advice.
-FOLDERS = (
-    ("recording.json", "the folder of a recording, not an agent", "give the agent's name, folder or model"),
-    ("class_and_ctor_args.pkl", "a part of an RLlib checkpoint, without weights", _OF_RLLIB),
-    ("algorithm_state.pkl", "a part of an RLlib checkpoint, without weights", _OF_RLLIB),
-    ("saved_model.pb", "a TensorFlow SavedModel", "give a PyTorch model"),
-    ("checkpoint_p0", "a Sample Factory training run without its config.json", "give a checkpoint in checkpoint_p0"),
-    ("wandb-metadata.json", "the files of a Weights & Biases run", _FIND),
-    ("MLmodel", "an MLflow model", "give the model's own .zip, or rltools.TorchPolicy around its network"),
     (
-        "data",
-        "an unpacked model of Stable-Baselines3",
-        "zip its files, not their folder, and give that",
+        b"sklearn",
+        Kind(
+            "a pickled model of scikit-learn; it was not read",
+            "load it yourself if you trust it, and give rltools.FunctionPolicy(model.predict, env)",
+        ),
     ),
+)
+# The first bytes of pickles of protocols 0 and 1, and of what joblib compresses with zlib.
+PICKLED_OTHERWISE = re.compile(
+    rb"\(dp\d|\(lp\d|c(copy_reg|numpy|sklearn|torch|__builtin__)[\w.]*\n|[}\]]q\x00|x[\x01\x5e\x9c\xda]"
 )

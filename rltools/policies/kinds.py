@@ -6,18 +6,14 @@ Nothing is unpacked or decoded: the guess is advice in an error message, and not
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Any
 
-import gymnasium
-
-from rltools._util.foreign_files import ends_of, is_file
-from rltools.errors import argument
+from rltools._util.foreign_files import ends_of
 from rltools.policies._known_kinds import (
     ARRAYS,
+    ENDINGS,
     EXPORTED,
-    FOLDERS,
     IN_FOLDER,
     MAGIC,
     OF_SB3,
@@ -25,6 +21,7 @@ from rltools.policies._known_kinds import (
     OWN_NETWORK,
     PICKLE,
     PICKLED,
+    PICKLED_OTHERWISE,
     POLICY_ALONE,
     SAFETENSORS,
     SB2,
@@ -32,13 +29,14 @@ from rltools.policies._known_kinds import (
     TORCHSCRIPT,
     Kind,
 )
+from rltools.policies.kinds_of_folders import OF_TENSORFLOW, folder_kind
 
 HEAD = 1 << 16
 """Bytes that are read at the start and the end of a file."""
 _MAX_LISTED = 2000
 _LONGEST_HEADER = 1 << 10
-
-
+_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
+_OF_MODELS = ("", ".zip", ".pt", ".pth", ".pkl", ".cleanrl_model", ".onnx", ".pt2", ".safetensors")
 _STATE_DICT_KEY = re.compile(rb"(X\n\0\0\0|\x8c\n)state_dict")
 _OLD_TORCH = re.compile(rb"\x80[\x02-\x05]\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19\.")  # torch.save before version 1.6
 
@@ -52,10 +50,12 @@ def holds_weights(path: Path) -> bool:
 def described(path: Path) -> str:
     """A path's kind and advice, for the end of an error message about a path that no library claims."""
     if path.is_dir():
-        return str(_folder(path))
+        return str(Kind(*folder_kind(path)))
     head, tail = ends_of(path, HEAD)
     if kind := kind_in(head, tail, path.suffix.lower()):
         return str(kind)
+    if "tfevents" in path.name:
+        return str(Kind("a log of TensorBoard, not a model", "give the model's .zip"))
     ending = f"with the extension {path.suffix!r}" if path.suffix else "without an extension"
     return (
         f"a file {ending} that no library knows; give the name of an agent, its folder, a model's .zip, a "
@@ -86,7 +86,7 @@ def kind_of(head: bytes, names: Collection[str] = (), suffix: str = "") -> Kind 
         return STATE_DICT
     if re.match(rb"\x80[\x02-\x05]", head):
         return next((kind for name, kind in PICKLED if name in head), PICKLE)
-    return _binary_kind(head, suffix) or _text_kind(head, suffix)
+    return _binary_kind(head, suffix) or _text_kind(head, suffix) or _by_ending(suffix)
 
 
 def _binary_kind(head: bytes, suffix: str) -> Kind | None:
@@ -96,23 +96,41 @@ def _binary_kind(head: bytes, suffix: str) -> Kind | None:
         return SAFETENSORS
     if suffix == ".onnx" or re.match(rb"\x08[\x01-\x20]\x12", head):
         return ONNX
-    return None
+    return PICKLE if PICKLED_OTHERWISE.match(head) else None
+
+
+def _by_ending(suffix: str) -> Kind | None:
+    return next((Kind(name, advice) for ending, name, advice in ENDINGS if ending.fullmatch(suffix)), None)
 
 
 def _text_kind(head: bytes, suffix: str) -> Kind | None:
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if start.startswith((b"<!doctype html", b"<html", b"<head", b"<?xml", b"<!--")):
-        return Kind(
-            "a web page, which servers send in place of a file that is missing or needs a login",
-            "fetch the file itself (its raw or download link)",
-        )
-    if start.startswith((b"{", b"[")):
-        return Kind("a JSON text, not a model", "give the model's .zip")
-    if b"\0" not in head and _is_text(head):
-        return Kind(f"a text that begins with {_quoted(head)}, not a model", "fetch or save the model's .zip again")
-    if suffix == ".cleanrl_model":
-        return Kind("a file of CleanRL that is neither PyTorch's nor JAX's", "fetch or save it again")
-    return None
+    again = "fetch or save the model's .zip again" if suffix in _OF_MODELS else "give the model's .zip"
+    kinds = (
+        (
+            start.startswith((b"<!doctype html", b"<html", b"<head", b"<?xml", b"<!--")),
+            Kind(
+                "a web page, which servers send in place of a file that is missing or needs a login",
+                "fetch the file itself (its raw or download link)",
+            ),
+        ),
+        (suffix in (".py", ".ipynb"), Kind("the code of a training, not its model", "give what it saved")),
+        (
+            start.startswith(b'#{"t_start"'),
+            Kind("the returns of a training, as Monitor writes them, not a model", "give the model's .zip"),
+        ),
+        (start.startswith((b"{", b"[")), Kind("a JSON text, not a model", "give the model's .zip")),
+        (not start, Kind("a blank text: copying or saving it went wrong", "fetch or save it again")),
+        (
+            not _CONTROL.search(head) and _is_text(head),
+            Kind(f"a text that begins with {_quoted(head)}, not a model", again),
+        ),
+        (
+            suffix == ".cleanrl_model",
+            Kind("a file of CleanRL that is neither PyTorch's nor JAX's", "fetch or save it again"),
+        ),
+    )
+    return next((kind for fits, kind in kinds if fits), None)
 
 
 def _is_text(head: bytes) -> bool:
@@ -142,7 +160,7 @@ def _zip_kind(head: bytes, names: Collection[str]) -> Kind | None:
             "manifest.json" in names and any(name.startswith("components/") for name in names),
             Kind("a checkpoint of TorchRL in an archive", "unpack it, and give its folder"),
         ),
-        ("model.weights.h5" in names, Kind("a Keras model", "give a PyTorch model")),
+        ("model.weights.h5" in names, Kind("a Keras model", OF_TENSORFLOW)),
         (bool(inner), Kind(f"a zip of {_few(inner)}", "unpack it, and give one of them")),
         (all(name.endswith(".npy") for name in names), ARRAYS),
         ({"data", "policy.pth"} <= plain, IN_FOLDER),
@@ -190,71 +208,3 @@ def _names_after(ends: bytes, mark: bytes, length: int, start: int) -> Iterator[
         size = int.from_bytes(ends[position + length : position + length + 2], "little")
         yield ends[position + start : position + start + size].decode("utf-8", "replace")
         position = ends.find(mark, position + start)
-
-
-def _folder(path: Path) -> Kind:
-    try:
-        names = {entry.name for entry, _ in zip(path.iterdir(), range(_MAX_LISTED), strict=False)}
-    except OSError as error:
-        return Kind(f"a folder that cannot be read ({error.strerror})", "give a readable one")
-    for member, name, advice in FOLDERS:
-        if member in names and (member != "data" or "policy.pth" in names):
-            return Kind(name, advice)
-    models = sorted(name for name in names if name.endswith(".zip"))
-    if is_file(f"{path}.zip"):
-        return Kind("a folder beside a zip of the same name", f"give {path.name}.zip")
-    if models:
-        return Kind(f"a folder with {_few(models)}", "give the path of one of them")
-    runs = sorted(name for name in names if re.fullmatch(r".+_\d+", name) and (path / name).is_dir())
-    if runs:
-        return Kind(f"a folder of runs, {', '.join(map(ascii, runs[:3]))}", "give the path of one of them")
-    return Kind(
-        "a folder without a model that a library knows",
-        "give the name of an agent, its folder (with agent.yaml), a run folder of rl-baselines3-zoo, or a model's .zip",
-    )
-
-
-def object_kind(source: Any) -> str:
-    """An object's kind and advice, for the end of an error message; "" if unknown.
-
-    >>> object_kind({"policy.0.weight": 1}).partition(";")[0]
-    'a dict, which does not describe its network'
-    """
-    library, kind = type(source).__module__.partition(".")[0], type(source).__name__
-    an_environment = isinstance(source, gymnasium.Env | gymnasium.vector.VectorEnv) or hasattr(source, "envs")
-    name = getattr(source, "__name__", kind)
-    kinds = (
-        (isinstance(source, type), f"the class {name}; give an instance of it: a model that was trained or loaded"),
-        (
-            library == "stable_baselines3" and hasattr(source, "obs_rms"),
-            f"VecNormalize statistics; give the model first, and these as {argument('normalize')}",
-        ),
-        (an_environment, f"an environment ({kind}); give the agent first, and the environment as {argument('env')}"),
-        (library == "gymnasium", f"a gymnasium {kind}; give the agent first, and the environment as {argument('env')}"),
-        (
-            isinstance(source, Mapping),
-            f"a {kind}, which does not describe its network; build the network, load the weights into it, and "
-            f"give rltools.TorchPolicy(network, env)",
-        ),
-        (isinstance(source, list | tuple | set), f"a {kind}; give one agent at a time"),
-        (
-            isinstance(source, bytes) or hasattr(source, "read"),
-            f"the content of a file ({kind}); give the path of the file",
-        ),
-        (
-            hasattr(source, "predict") and not callable(source),
-            f"a {kind} of {library}; give rltools.FunctionPolicy(model.predict, env) if predict maps a batch of "
-            f"observations to actions, or model.predict_proba with returns='probabilities'",
-        ),
-        (
-            callable(source),
-            f"the function {name}; give rltools.FunctionPolicy(function, env) if it maps a batch of observations to "
-            f"actions or scores, or, if it computes with tensors of PyTorch, rltools.TorchPolicy(function, env)",
-        ),
-        (
-            hasattr(source, "dtype") and hasattr(source, "shape"),
-            f"an array ({kind}); if it is a table, give rltools.FunctionPolicy(lambda observations: "
-            f"table[observations], env), with returns='q_values' if it holds scores",
-        ),
-    )
-    return next((sentence for fits, sentence in kinds if fits), "")

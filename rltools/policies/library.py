@@ -19,10 +19,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from rltools._util.console import whole_text
-from rltools._util.discovery import PluginWarning, load_offered, modules_in, origin, others
+from rltools._util.discovery import PluginWarning, entry_points_of, load_entry_point, modules_in, origin
 from rltools._util.text import one_line
 from rltools.errors import ArgumentError, PluginError, RltoolsError, argument
-from rltools.policies.kinds import described, object_kind
+from rltools.policies.kinds import described
+from rltools.policies.kinds_of_objects import object_kind
 from rltools.policies.naming import Naming
 
 if TYPE_CHECKING:
@@ -185,7 +186,7 @@ def _check_taken(source: object, options: LoadOptions, takes: Collection[str]) -
 
 def _claimant(source: object) -> tuple[Library, EntryPoint | None] | None:
     """The library that claims a source, with its entry point if it is in another package; None if none does."""
-    for _, point in sorted(others(GROUP).items()):
+    for _, point in sorted(entry_points_of(GROUP).items()):
         if plugin := _claiming_plugin(point, source):
             return plugin, point
     libraries = (cast("Library", import_module(f"{GROUP}.{name}")) for name in _own())
@@ -200,8 +201,8 @@ def _unclaimed(source: object) -> ArgumentError:
         return ArgumentError(f"no policy can be made from {kind}")
     return ArgumentError(
         f"no policy can be made from a {type(source).__module__}.{type(source).__name__}{_nearly(source)}; tried: "
-        f"{', '.join([*sorted(others(GROUP)), *_own()])}. Give the name of an agent, its folder, a model's .zip, a "
-        f"live model, or a TorchPolicy around your own network"
+        f"{', '.join([*sorted(entry_points_of(GROUP)), *_own()])}. Give the name of an agent, its folder, a model's "
+        f".zip, a live model, or a TorchPolicy around your own network"
     )
 
 
@@ -223,7 +224,7 @@ def _nearly(source: object) -> str:
 def _claiming_plugin(point: EntryPoint, source: object) -> Library | None:
     """The library behind an entry point, if it claims a source; None, with a warning, if it fails."""
     try:
-        library: Library = load_offered(point)
+        library: Library = load_entry_point(point)
         return library if library.claims(source) else None
     except PluginError as error:
         reason = str(error)

@@ -20,14 +20,14 @@ from rltools.policies.bounds import Bounds, check_bounds
 from rltools.policies.env_info import EnvInfo, check_match, check_normalizes, inspect_env, place
 from rltools.policies.hub import is_hub
 from rltools.policies.library import LoadOptions, policy_of
-from rltools.policies.loading import Loading, loaded_from
+from rltools.policies.load_arguments import LoadArguments, loaded_from
 from rltools.policies.naming import Naming, check_loaded
 
 if TYPE_CHECKING:
     import torch
 
     from rltools.envs import Environment
-    from rltools.spaces.renaming import Names
+    from rltools.spaces.rename import Names
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -59,7 +59,7 @@ def load_policy(
             hub (`hf:org/name`, `hf:org/name/file.zip`, `hf:org/name@revision`), a live model, or a policy, which is
             returned as it is. From a run folder `<Env>_1` it loads `<Env>.zip`, else `best_model.zip`, else the latest
             checkpoint.
-        env: where it is to act: an id, a specification, an environment or a function that makes one, or a vector of
+        env: where the policy acts: an id, a specification, an environment or a function that makes one, or a vector of
             environments of Gymnasium or Stable-Baselines3, which stands for one of them. None is the environment it
             was trained on, if known; for a model of a hub, the one that its model card names.
         normalize: statistics of observations: None looks for them beside the model and around a vector of environments,
@@ -71,10 +71,10 @@ def load_policy(
         bounds: "any" accepts an environment whose observations or actions have other finite bounds than in training.
             Bounds that are infinite on one side, or those of a newer version of a renamed environment, become a caveat
             in recordings.
-        name: what pages and files call the policy; None leaves it to the card or the file.
+        name: the policy's name on pages and in files; None leaves it to the card or the file.
         names: of the elements of the observation: one for each, or a mapping from today's names (or positions) to
             others; for a Dict or Tuple a mapping from the path of each array. None takes those of the environment.
-        units: likewise.
+        units: of the elements, in the forms that `names` takes.
         action_names: one per discrete action, or per dimension of a continuous one; None takes those of the
             environment.
         layout: for a file of weights, the library whose layout it has, for instance "cleanrl"; None finds it by its
@@ -107,7 +107,7 @@ def load_policy(
             ...
         rltools.errors.UnknownNameError: nothing in agents/ is called 'cartpole-pop'; did you mean 'cartpole-ppo' or ...
     """
-    loading: Loading = {
+    loading: LoadArguments = {
         "normalize": normalize,
         "dtype": dtype,
         "trust": trust,

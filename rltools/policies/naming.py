@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rltools.errors import ArgumentError, argument
 from rltools.policies.actions import count_actions, default_names
 from rltools.spaces import Features, space_features
-from rltools.spaces.renaming import Names, renamed
+from rltools.spaces.rename import Names, renamed
 
 if TYPE_CHECKING:
     from gymnasium import Space

@@ -12,11 +12,11 @@ from rltools.errors import ArgumentError
 from rltools.policies.load import load_policy
 
 if TYPE_CHECKING:
-    from rltools.policies.loading import Loading
+    from rltools.policies.load_arguments import LoadArguments
 
 
 def environment_with(
-    source: Any, env: Environment | None, kwargs: Mapping[str, Any] | None, loading: Loading
+    source: Any, env: Environment | None, kwargs: Mapping[str, Any] | None, loading: LoadArguments
 ) -> Environment | None:
     """An environment with further arguments.
 
@@ -40,7 +40,7 @@ def environment_with(
     return with_arguments(own_environment(source, loading) if env is None else env, kwargs)  # type: ignore[arg-type]
 
 
-def own_environment(source: Any, loading: Loading) -> EnvSpec:
+def own_environment(source: Any, loading: LoadArguments) -> EnvSpec:
     """The specification of the environment that an agent was trained in.
 
     Raises:

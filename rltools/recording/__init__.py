@@ -7,7 +7,7 @@ formats, `seal.py` the checksums, `writers.py` the writers of the files. Imports
 
 from rltools.recording._advantages import Advantages, advantages, episode_advantages, episode_margins, margins
 from rltools.recording._header import Header
-from rltools.recording._opening import as_path, check_recording, every_step_first, every_step_order, open_recording
+from rltools.recording._open import as_path, check_recording, every_step_first, every_step_order, open_recording
 from rltools.recording._recording import Recording
 from rltools.recording.attribution import Attribution, AttributionSpec
 from rltools.recording.draws import read_draws

@@ -12,6 +12,7 @@ import numpy as np
 from rltools._util.console import as_text
 from rltools._util.files import numbered, numbered_path
 from rltools._util.notebook import notebook_html
+from rltools._util.text import plural
 from rltools.errors import ArgumentError, CorruptError, UnknownNameError
 from rltools.recording._damage import check_episode, damage_in
 from rltools.recording._header import Header
@@ -55,7 +56,7 @@ class Recording:
         requested: the keys of the attributions that `explain` returned it with: among several that match equally,
             `find` selects the latest.
         show_frames: whether `frames` returns the stored frames; see `without_frames`.
-        visible: the keys of the attributions that it seems to have; None for all; see `only`.
+        visible: the keys of the attributions that it shows; None for all; see `only`.
 
     Iterating yields the episodes; a damaged file is named in a warning and left out.
 
@@ -92,13 +93,16 @@ class Recording:
 
     def __repr__(self) -> str:
         """Folder, policy, environment and attributions, in one line."""
+        return as_text(f"Recording({str(self.directory)!r}: {self.content})")
+
+    @property
+    def content(self) -> str:
+        """What it holds, in words: `2 episodes of cartpole-ppo in CartPole-v1, explained: gradient of logit:chosen`."""
         explained = ", ".join(self.descriptions.values()) or "nothing"
-        episodes, header = f"{len(self)} episode{'' if len(self) == 1 else 's'}", self.header
+        episodes, header = plural(len(self), "episode"), self.header
         where = header.environment_id or "an environment made by a function"
-        content = f"{episodes} of {header.policy} in {where}"
-        if header.data:
-            content = f"{episodes} of {header.data}, as {header.policy} sees them"
-        return as_text(f"Recording({str(self.directory)!r}: {content}, explained: {explained})")
+        held = f"{header.data}, as {header.policy} sees them" if header.data else f"{header.policy} in {where}"
+        return f"{episodes} of {held}, explained: {explained}"
 
     def _repr_html_(self) -> str | None:
         """The card that notebooks display."""
@@ -292,7 +296,7 @@ class Recording:
             return states
         return windows_of(states, window, np.array([0, len(states)]))
 
-    def complete(self, key: str) -> bool:
+    def is_complete(self, key: str) -> bool:
         """Whether an attribution covers every readable episode: more may have been recorded since."""
         missing = set(self.numbers) - set(numbered(self.directory / "attributions" / key))
         return not any(self._readable(number) for number in missing)
@@ -317,11 +321,11 @@ class Recording:
                 references, and `explain` returned this recording with none of them; the message lists them.
             ArgumentError: the window is not a whole number of observations.
         """
-        return selected_key(self.directory, self.specs, self.complete, self.requested, method, target, window)
+        return selected_key(self.directory, self.specs, self.is_complete, self.requested, method, target, window)
 
-    def fitting(self, method: str | None = None, target: str | None = None, window: int = 0) -> list[str]:
+    def find_all(self, method: str | None = None, target: str | None = None, window: int = 0) -> list[str]:
         """The keys of all attributions that match, in order of precedence; the arguments are those of `find`."""
-        return matching_keys(self.specs, self.complete, self.requested, method, target, window)
+        return matching_keys(self.specs, self.is_complete, self.requested, method, target, window)
 
     def attribution(
         self,

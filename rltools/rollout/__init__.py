@@ -1,6 +1,6 @@
 """Recording episodes: stepping environments with a policy, and rendering their frames.
 
-Read `stepping.py` first, the loop; `running.py` is its bookkeeping and `_record.py` the public function around it.
+Read `loop.py` first; `running_episodes.py` is its bookkeeping and `_record.py` the public function around it.
 `env_check.py` and `faults.py` refuse what would record something false; `render.py` adds frames. Imports recording,
 envs, policies and what is above.
 """

@@ -17,7 +17,7 @@ from rltools.recording import Outcome, Recording
 from rltools.recording.seeds import episode_seed
 from rltools.recording.writers import EpisodeWriter
 from rltools.rollout.act import BLOCK
-from rltools.rollout.stepping import run_episodes
+from rltools.rollout.loop import run_episodes
 
 if TYPE_CHECKING:
     from gymnasium.envs.registration import EnvSpec

@@ -76,7 +76,7 @@ def record(
         frames: whether to record frames, or the numbers of the episodes to record them for; episodes that were recorded
             without frames get them, too.
         deterministic: take the policy's best action; False samples from its distribution, with a generator per episode.
-        max_steps: ends an episode that does not end by itself; None is the environment's own limit, or 10,000.
+        max_steps: the largest number of steps in an episode; None is the environment's own limit, or 10,000.
         overwrite: delete an earlier recording in `directory`, whatever its settings, and record anew.
         threads: torch's threads during the call; None is 1, and torch's own number for images if a pass through the
             network is large.

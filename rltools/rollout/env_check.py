@@ -61,7 +61,7 @@ def without_order_check(environment: Environment) -> Environment:
 
 
 @dataclass(frozen=True)
-class Examined:
+class EnvironmentFacts:
     """The description of an environment for the recording.
 
     Attributes:
@@ -73,7 +73,7 @@ class Examined:
     notes: tuple[str, ...]
 
 
-def examine(policy: Policy, environment: Environment, bounds: Bounds) -> Examined:
+def examine(policy: Policy, environment: Environment, bounds: Bounds) -> EnvironmentFacts:
     """Make an environment once, and compare it with the policy's spaces and with a second one.
 
     Args:
@@ -108,9 +108,9 @@ def examine(policy: Policy, environment: Environment, bounds: Bounds) -> Examine
         notes = bounds_notes(policy.observation_space, policy.action_space, around)
         notes += _reward_notes(trial)
         if single is not None:
-            return Examined(layers_of(trial), notes)
+            return EnvironmentFacts(layers_of(trial), notes)
         trial = without_reward_scaling(trial)
-        return Examined(layers_of(trial), notes + check_same(environment, trial, policy))
+        return EnvironmentFacts(layers_of(trial), notes + check_same(environment, trial, policy))
     finally:
         if single is None:
             with suppress(Exception):

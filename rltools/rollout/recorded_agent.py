@@ -16,7 +16,7 @@ from rltools.envs import environment_options, spec_from_json
 from rltools.errors import ArgumentError, MismatchError, RltoolsError, SimulationError, argument
 from rltools.policies.hub import is_hub
 from rltools.policies.load import load_policy
-from rltools.policies.loading import Loading, loading_words
+from rltools.policies.load_arguments import LoadArguments, loading_words
 from rltools.recording import Header, Recording
 
 if TYPE_CHECKING:
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from rltools.policies.base import Policy
 
 
-def load_recorded_agent(recording: Recording, env: Environment | None = None, **loading: Unpack[Loading]) -> Policy:
+def load_recorded_agent(
+    recording: Recording, env: Environment | None = None, **loading: Unpack[LoadArguments]
+) -> Policy:
     """Load the agent of a recording, as it was loaded then.
 
     The path that was typed is looked for from the working directory, then from the folder of the recording, and the
@@ -62,7 +64,7 @@ def load_recorded_agent(recording: Recording, env: Environment | None = None, **
             f"{recording.directory} is a recording of {agent['source']}, which was loaded with a live object as "
             f"{argument(missing[0])}; load it with that again"
         )
-    options = cast("Loading", {**agent.get("loading", {}), **loading})
+    options = cast("LoadArguments", {**agent.get("loading", {}), **loading})
     reasons: list[str] = []
     for source in _sources(agent["source"], recording.directory):
         try:
@@ -90,7 +92,7 @@ def recorded_words(header: Header) -> list[str]:
     except SimulationError:  # its module is not imported
         env = ["--env", header.environment_id, "--import", "MODULE"]
     trust = ["--trust", "SHA256"] if header.agent.get("trusted") else []
-    return [source, *env, *loading_words(cast("Loading", header.agent.get("loading", {}))), *trust]
+    return [source, *env, *loading_words(cast("LoadArguments", header.agent.get("loading", {}))), *trust]
 
 
 def _sources(typed: str, folder: Path) -> Iterator[str]:
@@ -101,7 +103,7 @@ def _sources(typed: str, folder: Path) -> Iterator[str]:
         yield str(beside)
 
 
-def _load(source: str, env: Environment | None, header: Header | None, options: Loading) -> Policy:
+def _load(source: str, env: Environment | None, header: Header | None, options: LoadArguments) -> Policy:
     """The policy in a source, in the environment of the recording if it was loaded with one."""
     missing: SimulationError | None = None
     if env is None and header is not None and header.environment:

@@ -28,17 +28,17 @@ from rltools.recording.folders import DIGITS, RUNS, folder_name, run_name, short
 
 if TYPE_CHECKING:
     from rltools.policies.base import Policy
-    from rltools.policies.loading import Loading
+    from rltools.policies.load_arguments import LoadArguments
 
 __all__ = ["data_folder", "run_folder"]
 
 LONGEST_TEXT = 24
 """Characters of an argument's value, after which digits of its hash stand for the rest."""
 LONGEST = 80
-"""Characters of all that differs, likewise."""
+"""Characters of all that differs, after which digits of its hash stand for the rest."""
 
 
-def run_folder(source: Any, policy: Policy, env: Environment | None, loading: Loading | None = None) -> Path:
+def run_folder(source: Any, policy: Policy, env: Environment | None, loading: LoadArguments | None = None) -> Path:
     """The folder in which an agent is recorded in an environment.
 
     Args:
@@ -71,7 +71,7 @@ def data_folder(source: Any, policy: Policy, data: str) -> Path:
     return RUNS / folder_name(f"{run_name(source, policy)}-on-{data.partition(':')[2]}")
 
 
-def _own(source: Any, loading: Loading) -> EnvSpec | None:
+def _own(source: Any, loading: LoadArguments) -> EnvSpec | None:
     """The environment of an agent's training; None if it does not say."""
     try:
         return own_environment(source, loading)

@@ -139,7 +139,7 @@ def _rankings(agent: str, recording: Recording, methods: Sequence[str] | None, t
     specs = {
         key: spec
         for key, spec in recording.specs.items()
-        if spec.target == target and not spec.window and recording.complete(key)
+        if spec.target == target and not spec.window and recording.is_complete(key)
     }
     if methods is not None:
         specs = {key: specs[key] for method in methods for key in specs if method in (key, specs[key].method)}

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from rltools._util.discovery import unknown
+from rltools._util.discovery import unknown_name
 from rltools.recording import Outcome
 from rltools.stats import Interval, standing
 from rltools.summary._estimates import Statistics
@@ -130,7 +130,7 @@ class SummaryData:
             UnknownNameError: no feature has this name.
         """
         if feature not in self.features:
-            raise unknown("feature", feature, self.features)
+            raise unknown_name("feature", feature, self.features)
         return self.features.index(feature)
 
     def top(self, k: int | None = None, *, action: str = "") -> tuple[Ranked, ...]:

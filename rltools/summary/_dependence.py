@@ -53,7 +53,7 @@ class Dependence:
 
     Attributes:
         curve: the mean attribution along the values, over all steps.
-        by_actions: likewise over the steps of each discrete action, by its position; those taken often enough.
+        by_actions: the same mean over the steps of each discrete action that was taken often enough, by its position.
         other: the position of the other feature that the attribution depends on most; None if there is none.
         correlation: magnitude of their rank correlation within a bin, from 0 to 1.
         by_action: the correlation ratio of the attribution's ranks within a bin with the action taken, from 0 to 1,

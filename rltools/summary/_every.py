@@ -10,7 +10,7 @@ from rltools.summary._summary import Summary
 
 def explained_by(recording: Recording) -> list[tuple[str, str]]:
     """Methods and targets of a recording, without windows: attributions of past observations have other features."""
-    specs = (spec for key, spec in recording.specs.items() if not spec.window and recording.complete(key))
+    specs = (spec for key, spec in recording.specs.items() if not spec.window and recording.is_complete(key))
     return list(dict.fromkeys((spec.method, spec.target) for spec in specs))
 
 
@@ -19,6 +19,6 @@ def summarize_every(recording: Recording) -> tuple[Summary, ...]:
 
     Those of the same method and target differ in `Summary.apart`.
     """
-    keys = [key for key, spec in recording.specs.items() if not spec.window and recording.complete(key)]
+    keys = [key for key, spec in recording.specs.items() if not spec.window and recording.is_complete(key)]
     summaries = [summarize(recording, method=key) for key in keys]
     return tuple(sorted(summaries, key=lambda summary: is_control(summary.unit)))

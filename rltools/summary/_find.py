@@ -84,7 +84,7 @@ def _careful(summary: SummaryData) -> Iterator[Finding]:
     finding, residuals = finding_of(summary), summary.residuals
     if summary.non_finite:
         yield finding("non_finite", n=summary.non_finite, total=summary.n_steps)
-    if summary.all_zero > 0:
+    if summary.all_zero > 0 and Caveat("constant") not in summary.caveats:
         yield finding("all_zero", subjects=(number_of("steps", summary.all_zero),), n=summary.n)
     if residuals is not None and residuals.over:
         largest = number_of("residual", residuals.largest)

@@ -48,6 +48,7 @@ def caveats_of_sums(
     caveats: list[tuple[object, Caveat]] = [
         *((True, caveat) for caveat in other_actions(recording)),
         (overall.n == 0, Caveat("no_steps")),
+        *((True, caveat) for caveat in _constant(recording, key, overall, groups)),
         *((True, caveat) for caveat in _unseen(recording, key, groups, overall)),
         (overall.episodes == 1, Caveat("no_intervals")),
         (overall.episodes in FEW_EPISODES, Caveat("few_episodes", n=overall.episodes)),
@@ -121,6 +122,21 @@ def _unseen(recording: Recording, key: str, groups: Groups, overall: Statistics)
         yield Caveat("maybe_unseen", names=names, method=spec.method)
 
 
+def _constant(recording: Recording, key: str, overall: Statistics, groups: Groups) -> Iterator[Caveat]:
+    """The caveat about features without a share because they never change; parts of images may well be of one color."""
+    without = ~(overall.importance.value > 0)
+    if overall.n == 0 or not without.any():
+        return
+    varies = feature_std(recording, key) != 0
+    if not varies.any():
+        yield Caveat("constant")
+        return
+    of_groups = zip(groups, without, strict=True)
+    names = tuple(name for (name, elements), is_without in of_groups if is_without and not varies[elements].any())
+    if names and not recording.features_of(key).has_images:
+        yield Caveat("constant", names=names)
+
+
 def _zero(overall: Statistics) -> np.ndarray:
     """Bool `[group]`: whether every attribution of some target is exactly 0."""
     zero: np.ndarray = (overall.mean_absolute.value == 0).any(axis=0)
@@ -157,7 +173,8 @@ def caveats_of_summary(recording: Recording, summary: SummaryData) -> Iterator[C
     if spec.every > 1:
         yield Caveat("sample", n=spec.every, total=summary.n_steps)
     # For decisions, zeros mean that nothing changes them; and unseen features need no saturated unit.
-    if summary.all_zero > 0 and summary.target != DECISION and not summary.unseen:
+    constant = Caveat("constant") in summary.caveats
+    if summary.all_zero > 0 and summary.target != DECISION and not summary.unseen and not constant:
         yield Caveat("saturated", share=summary.all_zero)
     if summary.residuals is not None and summary.residuals.over:
         yield Caveat("residual", n=summary.residuals.over, total=summary.n, share=summary.residuals.largest)

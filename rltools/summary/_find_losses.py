@@ -10,10 +10,10 @@ import numpy as np
 
 from rltools._util.text import number
 from rltools.ablation import select_features_line
+from rltools.ablation.replacements import replaced_by
 from rltools.recording import Recording
 from rltools.stats import FEWEST_REPORTED, Interval
 from rltools.summary._data import Ranked, ranked_at
-from rltools.summary._wording_of_losses import replaced_by
 from rltools.summary.caveats import Caveat
 from rltools.summary.finding import NAMED, Doubt, Finding, number_of
 

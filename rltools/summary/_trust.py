@@ -271,6 +271,7 @@ def find_trust(table: RankTable) -> tuple[Finding, ...]:
                 ),
                 method=column.method,
                 target=column.target,
+                part="" if _ordered(column.best, column.worst).any() else "open",
             )
             for column in table.columns
         ),

@@ -168,18 +168,22 @@ def _mean_return(finding: Finding) -> Sentence:
     (mean,) = finding.subjects
     if mean.low == mean.high or finding.n == 1:
         each = f"in each of {finding.n} episodes" if finding.n > 1 else "in a single episode"
-        return span(f"Return {number(mean.share)} {each}") + beside_losses(finding) + "."
+        return span(f"Return {number(mean.share)} {each}.") + _after(beside_losses(finding))
     text = "Mean return " + span(interval(mean.share, mean.low, mean.high), "number")
     over = each_value(mean) if mean.each else span(f" over {plural(finding.n, 'episode')}")
-    return text + over + beside_losses(finding) + "."
+    return text + over + "." + _after(beside_losses(finding))
+
+
+def _after(sentence: str) -> str:
+    return f" {sentence}" if sentence else ""
 
 
 def beside_losses(finding: Finding) -> str:
-    """That the losses, if any were measured, are of other episodes, with their mean return."""
+    """The sentence on the episodes that losses were measured in, and their mean return; empty without losses."""
     if finding.baseline is None:
         return ""
     other = plus_minus(finding.baseline.share, finding.baseline.low, finding.baseline.high)[0]
-    return f", those recorded; losses are measured in other episodes, from other seeds, whose mean is {other}"
+    return f"Losses are measured in other episodes, from other seeds, whose mean return is {other}."
 
 
 @wording("time")

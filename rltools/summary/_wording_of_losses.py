@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from rltools._util.glossary import SAME_ORDER_BRIEF
 from rltools._util.text import capitalized, listed, number, ordinal, plural, plus_minus
-from rltools.ablation.replacements import find_replacement
-from rltools.errors import RltoolsError
+from rltools.ablation.replacements import replaced_by
 from rltools.summary._data import Ranked
 from rltools.summary._wording import correlation_text
 from rltools.summary.finding import NAMED, Finding, wording
@@ -23,14 +22,6 @@ VERDICTS = {
 MOST_LISTED = 8
 """The most features that the sentence on verdicts names of each kind; the table has all."""
 _COUNTS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six", 7: "seven", 8: "eight"}
-
-
-def replaced_by(name: str) -> str:
-    """What stands in the place of a hidden feature: `replaced by that of another visited state`."""
-    try:
-        return f"replaced by {find_replacement(name).phrase}"
-    except RltoolsError:  # of an ablation with a replacement that is not here
-        return f"replaced by {name}"
 
 
 def verdict_text(kind: str, partner: str = "") -> str:
@@ -268,11 +259,15 @@ def _first_agreement(finding: Finding) -> Sentence:
 
 @wording("ranks_outside")
 def _ranks_outside(finding: Finding) -> Sentence:
-    """Which ranks of attributions the losses do not allow, `parts` by attribution."""
-    agreeing = [part.by for part in finding.parts if not part.subjects]
+    """Which ranks of attributions the losses do not allow, `parts` by attribution; "open" where no rank is certain."""
+    agreeing = [part.by for part in finding.parts if not part.subjects and part.part != "open"]
+    undecided = [part.by for part in finding.parts if not part.subjects and part.part == "open"]
     sentences = []
+    if undecided:
+        sentences.append(span(f"By {listed(undecided)} no two features can be told apart"))
     if agreeing:
-        sentences.append(span(f"By {listed(agreeing)}, the rank of every feature is one that the losses allow"))
+        by = "by" if sentences else "By"
+        sentences.append(span(f"{by} {listed(agreeing)}, the rank of every feature is one that the losses allow"))
     for part in finding.parts:
         if part.subjects:
             named = listed([f"{each.feature} {_places(each)}" for each in part.subjects], NAMED)

@@ -13,6 +13,7 @@ from rltools._util.text import capitalized, listed, number, percent, plural
 CaveatKind = Literal[
     "agent",
     "clipped",
+    "constant",
     "cut_short",
     "damaged",
     "data",
@@ -178,6 +179,17 @@ def _not_measured(caveat: Caveat) -> str:
     )
 
 
+def _constant(caveat: Caveat) -> str:
+    if not caveat.names:
+        return "all recorded observations are the same, so numbers of 0 say nothing about the use of any feature"
+    several = len(caveat.names) > 1
+    return (
+        f"in the recorded steps {listed(caveat.names, MOST_NAMED)} never {'change' if several else 'changes'}, so "
+        f"{'their numbers' if several else 'its number'} of 0 {'say' if several else 'says'} nothing about the use of "
+        f"{'them' if several else 'it'}"
+    )
+
+
 _WORDING: dict[CaveatKind, tuple[str, Callable[[Caveat], str]]] = {
     "agent": ("The agent", lambda caveat: caveat.text),
     "clipped": (
@@ -187,6 +199,7 @@ _WORDING: dict[CaveatKind, tuple[str, Callable[[Caveat], str]]] = {
             "observation, which no gradient passes through"
         ),
     ),
+    "constant": ("Nothing to compare", _constant),
     "cut_short": (
         "Episodes cut short",
         lambda caveat: (

@@ -247,10 +247,11 @@ class Spread:
     """The spread of each element over observations that are added one part after another.
 
     Parts are joined as by Chan, Golub and LeVeque (1983), which stays exact if a mean is much larger than the std.
+    Values are taken as differences from the first ones, so that an element which never changes has a std of exactly 0.
     """
 
     def __init__(self, size: int) -> None:
-        self._count = 0
+        self._count, self._first = 0, np.zeros(size)
         self._mean, self._squares = np.zeros(size), np.zeros(size)
 
     def add(self, states: np.ndarray) -> None:
@@ -263,6 +264,9 @@ class Spread:
             part = part[np.isfinite(part).all(axis=1)]
             if len(part) == 0:
                 continue
+            if self._count == 0:
+                self._first = part[0].copy()
+            part -= self._first
             step, total = part.mean(axis=0) - self._mean, self._count + len(part)
             self._squares += part.var(axis=0) * len(part) + step**2 * self._count * len(part) / total
             self._mean += step * len(part) / total

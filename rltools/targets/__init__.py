@@ -18,7 +18,7 @@ if TYPE_CHECKING:
         decision_pass,
         make_target_function,
     )
-    from rltools.targets._reading import base_head, read_scalars
+    from rltools.targets._scalars import base_head, read_scalars
     from rltools.targets._target import (
         SCORES,
         Target,
@@ -61,8 +61,8 @@ _MODULES = {
     "decision_pass": "_policy_function",
     "make_target_function": "_policy_function",
     "cached_by_policy": "_policy_function",
-    "base_head": "_reading",
-    "read_scalars": "_reading",
+    "base_head": "_scalars",
+    "read_scalars": "_scalars",
     "linear_weights": "_weights",
     "TargetFunction": "function",
     "unbounded_action": "scores.decision",

@@ -16,11 +16,11 @@ from rltools.errors import ArgumentError, GradientError
 from rltools.policies.base import Context, ForwardPass, Policy, VjpFn
 from rltools.policies.decide import decision_pass as vjp_decision_pass
 from rltools.policies.decide import outputs_and_vjp
-from rltools.targets._reading import base_head, can_be_undefined, own_outputs, read_scalars, terms, undefined
+from rltools.targets._scalars import base_head, can_be_undefined, own_outputs, read_scalars, terms, undefined
 from rltools.targets._target import Target, is_discrete, target_labels
 from rltools.targets._weights import gradients_by_vjp, linear_weights
 from rltools.targets.function import INDEPENDENT, TargetFunction, derivative, differentiated
-from rltools.targets.scores._score import FORBIDDEN, beside
+from rltools.targets.scores._score import FORBIDDEN, with_middle_axes
 from rltools.targets.scores.decision import DECISION
 
 
@@ -206,7 +206,7 @@ class PolicyTargetFunction(TargetFunction):
         scores, mask = self._outputs(self._policy.heads[0], x), self._context.mask
         self._count(x, passes=1)
         if mask is not None and self._policy.masked:
-            scores = scores.masked_fill(~beside(mask, scores), FORBIDDEN)
+            scores = scores.masked_fill(~with_middle_axes(mask, scores), FORBIDDEN)
         return scores, self._context.action
 
     @property

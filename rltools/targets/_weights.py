@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from rltools.policies.base import Policy, VjpFn
-from rltools.targets._reading import Read, base_head, terms
+from rltools.targets._scalars import Read, base_head, terms
 from rltools.targets._target import Target, branch_of, is_of_state, is_several
 from rltools.targets.function import derivative
 from rltools.targets.scores import find_score

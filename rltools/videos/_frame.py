@@ -15,9 +15,9 @@ from rltools._util.glossary import ENDINGS
 from rltools._util.text import capitalized
 from rltools._util.text import number as number_text
 from rltools.pages.replay.rows import Row
+from rltools.plots.drawing.animation import LARGE, MEDIUM, SMALL, TINY, Sheet
 from rltools.plots.drawing.colors import action_color, color_limit, signed_colors, theme_color
 from rltools.plots.drawing.labels import feature_labels, fixed, inches, plain
-from rltools.plots.drawing.moving import LARGE, MEDIUM, SMALL, TINY, Sheet
 from rltools.plots.drawing.panels import draw_attributions, draw_line, two_ticks
 from rltools.plots.drawing.theme import themed
 from rltools.recording import Episode, Recording

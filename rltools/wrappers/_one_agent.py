@@ -29,7 +29,7 @@ class OneAgent:
         make: a function that makes the environment, for instance
             `lambda: pettingzoo.make("parallel", "sisl/pursuit-v4", n_pursuers=4)`; with `render_mode="rgb_array"` for
             replays with frames.
-        agent: its name, of `possible_agents`.
+        agent: the name of the agent, one of `possible_agents`.
         others: how the other agents act: "random"; a policy of rltools, which takes its best action; a model of
             Stable-Baselines3; a function from an observation to an action; or a mapping from each agent's name to one
             of these.

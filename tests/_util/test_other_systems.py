@@ -108,7 +108,7 @@ WRITES = {"write_text": {"encoding", "newline"}, "to_csv": {"lineterminator"}, "
 
 def test_texts_are_the_same_bytes_on_every_system():
     """Encoding and ends of lines are named wherever a text is written; Windows has others by default."""
-    found, wrong = set(), []
+    used, wrong = set(), []
     for path in Path(rltools.__file__).parent.rglob("*.py"):
         text = path.read_text(encoding="utf-8")
         if not any(f".{name}(" in text for name in (*WRITES, "open")):
@@ -120,7 +120,7 @@ def test_texts_are_the_same_bytes_on_every_system():
             if name == "open" and any(isinstance(each, ast.Constant) and each.value == "w" for each in call.args[:1]):
                 expected = WRITES["write_text"]
             if expected:
-                found.add(name)
+                used.add(name)
                 wrong += [f"{path}:{call.lineno} {name}"] * (not expected <= named)
-    assert found == {*WRITES, "open"}
+    assert used == {*WRITES, "open"}
     assert not wrong

@@ -324,9 +324,9 @@ def test_a_full_disk_keeps_what_was_measured(
     def full(self: Any, metadata: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    from rltools.ablation import _measuring
+    from rltools.ablation import _runner
 
-    original = _measuring.write_batch
+    original = _runner.write_batch
 
     def write_batch(folder: Path, number: int, *args: Any) -> Path:
         if number == 1:
@@ -334,7 +334,7 @@ def test_a_full_disk_keeps_what_was_measured(
         return original(folder, number, *args)
 
     with monkeypatch.context() as patch:
-        patch.setattr(_measuring, "write_batch", write_batch)
+        patch.setattr(_runner, "write_batch", write_batch)
         with pytest.raises(RecordingError, match="No space left on device"):
             ablate(policy, recording, env, seeds=3, most=3)
     monkeypatch.undo()

@@ -86,10 +86,12 @@ def test_a_payload_deep_inside(checkpoint, payload, refused):
 
 
 def test_a_payload_in_a_persistent_id(checkpoint, payload, refused):
+    class Pickler(pickle.Pickler):
+        def persistent_id(self, thing):
+            return payload if isinstance(thing, np.ndarray) else None
+
     stream = io.BytesIO()
-    pickler = pickle.Pickler(stream, 4)
-    pickler.persistent_id = lambda thing: payload if isinstance(thing, np.ndarray) else None
-    pickler.dump({"x": np.zeros(2)})
+    Pickler(stream, 4).dump({"x": np.zeros(2)})
     refused(checkpoint(stream.getvalue()), r"wants (posix|nt)\.mkdir", env=ENV)
 
 

@@ -156,6 +156,14 @@ class TestIntegratedGradients:
         assert result.complete.double().mean() >= 0.9
         assert (off[result.complete] < 0.04).all()
 
+    @pytest.mark.parametrize("jump", [lambda x: (x[:, :1] > 0).double(), lambda x: x[:, :1].round(), torch.ceil])
+    def test_it_warns_of_what_a_jump_adds(self, jump):
+        weights = torch.tensor([[1.0, 0.5], [0.2, 1.0]]).double()
+        score, x = Plain(lambda x: x @ weights + jump(x)), 2 + draw(5, 2).abs()
+        result = integrated(score, x, references=-2 - draw(3, 2, seed=1).abs())
+        assert (result.residual.abs() > 0.9).all()
+        assert not result.complete.any()
+
     def test_more_nodes_leave_less(self):
         score, x, references = Plain(mlp(4, nn.ReLU, 3)), draw(40, 4), draw(2, 4, seed=1)
         left = [

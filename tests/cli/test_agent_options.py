@@ -17,7 +17,7 @@ from rltools.cli.agent_options import AgentOptions, parse_names
 from rltools.cli.app import app_with_commands, repeated
 from rltools.errors import ArgumentError
 from rltools.policies.load import load_policy
-from rltools.policies.loading import Loading, loading_words
+from rltools.policies.load_arguments import LoadArguments, loading_words
 
 TAKING_AGENTS = ("record", "analyze", "ablate", "explain", "assess")
 KWARGS = ("--env-kwargs", "sutton_barto_reward=true")
@@ -35,7 +35,7 @@ def test_every_command_that_takes_an_agent_has_every_option_of_one() -> None:
 
 def test_the_options_are_the_arguments_of_load_policy() -> None:
     arguments = set(inspect.signature(load_policy).parameters) - {"source", "env"}
-    assert arguments == set(Loading.__annotations__)
+    assert arguments == set(LoadArguments.__annotations__)
     typed = AgentOptions(
         normalize="none", bounds="any", trust=["0" * 64], device="cpu", name="n", names="a", feature_units="m",
         action_names="l,r", layout="cleanrl", activation="tanh", strides="4,2,1", head="logit", check=Path("x.npz"),

@@ -165,7 +165,7 @@ def test_both_ways_to_call_it_are_the_same_command():
         (("analyze", "cartpole-ppo", "--seconds", "0"), "--seconds"),
         (("explain", "runs/x", "cartpole-ppo", "--seconds", "nan"), "--seconds"),
         (("run", "cartpole", "--threads", "0"), "--threads"),
-        (("replay", "runs/x"), "'EPISODE...'"),
+        (("replay", "runs/x"), "'EPISODE'"),
     ],
 )
 def test_wrong_usage_is_one_line_that_leads_to_the_help(rltools, arguments, message):

@@ -255,6 +255,25 @@ def test_inspect_says_what_a_model_an_agent_and_a_recording_are(rltools, short):
     assert re.search(r"return +500\.0 ± 0\.0 over 100 episodes", agent.out)
     assert "gradient of centered:chosen" in recording.out
     assert re.search(r"steps +24", recording.out)
+    for shown, name in ((model, "model.zip --env ID"), (agent, "cartpole-ppo")):
+        terms = [line.split("  ")[0] for line in shown.out.splitlines() if line[:1].strip()]
+        assert terms.index("observations") < terms.index("weights") < terms.index("settings") < terms.index("load it")
+        assert terms[-1] == "load it"
+        assert " ".join(shown.out.split()).endswith(name)
+
+
+def test_inspect_of_a_folder_of_runs_names_them(rltools, short, project):
+    (project / "damaged").mkdir()
+    (project / "damaged" / "recording.json").write_text("{")
+    (project / "paper").mkdir()
+    (project / "paper" / "experiment.json").write_text("{}")
+    ran = rltools("inspect", project)
+    printed = " ".join(ran.out.split())
+    assert ran.code == 0
+    assert "short 2 episodes of cartpole-ppo in ShortPole-v0, explained: gradient of centered:chosen" in printed
+    assert "damaged cannot be read: " in printed
+    assert "paper an experiment; `rltools status " in printed
+    assert "look into one rltools inspect " in printed
 
 
 def test_list_shows_a_line_for_everything_and_the_users_own_first(rltools, project):

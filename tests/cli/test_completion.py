@@ -60,7 +60,7 @@ def test_the_shell_is_answered_with_names_and_nothing_is_loaded() -> None:
         ("run lunar", {"lunarlander"}),
         ("list repl", {"replacements"}),
         ("new en", {"env"}),
-        ("new experiment cartpole-p", {"cartpole-ppo"}),
+        ("new experiment mine --agent cartpole-p", {"cartpole-ppo"}),
         ("analyze x --bou", {"--bounds"}),
     ],
 )

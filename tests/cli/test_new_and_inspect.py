@@ -13,7 +13,7 @@ from rltools.cards import read_environment_card
 from rltools.cards.content import find_content
 from rltools.experiments import read_experiment
 from rltools.experiments._load import load_agent
-from rltools.experiments._runs import runs_of
+from rltools.experiments._plan_runs import runs_of
 
 ROOM = """
 import gymnasium
@@ -58,8 +58,13 @@ def test_a_card_names_everything_and_is_used_once_it_is_edited(room: Any, projec
     assert "\n  rltools inspect Room-v0 --env-kwargs size=3 --env-kwargs kind=pose --import room" in ran.out
     text = path.read_text()
     assert "{name: 'obs[1]', unit: '', range: [0, 9.5]} # 1" in text.replace("  #", " #")
+    show = ("inspect", "Room-v0", "--import", "room", "--env-kwargs", "size=3", "kind=pose")
+    unedited = " ".join(room(*show).out.split())
+    assert "3 features numbered, since neither a card nor the environment names them" in unedited
+    assert "numbered: nothing names them" in unedited
+    assert "room-v0.yaml" not in unedited
     path.write_text(text.replace("'obs[1]', unit: ''", "height, unit: m"))
-    printed = room("inspect", "Room-v0", "--import", "room", "--env-kwargs", "size=3", "kind=pose")
+    printed = room(*show)
     assert any(line.split()[:3] == ["1", "height", "m"] for line in printed.out.splitlines()), printed.out
     assert "envs/room-v0.yaml" in printed.out
     card = read_environment_card(path)
@@ -85,7 +90,7 @@ def test_choices_images_and_dicts_have_cards_too(room: Any, project: Path, kind:
         assert card.parts["view"].image is not None
         assert card.parts["view"].image.range == (0, 255)
         named = room("inspect", "Room-v0", "--import", "room", "--env-kwargs", "kind=dict")
-        assert "named by" in named.out
+        assert "named by" not in named.out  # the card is as it was written
         assert named.err == ""
 
 
@@ -136,8 +141,8 @@ def test_what_no_card_can_say_is_refused(rltools: Any, project: Path, typed: tup
 
 
 def test_an_experiment_is_valid_as_it_is(rltools: Any, project: Path) -> None:
-    typed = ("--names", "2=tilt", "--env", "CartPole-v1", *("--title", "poles"))
-    ran = rltools("new", "experiment", "cartpole-ppo", *typed)
+    typed = ("--names", "2=tilt", "--env", "CartPole-v1", "--agent", "cartpole-ppo")
+    ran = rltools("new", "experiment", "poles", *typed)
     assert (ran.code, ran.err) == (0, "")
     assert "rltools run experiments/poles.yaml" in ran.out
     plan = read_experiment(project / "experiments" / "poles.yaml")
@@ -146,8 +151,23 @@ def test_an_experiment_is_valid_as_it_is(rltools: Any, project: Path) -> None:
     (run,) = runs_of(plan, project / "experiments" / "poles.yaml").runs
     policy, _ = load_agent(run.agent, run.environment, "same", None, run.loading)
     assert policy.features.names[2] == "tilt"
-    assert rltools("new", "experiment").out.startswith("Wrote experiments/cartpole-ppo.yaml")
-    assert rltools("new", "experiment", "nobody").code == 1
+    assert rltools("new", "experiment", "mine.yaml").out.startswith("Wrote experiments/mine.yaml")
+    assert read_experiment(project / "experiments" / "mine.yaml").agents[0].model == "cartpole-ppo"
+    assert rltools("new", "experiment", "theirs", "--agent", "nobody").code == 1
+    assert rltools("new", "experiment").code == 2
+
+
+def test_an_experiment_that_is_called_as_an_agent_is_about_it_and_a_model_is_no_name(
+    rltools: Any, project: Path
+) -> None:
+    assert rltools("new", "experiment", "lunarlander-ppo").code == 0
+    plan = read_experiment(project / "experiments" / "lunarlander-ppo.yaml")
+    assert [agent.model for agent in plan.agents] == ["lunarlander-ppo"]
+    (project / "best_model.zip").write_bytes(b"")
+    ran = rltools("new", "experiment", "best_model.zip")
+    assert (
+        "'best_model.zip' is a model, and an experiment needs a name of its own; add the model as --agent" in ran.fault
+    )
 
 
 def test_new_alone_says_what_there_is(rltools: Any) -> None:

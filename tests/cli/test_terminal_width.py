@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -33,6 +34,8 @@ def test_the_help_of_a_command_fits_and_is_whole(rltools: Any, monkeypatch: pyte
     ran = rltools(command, "--help")
     assert [line for line in ran.out.splitlines() if len(line) > 80] == []
     assert "…" not in ran.out
+    assert not re.search(r"<(bool|str|int|float|path|list)\b", ran.out)  # types, where a user looks for what to type
+    assert re.search(r"--help +Show", ran.out)
 
 
 def test_what_is_printed_of_a_run_fits(rltools: Any, short: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -220,7 +220,7 @@ def test_what_was_begun_goes_on_with_the_steps_it_began_with(make_env, make_poli
     clock.now = 0.0
     more = analyze(policy, env, episodes=4, seconds=1000, **settings)
     assert {key: query.every for key, query in more.recording.specs.items()} == every
-    assert all(more.recording.complete(key) for key in every)
+    assert all(more.recording.is_complete(key) for key in every)
 
 
 def test_seconds_that_cannot_be_meant(make_env, make_policy, tmp_path):

@@ -26,7 +26,7 @@ from rltools.errors import (
 from rltools.experiments import _shared, _work, claims, experiment_status, open_experiment, retry_cells, run_experiment
 from rltools.experiments._distribute import distribute, in_worker
 from rltools.experiments._owner import this_process
-from rltools.experiments._run import prepare
+from rltools.experiments._run_experiment import prepare
 from rltools.experiments.cells import Job
 from rltools.experiments.claims import Claim, read_states
 from rltools.experiments.executors import Pool, dask, executor_names, open_executor
@@ -253,7 +253,6 @@ def test_a_full_disk_gives_the_cell_back_and_ends_this_worker(job: Job, monkeypa
 
     task = _task(job)
     with monkeypatch.context() as patch:
-        patch.setattr("rltools.recording.parquet.put_in_place", full, raising=False)
         patch.setattr("rltools._util.files.put_in_place", full)
         with pytest.raises(RecordingError, match=r"No space left on device.*Free some space") as raised:
             in_worker(task)

@@ -24,7 +24,7 @@ from rltools.errors import CellsError, SimulationError
 from rltools.experiments import _work, claims, experiment_status, open_experiment, retry_cells, run_experiment
 from rltools.experiments._distribute import distribute
 from rltools.experiments._do_cell import do_cell
-from rltools.experiments._run import prepare
+from rltools.experiments._run_experiment import prepare
 from rltools.experiments._status import check_done
 from rltools.experiments.executors import Pool, executor_names, slurm
 

@@ -17,7 +17,7 @@ from rltools._util.console import as_text
 from rltools.experiments import _fitting_workers, _live
 from rltools.experiments._fitting_workers import fitting_workers
 from rltools.experiments._live import Progress, following, table
-from rltools.experiments._run import prepare
+from rltools.experiments._run_experiment import prepare
 from rltools.experiments.cells import Job, cells_of
 from rltools.experiments.claims import CellState, read_states, take
 

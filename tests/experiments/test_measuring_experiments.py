@@ -99,7 +99,7 @@ def test_losses_and_judgements_are_tables_and_on_the_page_and_are_made_once(
     assert 'href="cartpole-ppo-seed-0' not in page
 
     before = {file: file.stat().st_mtime_ns for file in folder.rglob("0*.parquet")}
-    monkeypatch.setattr("rltools.experiments.measured.assess", lambda *arguments, **options: pytest.fail("done before"))
+    monkeypatch.setattr("rltools.experiments.measurements.assess", lambda *args, **options: pytest.fail("done before"))
     again = run_experiment(path)
     assert {file: file.stat().st_mtime_ns for file in folder.rglob("0*.parquet")} == before
     pd.testing.assert_frame_equal(pd.read_csv(tables / "losses.csv"), losses)

@@ -14,7 +14,7 @@ from rltools import run_experiment
 from rltools.cards.content import list_content
 from rltools.errors import ConfigError
 from rltools.experiments import _do_cell, experiment_status, open_experiment, read_experiment
-from rltools.experiments._run import prepare
+from rltools.experiments._run_experiment import prepare
 from rltools.experiments.cells import cells_by_run, cells_of
 
 PLAIN = """

@@ -23,6 +23,7 @@ ROOMS = (
     "rltools.plots",
     "rltools.plots.drawing.alt",
     "rltools.policies.base",
+    "rltools.policies.decide",
     "rltools.experiments.publish",
     "rltools.testing",
     "rltools.testing.truth",

@@ -38,7 +38,7 @@ def mlflow(stores: Path) -> Iterator[Any]:
 
 
 def shares(recording: Recording) -> dict[str, float]:
-    summary = rltools.summarize(recording, method=recording.fitting()[0])
+    summary = rltools.summarize(recording, method=recording.find_all()[0])
     return {f"attribution/{entry.feature}": entry.share for entry in summary.top()}
 
 

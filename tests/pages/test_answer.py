@@ -62,7 +62,7 @@ def test_the_returns_of_the_recording_and_of_the_losses_are_told_apart(
     assert answer.returns is not None
     assert other in str(answer.returns)
     assert other in write_report(measured).read_text(encoding="utf-8")
-    assert "losses" not in str(answer_of(explained).returns)
+    assert "Losses" not in str(answer_of(explained).returns)
 
 
 def test_a_summary_begins_with_what_was_measured(measured: rltools.Recording, explained: rltools.Recording) -> None:

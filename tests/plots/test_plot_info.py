@@ -35,8 +35,8 @@ def offer(monkeypatch, name, function):
             raise function
         return function
 
-    monkeypatch.setattr(plots, "others", lambda group: {name: point})
-    monkeypatch.setattr(plots, "load_offered", load)
+    monkeypatch.setattr(plots, "entry_points_of", lambda group: {name: point})
+    monkeypatch.setattr(plots, "load_entry_point", load)
 
 
 def bars(recording, *, axes=None, method=None, target=None):

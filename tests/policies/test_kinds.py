@@ -9,11 +9,14 @@ import os
 import pickle
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 import gymnasium
+import numpy as np
 import pytest
+import torch
 from stable_baselines3 import DQN, PPO
 from stable_baselines3.common.buffers import ReplayBuffer
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
@@ -63,7 +66,7 @@ KINDS: dict[str, tuple[Callable[[], bytes], str, str]] = {
     "text": (lambda: b"404: Not Found\n", "a text that begins with '404: Not Found'", "fetch or save"),
     "gzip": (lambda: gzip.compress(b"x"), "a gzip archive", "unpack it"),
     "tar": (tarred, "a tar archive", "unpack it"),
-    "hdf5": (lambda: b"\x89HDF\r\n\x1a\n" + bytes(99), "an HDF5 file, as Keras", "give a PyTorch model"),
+    "hdf5": (lambda: b"\x89HDF\r\n\x1a\n" + bytes(99), "an HDF5 file, as Keras", "convert it to ONNX"),
     "npy": (lambda: b"\x93NUMPY\x01\x00" + bytes(99), "a NumPy array", "give the model's .zip"),
     "sb2": (lambda: zipped(data=b"{}", parameters=b"", parameter_list=b"[]"), "Stable-Baselines 2", "train it again"),
     "zip of zips": (
@@ -90,7 +93,7 @@ KINDS: dict[str, tuple[Callable[[], bytes], str, str]] = {
     "pickled d3rlpy": (lambda: b"\x80\x04\x8c\x06d3rlpy.", "a d3rlpy pickle", "save() or save_model()"),
     "spreadsheet": (lambda: zipped(xl__workbook_DOT_xml=b"x"), "a zip of 'xl/workbook", "give the model's own .zip"),
     "empty zip": (zipped, "an empty zip", "fetch or save"),
-    "keras": (lambda: zipped(config_DOT_json=b"{}", model_DOT_weights_DOT_h5=b""), "a Keras model", "PyTorch"),
+    "keras": (lambda: zipped(config_DOT_json=b"{}", model_DOT_weights_DOT_h5=b""), "a Keras model", "FunctionPolicy"),
     "folder zipped": (
         lambda: zipped(model__data=b"{}", model__policy_DOT_pth=b""),
         "whose files are in a folder inside the zip",
@@ -100,6 +103,17 @@ KINDS: dict[str, tuple[Callable[[], bytes], str, str]] = {
     "buffer": (buffer, "a replay buffer of Stable-Baselines3", "give the model's .zip"),
     "pickle": (lambda: pickle.dumps({"a": 1}), "a pickle, which can run code", "load it yourself if you trust it"),
     "rllib": (lambda: b"\x80\x04cray.rllib.policy\nPolicy\n.", "a pickled RLlib checkpoint", "save_to_path"),
+    "pickle of protocol 0": (lambda: pickle.dumps({"a": 1}, 0), "a pickle, which can run code", "load it yourself"),
+    "pickle of protocol 1": (lambda: pickle.dumps({"a": 1}, 1), "a pickle, which can run code", "load it yourself"),
+    "compressed by joblib": (lambda: zlib.compress(pickle.dumps(1), 3), "a pickle, which can run", "load it yourself"),
+    "scikit-learn": (
+        lambda: b"\x80\x04\x8c\x15sklearn.tree._classes\x94.",
+        "a pickled model of scikit-learn",
+        "give rltools.FunctionPolicy",
+    ),
+    "monitor": (lambda: b'#{"t_start": 1.0}\nr,l,t\n', "the returns of a training", "give the model's .zip"),
+    "blank": (lambda: b" \n\t", "a blank text", "fetch or save it again"),
+    "lz4": (lambda: b"\x04\x22\x4d\x18abc", "an lz4 archive", "unpack it"),
     "png": (lambda: b"\x89PNG\r\n\x1a\n" + bytes(30), "a PNG image", "give the model's .zip"),
 }
 
@@ -124,6 +138,73 @@ def test_a_file_is_named_for_what_it_is(kind: str, name: str, tmp_path: Path) ->
         rltools.load_policy(path, "CartPole-v1", trust="0" * 64)
 
 
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("train.py", "the code of a training, not its model"),
+        ("notes.md", "a text that begins with 'import gym', not a model; give the model's .zip"),
+    ],
+)
+def test_a_text_is_named_by_its_ending(name: str, kind: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text("import gym")
+    with pytest.raises(ArgumentError, match=kind):
+        rltools.load_policy(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("frozen.pb", "a part of a TensorFlow model"),
+        ("model.ckpt-9.index", "a part of a TensorFlow model"),
+        ("model.tflite", "a TensorFlow Lite model"),
+        ("walker.sentis", "a network of ML-Agents for Unity"),
+        ("policy.engine", "a TensorRT engine; give the ONNX file"),
+        ("params.msgpack", "a msgpack file that holds no parameters of flax"),
+        ("events.out.tfevents.1.host.1.0", "a log of TensorBoard"),
+        ("rl-video.mp4", "a video"),
+    ],
+)
+def test_bytes_that_say_nothing_are_named_by_the_ending(name: str, kind: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(b"\0\x01\xfe\xff" * 9)
+    with pytest.raises(ArgumentError, match=kind):
+        rltools.load_policy(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "kind"),
+    [
+        (["timesteps", "results", "ep_lengths"], r"the returns that EvalCallback measured; give best_model\.zip"),
+        (["mean", "var"], "statistics of observations; give the model, and these as normalize=PATH"),
+        (["obs", "actions", "rewards"], "recorded steps; give the file of the policy"),
+        (["rewards"], "no layers among its 1 tensor, and it holds 'rewards'"),
+    ],
+)
+def test_arrays_that_are_no_weights_are_named_by_their_keys(arrays: list[str], kind: str, tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", **{name: np.zeros(3) for name in arrays})
+    with pytest.raises(ModelError, match=kind):
+        rltools.load_policy(tmp_path / "a.npz", "CartPole-v1")
+
+
+def test_the_state_of_an_optimizer_is_no_model(tmp_path: Path) -> None:
+    torch.save(torch.optim.Adam([torch.zeros(1, requires_grad=True)]).state_dict(), tmp_path / "policy.optimizer.pth")
+    with pytest.raises(ModelError, match=r"the state of an optimizer; give the file of the weights"):
+        rltools.load_policy(tmp_path / "policy.optimizer.pth", "CartPole-v1")
+
+
+def test_a_link_to_nothing_says_where_it_leads(tmp_path: Path) -> None:
+    (tmp_path / "model.zip").symlink_to("blobs/abc")
+    with pytest.raises(ModelError, match=r"model\.zip is a link to blobs/abc, where nothing is"):
+        rltools.load_policy(tmp_path / "model.zip", "CartPole-v1")
+
+
+def test_what_macos_adds_to_a_zip_is_named_with_the_command_that_removes_it(model: PPO, tmp_path: Path) -> None:
+    model.save(tmp_path / "model.zip")
+    with zipfile.ZipFile(tmp_path / "model.zip", "a") as archive:
+        archive.writestr("__MACOSX/._data", b"")
+    with pytest.raises(RltoolsError, match=r"which macOS adds.*zip -d .*model\.zip '__MACOSX/\*'"):
+        rltools.load_policy(tmp_path / "model.zip", "CartPole-v1")
+
+
 def test_weights_of_cleanrl_in_jax(tmp_path: Path) -> None:
     (tmp_path / "ppo.cleanrl_model").write_bytes(b"\x93\x81\xa6params\xc7\x10\x01" + bytes(range(128, 200)))
     with pytest.raises(ArgumentError, match="a file of CleanRL that is neither PyTorch's nor JAX's"):
@@ -136,6 +217,16 @@ def test_weights_of_cleanrl_in_jax(tmp_path: Path) -> None:
         (["saved_model.pb"], "a TensorFlow SavedModel"),
         (["checkpoint_p0/best.pth"], "a Sample Factory training run without its config.json"),
         (["wandb-metadata.json"], "the files of a Weights & Biases run; give the path of the model's .zip"),
+        (["wandb-metadata.json", "model.zip"], r"a Weights & Biases run; give .*/model\.zip"),
+        (["a:v3/model.zip"], r"a folder with a model in it: 'a:v3/model\.zip'; give .*/a:v3/model\.zip"),
+        (
+            ["models--a--b/snapshots/1/a.zip", "models--a--b/refs/main"],
+            r"a model in it: 'models--a--b/snapshots/1/a\.zip'",
+        ),
+        (["model_1.pt", "best.pt"], r"with models in it: 'best\.pt', 'model_1\.pt'; give the path of one .*/best\.pt"),
+        (["checkpoint", "model.ckpt-9.index"], "a TensorFlow checkpoint"),
+        (["_CHECKPOINT_METADATA", "d/a"], "an Orbax checkpoint of JAX; write its parameters"),
+        (["events.out.tfevents.1"], "a log of TensorBoard"),
         (["MLmodel"], "an MLflow model"),
         (["data", "policy.pth"], "an unpacked model of Stable-Baselines3"),
         (["recording.json"], "the folder of a recording"),
@@ -146,7 +237,7 @@ def test_weights_of_cleanrl_in_jax(tmp_path: Path) -> None:
 )
 def test_a_folder_is_named_for_what_it_is(files: list[str], kind: str, tmp_path: Path) -> None:
     for name in files:
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
         (tmp_path / name).write_text(json.dumps({}))
     with pytest.raises(ArgumentError, match=kind):
         rltools.load_policy(tmp_path, "CartPole-v1")

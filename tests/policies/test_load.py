@@ -179,7 +179,9 @@ def test_an_installed_library_is_asked_first(monkeypatch, make_policy):
             return source == "anything"
 
     point = Point()
-    monkeypatch.setattr(policies, "others", lambda group: {"mine": point} if group == "rltools.policies" else {})
+    monkeypatch.setattr(
+        policies, "entry_points_of", lambda group: {"mine": point} if group == "rltools.policies" else {}
+    )
     assert policies.policy_of("anything", policies.LoadOptions()) is policy
 
 

@@ -32,9 +32,9 @@ def tinyrl(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
             return module
 
     point = Point("tinyrl", "tinyrl.attribution", "rltools.policies")
-    before = discovery.others
+    before = discovery.entry_points_of
     monkeypatch.setattr(
-        "rltools.policies.library.others",
+        "rltools.policies.library.entry_points_of",
         lambda group: before(group) | ({"tinyrl": point} if "policies" in group else {}),
     )
     namespace: dict[str, object] = {"rltools": rltools}

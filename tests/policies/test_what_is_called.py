@@ -730,6 +730,15 @@ class TestIdentity:
             rltools.record(policy, Steps, episodes=2, directory=tmp_path / "run")
 
 
+def test_another_network_is_not_taken_without_a_word():
+    policy = Plain().policy()
+    with pytest.raises(rltools.errors.ArgumentError, match=r"make a policy of that Linear, or change layers"):
+        policy.module = nn.Linear(4, 3)
+    rule = rltools.FunctionPolicy(lambda observations: observations[:, 0] > 0, "CartPole-v1")
+    with pytest.raises(rltools.errors.ArgumentError, match="make a FunctionPolicy of that function"):
+        rule.function = lambda observations: observations[:, 1] > 0
+
+
 def test_a_model_with_another_network_is_refused():
     library = Library()
     policy = library.policy()

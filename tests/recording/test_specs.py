@@ -184,11 +184,12 @@ def test_the_times_of_files_change_nothing(
 
 def test_a_card_that_keeps_its_time_and_size_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from rltools.cards._find import _read
+    from rltools.cards.content import find_content
 
-    source = next((Path(rltools.__file__).parents[1] / "envs").glob("cartpole*.yaml"))
+    source = find_content("envs", "cartpole")
     path = tmp_path / "card.yaml"
-    text = source.read_text()
-    path.write_text(text)
+    text = source.read_text(encoding="utf-8")
+    path.write_text(text, encoding="utf-8")
     os.utime(path, (1_000_000_000, 1_000_000_000))
     first = _read(path)
     word = first.description[:6]

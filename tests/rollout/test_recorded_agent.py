@@ -12,7 +12,7 @@ import pytest
 import rltools
 from rltools.cards.content import find_content
 from rltools.errors import ArgumentError, CorruptError
-from rltools.policies.loading import loaded_from
+from rltools.policies.load_arguments import loaded_from
 from rltools.recording.sealed_json import write_json
 from rltools.rollout.recorded_agent import load_recorded_agent, recorded_words
 

@@ -10,7 +10,7 @@ import rltools
 from rltools.errors import TargetError
 from rltools.experiments.analyze import specs
 from rltools.policies.sb3._heads import normalize_actions
-from rltools.policies.vjp._layers import Unscaled
+from rltools.policies.vjp._layers import RescaleLayer
 from rltools.spaces.axes import bounds_of
 from rltools.targets import fitting_target, unbounded_action
 
@@ -78,7 +78,7 @@ def test_an_analysis_leaves_the_decision_out():
 @pytest.mark.parametrize("high", [FLOAT32, 3e38, FLOAT64])
 def test_an_action_squashed_into_such_bounds_is_a_number(high, dtype):
     bounds = torch.tensor([-high], dtype=torch.float64), torch.tensor([high], dtype=torch.float64)
-    layer, x = Unscaled(*bounds), torch.tensor([[-1.0], [-0.5], [0.0], [1.0]], dtype=dtype)
+    layer, x = RescaleLayer(*bounds), torch.tensor([[-1.0], [-0.5], [0.0], [1.0]], dtype=dtype)
     result, back = layer.vjp(x)
     largest = min(high, torch.finfo(dtype).max)
     torch.testing.assert_close(result / largest, x)
@@ -88,8 +88,8 @@ def test_an_action_squashed_into_such_bounds_is_a_number(high, dtype):
 
 
 def test_bounds_within_reach_are_used_as_they_are():
-    layer = Unscaled(torch.tensor([-2.0]), torch.tensor([3.0]))
+    layer = RescaleLayer(torch.tensor([-2.0]), torch.tensor([3.0]))
     assert not layer.are_huge
     torch.testing.assert_close(
-        Unscaled(torch.tensor([-2.0]), torch.tensor([3.0]))(torch.zeros(1, 1)), torch.full((1, 1), 0.5)
+        RescaleLayer(torch.tensor([-2.0]), torch.tensor([3.0]))(torch.zeros(1, 1)), torch.full((1, 1), 0.5)
     )

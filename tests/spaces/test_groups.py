@@ -12,7 +12,7 @@ from rltools.ablation import find_players
 from rltools.errors import ArgumentError, UnknownNameError
 from rltools.spaces import Features, space_features
 from rltools.spaces.groups import group_rows, resolved_groups
-from rltools.spaces.renaming import renamed
+from rltools.spaces.rename import renamed
 
 VECTOR = Features((3,), given_names=("x", "y", "angle"), named_groups=(("pose", ("x", "angle")), ("gone", ("z",))))
 

@@ -71,6 +71,15 @@ def test_a_first_feature_that_episodes_leave_open_is_named_as_open(tmp_path):
     )
 
 
+def test_an_attribution_that_tells_no_features_apart_does_not_agree(tmp_path):
+    rng = np.random.default_rng(0)
+    values = [np.tile(rng.normal(3, 2, 3), (6, 1, 1)) for _ in range(4)]
+    recording = example_recording(tmp_path / "r", values, unit="score", method="shapley")
+    table = compare_ranks(recording, ablated(worth(10, 50, 30)), [recording.find()])
+    assert table.columns[0].worst == (3, 3, 3)
+    assert sentences(table)[1] == "By Shapley values no two features can be told apart."
+
+
 def test_ranks_that_the_losses_do_not_allow_are_marked_and_named(tmp_path):
     table = table_of(tmp_path / "r", (10, 50, 30), (3, 1, 2))
     assert table.columns[0].outside == (True, True, False)
@@ -90,7 +99,9 @@ def test_what_losses_leave_open_is_marked_nowhere(tmp_path):
     assert (table.best[0], table.worst[0], table.best[1], table.worst[1]) == (1, 2, 1, 2)
     assert (table.best[2], table.worst[2]) == (3, 3)
     assert not any(table.columns[0].outside)
-    assert sentences(table)[0] == "By the losses b and a come first and cannot be told apart; by Shapley values it is b."
+    assert (
+        sentences(table)[0] == "By the losses b and a come first and cannot be told apart; by Shapley values it is b."
+    )
     (column,) = table.columns
     other = dataclasses.replace(column, method="gradient", best=(2, 2, 1), worst=(3, 3, 1), ranks=(2, 3, 1))
     assert sentences(dataclasses.replace(table, columns=(column, other)))[0] == (

@@ -144,6 +144,23 @@ def test_where_all_are_unseen_no_unit_is_called_dead(tmp_path):
     ]
 
 
+@pytest.mark.parametrize("method", ["gradient", "shapley", "decision_change"])
+def test_what_never_changes_is_named_and_no_unit_is_called_dead(tmp_path, method):
+    class Same(Steps):
+        def _observed(self):
+            return np.array([0.1, 0.2, 0.3, 0.7, 1 / 3], np.float32)
+
+    chosen = {} if method == "gradient" else {"references": 2}
+    for env, note in ((Steps, "in the recorded steps constant never changes"), (Same, "all recorded observations are")):
+        features = rltools.spaces.Features((5,), given_names=NAMES)
+        policy = rltools.TorchPolicy(Net(torch.tanh), Steps.observation_space, Discrete(2), features=features)
+        recording = rltools.record(policy, env, episodes=3, directory=tmp_path / env.__name__)
+        result = rltools.summarize(rltools.explain(recording, policy, method=method, **chosen))
+        assert [text for text in result.notes if text.startswith(note)]
+        assert not [sentence for sentence in map(str, result.findings) if "dead units" in sentence]
+    assert np.isnan(result.overall.importance.value).all(), "no share of rounding errors"
+
+
 def test_a_page_says_it(tmp_path):
     recording = explained(tmp_path, "rounded")
     text = write_report(recording).read_text()

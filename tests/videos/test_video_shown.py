@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import rltools
+from rltools.plots.drawing.animation import Sheet
 from rltools.plots.drawing.colors import action_color, signed_colors, theme_color
-from rltools.plots.drawing.moving import Sheet
 from rltools.spaces import Features
 from rltools.spaces.leaves import Leaf
 from rltools.testing import example_recording

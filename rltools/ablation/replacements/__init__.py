@@ -6,16 +6,24 @@ Read `resample.py` first.
 
 from __future__ import annotations
 
-from rltools._util.discovery import load_member, loadable, unknown
+from rltools._util.discovery import load_member, loadable, unknown_name
 from rltools.ablation.replacements._replacement import (
     Replacement,
     ReplacementInput,
     Visited,
     replacement,
 )
-from rltools.errors import ArgumentError
+from rltools.errors import ArgumentError, RltoolsError
 
-__all__ = ["Replacement", "ReplacementInput", "Visited", "find_replacement", "replacement", "replacement_names"]
+__all__ = [
+    "Replacement",
+    "ReplacementInput",
+    "Visited",
+    "find_replacement",
+    "replaced_by",
+    "replacement",
+    "replacement_names",
+]
 
 
 def replacement_names() -> tuple[str, ...]:
@@ -44,8 +52,22 @@ def find_replacement(name: str) -> Replacement:
     if not isinstance(name, str):
         raise ArgumentError(f"a replacement is given by its name, for instance 'resample', not as {name!r:.80}")
     if name not in replacement_names():
-        raise unknown("replacement", name, replacement_names())
+        raise unknown_name("replacement", name, replacement_names())
     declared = load_member(f"{__name__}.{name}", name)
     if not isinstance(declared, Replacement):
         raise ArgumentError(f"{name} in replacements/{name}.py is no replacement; declare it with @replacement(...)")
     return declared
+
+
+def replaced_by(name: str) -> str:
+    """How sentences say that a feature was replaced; of a replacement that is not installed here, its name.
+
+    Example:
+        >>> from rltools.ablation.replacements import replaced_by
+        >>> replaced_by("resample"), replaced_by("median")
+        ('replaced by that of another visited state', 'replaced by median')
+    """
+    try:
+        return f"replaced by {find_replacement(name).phrase}"
+    except RltoolsError:
+        return f"replaced by {name}"

@@ -32,7 +32,7 @@ Source = Annotated[
 RunAgent = Annotated[
     str | None,
     typer.Argument(
-        metavar="[AGENT]",
+        metavar="AGENT",
         help="The agent, if the first argument is a recording.",
         show_default="loaded as it was then, if its file is still the same",
         autocompletion=complete_agents,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
@@ -10,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rltools._util.console import say_as_it_is, say_each
-from rltools._util.foreign_files import is_file, path_exists
+from rltools._util.console import as_text, say_as_it_is, say_each
+from rltools._util.foreign_files import is_file, is_folder, path_exists
 from rltools._util.text import plural
 from rltools.cli.agent_options import EnvKwargs
 from rltools.cli.app import LOOK_UP, app
@@ -34,7 +35,8 @@ def inspect(
         str,
         typer.Argument(
             metavar="WHAT",
-            help="A model or weights of any library, the folder of a recording, an agent, or an environment's id.",
+            help="A model or weights of any library, the folder of a recording or of several, an agent, or an "
+            "environment's id.",
             autocompletion=complete_inspectable,
         ),
     ],
@@ -80,6 +82,10 @@ def environment_called(name: str, arguments: dict[str, Any]) -> EnvSpec | None:
 
 _ENV_ID = re.compile(r"-v\d+$")
 Rows = list[tuple[str, str]]
+LOAD = "load it"
+"""The last row of a model: the command that one types next."""
+MOST_RUNS = 50
+"""The most runs of a folder that are listed."""
 MAX_LENGTH = 600
 """The most characters of a text from a model's file that are printed."""
 
@@ -120,6 +126,8 @@ def _inspect_path(path: Path) -> tuple[Rows, bool]:
     model = model_in(path)
     if model is None and claims(path):
         return _model(path), True
+    if model is None and (rows := _runs(path)):
+        return rows, True
     if model is None:
         instead = f", but {described(path)}" if path_exists(path) else "; it does not exist"
         raise ArgumentError(
@@ -148,7 +156,8 @@ def _agent(folder: Path) -> Rows:
     ]
     if returns is not None:
         rows.append(("return", f"{returns.mean} ± {returns.std} over {plural(returns.episodes, 'episode')}"))
-    return [*rows, *([("trained", trained)] if trained else []), *_saved(saved)]
+    rows += [("trained", trained)] if trained else []
+    return [*rows, *_saved(saved), (LOAD, shlex.join(["rltools", "analyze", card.name]))]
 
 
 def _model(path: Path) -> Rows:
@@ -161,7 +170,10 @@ def _model(path: Path) -> Rows:
     if type(steps) is int:
         unfinished = type(planned) is int and planned > steps
         trained = [("trained", f"{steps:,} of {planned:,} steps" if unfinished else plural(steps, "step"))]
-    return [*_files_beside(path), *((term, _shortened(text)) for term, text in trained), *_saved(saved)]
+    beside = _files_beside(path)
+    environment = [] if "environment" in dict(beside) else ["--env", "ID"]
+    command = shlex.join(["rltools", "analyze", str(path), *environment])
+    return [*beside, *((term, _shortened(text)) for term, text in trained), *_saved(saved), (LOAD, command)]
 
 
 def _files_beside(path: Path) -> Rows:
@@ -191,11 +203,11 @@ def _saved(saved: Saved) -> Rows:
     }
     packed = [key for key, value in saved.settings.items() if _is_packed(value) and key not in DECODED]
     return [
-        ("model", str(saved.path)),
-        ("sha256", saved.sha256),
-        ("policy", _shortened(saved.policy_class)),
         ("observations", _shortened(str(saved.observation_space))),
         ("actions", _shortened(str(saved.action_space))),
+        ("policy", _shortened(saved.policy_class)),
+        ("model", str(saved.path)),
+        ("sha256", saved.sha256),
         ("weights", f"{sum(w.numel() for w in saved.weights.values()):,} in {plural(len(saved.weights), 'tensor')}"),
         ("settings", _shortened(", ".join(f"{key}={value}" for key, value in sorted(plain.items())))),
         ("not decoded", _shortened(", ".join(sorted(packed)) or "nothing")),
@@ -210,6 +222,28 @@ def _shortened(text: str) -> str:
     """A text from a model's file in one line of limited length; arrays are printed over several lines."""
     plain = " ".join(text[: MAX_LENGTH + 1].split())
     return plain if len(text) <= MAX_LENGTH else f"{plain[:MAX_LENGTH]}..."
+
+
+def _runs(folder: Path) -> Rows:
+    """The runs and experiments in a folder, a line for each, and what to type for more about one; none if none are."""
+    from rltools.experiments.cells import MANIFEST
+    from rltools.recording import open_recording
+
+    if not is_folder(folder):
+        return []
+    paths = next(filter(None, (sorted(folder.glob(f"{depth}recording.json")) for depth in ("*/", "*/*/"))), [])
+    experiments = [(path.parent.name, f"rltools status {path.parent}") for path in sorted(folder.glob(f"*/{MANIFEST}"))]
+    rows = []
+    for path in paths[:MOST_RUNS]:
+        name = as_text(path.parent.relative_to(folder))
+        try:
+            rows.append((name, open_recording(path.parent).content))
+        except (CorruptError, FormatError) as error:
+            rows.append((name, f"cannot be read: {error}"))
+    if len(paths) > MOST_RUNS:
+        rows.append(("", f"and {len(paths) - MOST_RUNS} more"))
+    rows += [(name, f"an experiment; `{command}`") for name, command in experiments]
+    return [*rows, ("look into one", shlex.join(["rltools", "inspect", str(paths[0].parent)]))] if paths else rows
 
 
 def _recording(folder: Path) -> tuple[Rows, bool]:

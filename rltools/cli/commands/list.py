@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from rltools._util.console import say_each
-from rltools._util.discovery import unknown
+from rltools._util.discovery import unknown_name
 from rltools._util.text import first_line, fixed, plural
 from rltools.cli.app import LOOK_UP, app
 from rltools.cli.screen import grid
@@ -43,7 +43,7 @@ def listing(kind: str | None, width: int | None = None) -> str:
         UnknownNameError: there is no such kind.
     """
     if kind is not None and kind not in KINDS:
-        raise unknown("list", kind, KINDS)
+        raise unknown_name("list", kind, KINDS)
     blocks = []
     for name in KINDS if kind is None else (kind,):
         lines = grid(KINDS[name](), width) or ["  none"]

@@ -9,12 +9,12 @@ import typer
 
 from rltools._util.console import say
 from rltools.cli.agent_options import AgentOptions, EnvKwargs, takes_agent
-from rltools.cli.app import LOOK_UP, Command, app
+from rltools.cli.app import LOOK_UP, Command, Group, app
 from rltools.cli.completion import complete_agents, complete_environments
 from rltools.cli.options import Import
 from rltools.cli.values import import_all, named_values
 
-new: typer.Typer = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
+new: typer.Typer = typer.Typer(cls=Group, no_args_is_help=True, rich_markup_mode="markdown")
 app.add_typer(
     new,
     name="new",
@@ -65,31 +65,32 @@ def agent(
     _say_next("It is known by its name now", ["analyze", path.parent.name, *imports])
 
 
-@new.command(cls=Command, epilog="Example: `rltools new experiment lunarlander-ppo lunarlander-dqn`")
+@new.command(
+    cls=Command, epilog="Example: `rltools new experiment landers --agent lunarlander-ppo --agent lunarlander-dqn`"
+)
 @takes_agent
 def experiment(
+    title: Annotated[str, typer.Argument(metavar="NAME", help="Name of the experiment, and of its file.")],
+    *,
     agents: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="[AGENT]...",
-            help="Agents, as for `rltools record`.",
-            show_default="those in agents/, or cartpole-ppo",
+        typer.Option(
+            "--agent",
+            metavar="AGENT",
+            help="An agent to compare, as for `rltools record`; may be repeated.",
+            show_default="the agent called NAME, else those in agents/, else cartpole-ppo",
             autocompletion=complete_agents,
         ),
     ] = None,
-    *,
     options: AgentOptions,
-    title: Annotated[
-        str | None, typer.Option(help="Name of the experiment.", show_default="that of the first agent")
-    ] = None,
 ) -> None:
-    """Write experiments/TITLE.yaml, which compares agents and runs as it is."""
+    """Write experiments/NAME.yaml, which compares agents and runs as it is."""
     from rltools.experiments.scaffold import new_experiment
 
     options.import_modules()
-    path = new_experiment(agents or (), options.env, env_kwargs=options.arguments, title=title, **options.loading)
+    path = new_experiment(title, agents or (), options.env, env_kwargs=options.arguments, **options.loading)
     say(f"Wrote {path}")
-    imports = [word for name in options.modules or () for word in ("--import", name)]
+    imports = [word for module in options.modules or () for word in ("--import", module)]
     _say_next("Edit it, then run it", ["run", str(path), *imports])
 
 

@@ -31,7 +31,7 @@ def replay(
     episode: Annotated[
         list[str],
         typer.Argument(
-            metavar="EPISODE...",
+            metavar="EPISODE",
             help="Number of the episode, or worst, best or median; with several, the page switches between them.",
             autocompletion=complete_episodes,
         ),

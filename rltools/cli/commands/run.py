@@ -17,6 +17,7 @@ from rltools.cli.options import (
     Overwrite,
     Threads,
 )
+from rltools.cli.placeholders import Placeholders
 from rltools.cli.screen import bold, say_wrapped, wrapped
 from rltools.errors import ArgumentError
 
@@ -24,7 +25,7 @@ MOST_FINDINGS = 12
 """The most findings that are printed; those of many runs fill screens."""
 
 
-class WithKeys(typer.core.TyperCommand):
+class WithKeys(Placeholders, typer.core.TyperCommand):
     """A command whose help ends with the keys of an experiment file, from the model that validates the file."""
 
     epilog: str | None

@@ -6,9 +6,9 @@ Each name has an origin (`Features.origins`, `Names.origin`); `origin_lines` has
 for types, `cards`. Start with `_through_wrappers.py`: `observed_features`.
 """
 
-from rltools.envs.names._card import action_names
+from rltools.envs.names._card import action_names, numbered_action
 from rltools.envs.names._origins import origin_lines
 from rltools.envs.names._through_wrappers import observed_features
 from rltools.envs.names.sources import Names, NamesWarning
 
-__all__ = ["Names", "NamesWarning", "action_names", "observed_features", "origin_lines"]
+__all__ = ["Names", "NamesWarning", "action_names", "numbered_action", "observed_features", "origin_lines"]

@@ -17,9 +17,19 @@ if TYPE_CHECKING:
 
 
 def card_names(plain: NamedLeaves, card: EnvironmentCard) -> NamedLeaves:
-    """The leaves of an environment without wrappers, named if the card lists as many elements as there are."""
+    """The leaves of an environment without wrappers, named if the card lists as many elements as there are.
+
+    A number that `rltools new env` wrote into a card, and that nobody has replaced, names nothing.
+    """
     named = {path: _named(leaf, card.leaf(leaf.leaf.name)) for path, leaf in plain.items()}
-    return {path: dataclasses.replace(leaf, origins=(card.origin,) * len(leaf.names)) for path, leaf in named.items()}
+    return {path: _with_origins(leaf, plain[path], card.origin) for path, leaf in named.items()}
+
+
+def _with_origins(named: NamedLeaf, plain: NamedLeaf, origin: str) -> NamedLeaf:
+    """The leaf with the origin of each name; without names if all of them are the numbers of the elements."""
+    numbered = plain.part.numbered() if named.names else []
+    origins = tuple("" if name == number else origin for name, number in zip(named.names, numbered, strict=True))
+    return dataclasses.replace(named, origins=origins, names=named.names if any(origins) else ())
 
 
 def _named(plain: NamedLeaf, card: ObservationCard | None) -> NamedLeaf:
@@ -69,6 +79,20 @@ def action_names(env: gymnasium.Env[Any, Any], card: EnvironmentCard | None) -> 
             return own
         env = env.env
     inner = env.unwrapped
-    if card is not None and card.action_names and not other_model(inner, card):
+    if card is not None and _are_edited(card.action_names) and not other_model(inner, card):
         return Names(card.action_names, card.origin)
     return actions_from_environment(inner)
+
+
+def _are_edited(names: tuple[str, ...]) -> bool:
+    """Whether a card names actions, and not all of them by their numbers, as `rltools new env` writes them."""
+    return any(name != numbered_action(position) for position, name in enumerate(names))
+
+
+def numbered_action(position: int) -> str:
+    """What a card calls an action until somebody names it.
+
+    >>> numbered_action(2)
+    'action 2'
+    """
+    return f"action {position}"

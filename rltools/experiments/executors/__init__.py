@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import cast
 
-from rltools._util.discovery import load_member, loadable, unknown
+from rltools._util.discovery import load_member, loadable, unknown_name
 from rltools.errors import ArgumentError
 from rltools.experiments.executors._pool import Pool
 
@@ -38,7 +38,7 @@ def check_executor(address: str) -> None:
     """
     name = address.partition("://")[0]
     if name not in executor_names():
-        raise unknown("executor", name, executor_names())
+        raise unknown_name("executor", name, executor_names())
 
 
 def open_executor(

@@ -25,7 +25,7 @@ from rltools.policies.sb3.zoo.folder import find_statistics, model_in, read_reco
 from rltools.recording.folders import folder_name
 
 if TYPE_CHECKING:
-    from rltools.policies.loading import Loading
+    from rltools.policies.load_arguments import LoadArguments
 
 _IN_CARDS = ("layout", "activation", "strides", "head")
 """Arguments of `load_policy` that a card may have."""
@@ -37,7 +37,7 @@ def new_agent(
     *,
     env_kwargs: Mapping[str, Any] | None = None,
     folder: str | Path = "agents",
-    **loading: Unpack[Loading],
+    **loading: Unpack[LoadArguments],
 ) -> Path:
     """Copy a model into a folder of its own, and write its card `agent.yaml`.
 
@@ -99,7 +99,7 @@ def new_agent(
     return target / "agent.yaml"
 
 
-def _check_arguments(loading: Loading) -> None:
+def _check_arguments(loading: LoadArguments) -> None:
     """Refuse what a card cannot say.
 
     Raises:

@@ -12,6 +12,7 @@ from ruamel.yaml.comments import CommentedMap
 
 from rltools.cards import ImageObservation, read_environment_card
 from rltools.envs import with_arguments
+from rltools.envs.names import numbered_action
 from rltools.errors import ArgumentError
 from rltools.experiments.scaffold._yaml import check_new, on_a_line, with_comments, write_yaml
 from rltools.policies.env_elements import ObservedElement, action_elements, observed_elements
@@ -68,7 +69,7 @@ def new_env(env: str | EnvSpec, env_kwargs: Mapping[str, Any] | None = None, *, 
     actions = action_elements(env_info)
     named = any(action.name for action in actions)
     content["actions"] = with_comments(
-        [on_a_line({"name": action.name or f"action {action.position}"}) for action in actions],
+        [on_a_line({"name": action.name or numbered_action(action.position)}) for action in actions],
         [_range_text(action.range) or ("" if named else str(action.position)) for action in actions],
     )
     where = f" ({', '.join(f'{name}={value}' for name, value in (env_kwargs or {}).items())})" if env_kwargs else ""

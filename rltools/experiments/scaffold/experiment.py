@@ -8,17 +8,19 @@ from typing import Any, Unpack
 
 from ruamel.yaml.comments import CommentedMap
 
+from rltools._util.foreign_files import is_file
 from rltools._util.text import plural
-from rltools.cards.content import check_name, content_folders, list_content
+from rltools.cards.content import check_name, content_folders, content_path, list_content
 from rltools.envs import with_arguments
-from rltools.errors import ArgumentError
+from rltools.errors import ArgumentError, argument
 from rltools.experiments._agents import existing_agent
 from rltools.experiments.file import read_experiment
 from rltools.experiments.scaffold._yaml import check_new, on_a_line, with_comments, write_yaml
 from rltools.explanation.choice import by_variables, default_method
 from rltools.policies.base import is_differentiable
+from rltools.policies.hub import is_hub
 from rltools.policies.load import load_policy
-from rltools.policies.loading import Loading
+from rltools.policies.load_arguments import LoadArguments
 from rltools.recording.attribution import VARIABLES
 
 EPISODES, SEEDS = 10, 8
@@ -27,22 +29,22 @@ SHIPPED = "cartpole-ppo"
 
 
 def new_experiment(
+    title: str,
     agents: Sequence[str] = (),
     env: str | None = None,
     *,
     env_kwargs: Mapping[str, Any] | None = None,
-    title: str | None = None,
     folder: str | Path = "experiments",
-    **loading: Unpack[Loading],
+    **loading: Unpack[LoadArguments],
 ) -> Path:
     """Write an experiment file that compares agents, and runs as it is.
 
     Args:
-        agents: names of agents, paths of models or hf: ids; without any those in `agents/` of the working directory,
-            or else one that comes with the package.
+        title: the name of the experiment, and of its file, with or without `.yaml`.
+        agents: names of agents, paths of models or hf: ids; without any the agent that is called as the experiment is,
+            else those in `agents/` of the working directory, or else one that comes with the package.
         env: the id of the environment that all act in; None is each agent's own.
         env_kwargs: arguments of the environment.
-        title: the name of the file; None is that of its first agent.
         folder: where the file goes; `rltools run NAME` finds it in `experiments/` of the working directory.
         loading: what `load_policy` is to know of the agents; live objects cannot be in a file.
 
@@ -50,6 +52,7 @@ def new_experiment(
         The path of the file.
 
     Raises:
+        ArgumentError: the name is that of a model, or cannot be the name of a file.
         ConflictError: there is a file already.
         ConfigError: the agents cannot be in one experiment.
         RltoolsError: an agent cannot be loaded.
@@ -57,14 +60,19 @@ def new_experiment(
     Example:
         >>> from rltools.experiments import read_experiment
         >>> from rltools.experiments.scaffold import new_experiment
-        >>> read_experiment(new_experiment(["cartpole-ppo"], title="poles")).episodes
+        >>> read_experiment(new_experiment("poles", ["cartpole-ppo"])).episodes
         10
     """
-    sources = list(agents) or _own_agents() or [SHIPPED]
+    title = title.removesuffix(".yaml")
+    if is_hub(title) or is_file(title):
+        raise ArgumentError(
+            f"{title[:100]!r} is a model, and an experiment needs a name of its own; add the model as "
+            f"{argument('agent')}"
+        )
+    check_name("experiments", title)
+    sources = list(agents) or _agents_for(title)
     shared = {key: value for key, value in loading.items() if key in ("bounds", "device")}
     options = {key: _plain(value) for key, value in loading.items() if value is not None and key not in shared}
-    title = title or Path(sources[0].removeprefix("hf:").rpartition("@")[0] or sources[0]).stem
-    check_name("experiments", title)
     path = Path(folder) / f"{title}.yaml"
     check_new(path)
     spec = None if env is None else with_arguments(env, env_kwargs or {})
@@ -113,10 +121,12 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple | set | frozenset) else value
 
 
-def _own_agents() -> list[str]:
-    """The agents of the working directory."""
+def _agents_for(title: str) -> list[str]:
+    """The agents that are compared if none are named."""
+    if content_path("agents", title):
+        return [title]
     own = content_folders("agents")[0]
-    return [name for name, path in sorted(list_content("agents").items()) if path.parent == own]
+    return [name for name, path in sorted(list_content("agents").items()) if path.parent == own] or [SHIPPED]
 
 
 def _short(source: str) -> str:

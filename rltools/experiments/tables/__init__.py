@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rltools._util.discovery import load_member, loadable, unknown
+from rltools._util.discovery import load_member, loadable, unknown_name
 from rltools._util.files import atomic_write, os_errors_as
 from rltools.experiments.results import Results
 from rltools.experiments.tables._latex import latex
@@ -87,7 +87,7 @@ def find_table(name: str) -> Table:
         'Loss'
     """
     if name not in table_names():
-        raise unknown("table", name, table_names())
+        raise unknown_name("table", name, table_names())
     module = f"{__name__}.{name}"
     return Table(name, load_member(module, name), load_member(module, "PRINTED"))
 

@@ -31,7 +31,7 @@ class Column:
         low: the column of the lower end of the interval; "" for none.
         high: that of the upper end.
         bold: the column that says which numbers are bold; "" for none.
-        italic: likewise.
+        italic: the column that says which numbers are italic; "" for none.
         wide: whether it has long texts, which are broken into lines.
     """
 
@@ -56,7 +56,7 @@ class Printed:
         across: columns of the data whose values become columns of numbers, for instance the method; then there is a
             single one in `values`.
         bold: what bold numbers are, in a few words; "" without any.
-        italic: likewise.
+        italic: what italic numbers are, in a few words; "" without any.
         reduce: makes the rows that are printed from those of the data; None for all of them as they are.
     """
 

@@ -37,7 +37,7 @@ def certificates(results: Results) -> pd.DataFrame:
         part: the allowed loss, as a part of the return.
         holds: whether the loss is certainly not larger than allowed.
         remaining: the variables that the policy still sees, separated by "; ".
-        left_out: the variables that were replaced together, likewise.
+        left_out: the variables that were replaced together, separated by "; ".
         loss: their loss of return, in units of the reward.
         bound: the upper bound of the loss.
         baseline: the mean return without replacement.

@@ -43,8 +43,8 @@ def losses(results: Results) -> pd.DataFrame:
         verdict: "needed", "needed_together", "not_needed", "better_without" or "undecided".
         partner: with which other variable it is needed; "" for none.
         baseline, baseline_low, baseline_high: the mean return without replacement, and its interval.
-        second_loss, second_loss_low, second_loss_high: the loss by the second replacement, likewise.
-        shapley, shapley_low, shapley_high: the outcome Shapley value, if sets were measured, likewise.
+        second_loss, second_loss_low, second_loss_high: the loss by the second replacement, with its interval.
+        shapley, shapley_low, shapley_high: the outcome Shapley value with its interval, if sets were measured.
     """
     measured = [(result, result.measured.ablation) for result in results]
     return joined((result, loss_table(ablation)) for result, ablation in measured if ablation is not None)

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from rltools._util.discovery import load_member, load_offered, modules_in, origin, others, refused, unknown
+from rltools._util.discovery import (
+    entry_points_of,
+    load_entry_point,
+    load_member,
+    modules_in,
+    origin,
+    unknown_name,
+    unusable_entry_points,
+)
 from rltools.errors import PluginError
 from rltools.metrics._support.metric import Metric
 
@@ -19,7 +27,7 @@ def metric_names() -> list[str]:
         >>> "loss_concordance" in metric_names()
         True
     """
-    return sorted({*_own(), *others(_ROOM)})
+    return sorted({*_own(), *entry_points_of(_ROOM)})
 
 
 def find_metric(name: str) -> Metric:
@@ -36,11 +44,11 @@ def find_metric(name: str) -> Metric:
     """
     if name in _own():
         return _declared(load_member(f"{_ROOM}.{name}", name), name, f"{_ROOM}.{name}")
-    if point := others(_ROOM).get(name):
-        return _declared(load_offered(point), name, origin(point))
-    if reason := refused(_ROOM).get(name):
+    if point := entry_points_of(_ROOM).get(name):
+        return _declared(load_entry_point(point), name, origin(point))
+    if reason := unusable_entry_points(_ROOM).get(name):
         raise PluginError(reason)
-    raise unknown("metric", name, metric_names())
+    raise unknown_name("metric", name, metric_names())
 
 
 def _own() -> list[str]:

@@ -61,7 +61,7 @@ def chosen_keys(recording: Recording, method: str | None, target: str | None) ->
         for key, spec in recording.specs.items()
         if method in (None, key, spec.method) and target in (None, spec.target)
     }
-    complete = {key: recording.complete(key) for key in specs}
+    complete = {key: recording.is_complete(key) for key in specs}
     keys = sorted((key for key in specs if complete[key]), key=lambda key: (is_control(specs[key].unit), key))
     described = recording.descriptions
     return keys, tuple(described[key] for key in specs if not complete[key])

@@ -165,13 +165,13 @@ def _keys(recording: Recording, method: str | None, target: str | None) -> list[
 
     Attributions over a window of observations are left out: at a step they have several values per feature.
     """
-    fitting = recording.fitting(method, target)
-    if not any(map(recording.complete, fitting)) and method is None and target is None:
+    fitting = recording.find_all(method, target)
+    if not any(map(recording.is_complete, fitting)) and method is None and target is None:
         return []
     first, *others = every_step_order(recording, method, target)
     decoded = recording.spec(first).decoded  # rows are either choices or the factors that these combine
     alike = (key for key in others if recording.spec(key).decoded == decoded)
-    return [first, *filter(recording.complete, alike)]
+    return [first, *filter(recording.is_complete, alike)]
 
 
 def _page(

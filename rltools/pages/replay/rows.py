@@ -6,7 +6,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -15,6 +15,15 @@ from rltools.recording import Attribution, Episode
 from rltools.spaces import Features, Part
 from rltools.spaces.image import pixel_elements, visible
 from rltools.spaces.leaves import pick
+
+
+class HasEntries(Protocol):
+    """A row of a page: some elements of an observation."""
+
+    @property
+    def entries(self) -> np.ndarray:
+        """The row-major positions of its elements."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -145,7 +154,7 @@ def at_chosen(attribution: Attribution, episode: Episode) -> Attribution:
     return replace(attribution, values=values)
 
 
-def summed(values: np.ndarray, rows: Sequence[Row]) -> np.ndarray:
+def summed(values: np.ndarray, rows: Sequence[HasEntries]) -> np.ndarray:
     """Sum over the elements of each row, `[..., element]` -> float64 `[..., row]`."""
     if not rows:
         return np.zeros((*values.shape[:-1], 0))

@@ -12,7 +12,7 @@ from typing import Literal
 
 from rltools._util.text import interval, plural
 from rltools.ablation.replacements import find_replacement
-from rltools.pages.measured import Measured
+from rltools.pages.ablation_findings import AblationFindings
 from rltools.pages.report._extremes import Extremes, StepLink
 from rltools.summary import DECISION, Ranked, Summary, loss_of, loss_text, ranked_features, verdict_text
 from rltools.summary.sentence import share_of
@@ -92,7 +92,7 @@ class Numbered:
     step: StepLink | None = None
 
 
-def loss_bars(measured: Measured, examples: Mapping[str, StepLink]) -> Bars | None:
+def loss_bars(measured: AblationFindings, examples: Mapping[str, StepLink]) -> Bars | None:
     """The losses of return without each feature; None if none was measured."""
     losses, second = measured.losses, measured.ablation.second
     others = measured.ablation.losses(second).interval.value if second else None

@@ -38,7 +38,7 @@ Run = tuple[str, int]
 class Mark:
     """A number of a run or a group, in percent of the width; `low` and `high` are None without an interval.
 
-    `members` are the numbers of the trainings of a group, likewise.
+    `members` are the numbers of the trainings of a group, in percent of the width too.
     """
 
     series: int

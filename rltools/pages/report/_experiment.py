@@ -15,8 +15,8 @@ from rltools._util.files import atomic_write, os_errors_as
 from rltools._util.glossary import TERMS, method_title
 from rltools._util.html import head, render
 from rltools._util.text import capitalized, listed, plural
+from rltools.pages.ablation_findings import measured_ablation
 from rltools.pages.answer import attribution_name
-from rltools.pages.measured import measured_ablation
 from rltools.pages.report._compared import MOST_MARKED, Compared, compared_losses, compared_shares
 from rltools.pages.report._compared_figures import FIGURES, write_compared, write_pdf
 from rltools.pages.report._groups import Groups, compared_groups, group_rows
@@ -87,7 +87,7 @@ def write_comparison(
         summaries: of each method and target of these, those of the controls last; None makes them.
         commands: the commands that reproduce the page.
         ablations: what the agents need, by agent and seed; None for what is in the folders of the runs.
-        assessments: how metrics judge the attributions, likewise, as `rltools.assess` returns them.
+        assessments: how metrics judge the attributions, by agent and seed, as `rltools.assess` returns them.
         environments: the name of the environment of each run; None for their ids.
         memberships: the group of each run that belongs to one.
         groups: the numbers of the groups; None without any.

@@ -17,8 +17,8 @@ from rltools._util.glossary import ENDINGS
 from rltools._util.text import capitalized
 from rltools.errors import RltoolsError
 from rltools.pages.replay._encode import packed, quantized
-from rltools.pages.replay.rows import maps, observed_part, pictures, webp_uri
-from rltools.pages.report._rows import ShownRow, shown_rows, summed_rows
+from rltools.pages.replay.rows import maps, observed_part, pictures, summed, webp_uri
+from rltools.pages.report._rows import ShownRow, shown_rows
 from rltools.recording import Episode, Recording
 from rltools.summary import DECISION, Summary, method_name
 from rltools.targets.scores import target_name
@@ -76,7 +76,7 @@ def player(recording: Recording, main: Summary, summaries: Sequence[Summary], re
         states = recording.encoded_observations(main.key, episode).reshape(len(episode), -1)[chosen]
         values = np.stack([row.observed(states) for row in rows], axis=1)
         scaled = _attributions(recording, number, chosen, main)
-        added = summed_rows(scaled, rows)
+        added = summed(scaled, rows)
         sizes.append(np.abs(added[np.isfinite(added)]))
         largest = np.maximum(largest, np.abs(np.nan_to_num(values)).max(axis=0, initial=0.0))
         episodes.append(
@@ -175,7 +175,7 @@ def _decisions(
     groups = [np.sort(elements) for _, elements in attribution.spec.rows(attribution.features)]
     whole = np.array([any(np.array_equal(np.sort(row.entries), group) for group in groups) for row in rows])
     # Of an action of several dimensions the one that changes most.
-    changes = np.nan_to_num(summed_rows(values, rows)).max(axis=1)
+    changes = np.nan_to_num(summed(values, rows)).max(axis=1)
     return quantized(np.where(whole, changes, np.nan), np.dtype("i1"))
 
 

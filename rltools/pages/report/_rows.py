@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,11 +53,6 @@ def shown_rows(recording: Recording, main: Summary) -> list[ShownRow]:
     ranked = [main.rows[each.position] for each in main.top()]
     rows = [row for name, entries in ranked for row in _rows_of(features, name, np.sort(entries))][:MOST_ROWS]
     return sorted(rows, key=lambda row: int(row.entries[0]))
-
-
-def summed_rows(values: np.ndarray, rows: Sequence[ShownRow]) -> np.ndarray:
-    """Sums over the elements of each row, `[..., element]` -> float64 `[..., row]`."""
-    return np.stack([values[..., row.entries].sum(axis=-1, dtype=np.float64) for row in rows], axis=-1)
 
 
 def _rows_of(features: Features, name: str, entries: np.ndarray) -> Iterator[ShownRow]:

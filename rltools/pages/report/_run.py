@@ -11,8 +11,8 @@ from rltools._util.glossary import TERMS, method_title
 from rltools._util.html import head, render
 from rltools._util.text import number, plural
 from rltools.errors import ArgumentError
+from rltools.pages.ablation_findings import AblationFindings
 from rltools.pages.answer import Answer, answer_of
-from rltools.pages.measured import Measured
 from rltools.pages.report._bars import Bars, loss_bars, share_bars
 from rltools.pages.report._episodes import cards, replay_files, return_strip, strip
 from rltools.pages.report._extremes import Extremes, extremes
@@ -137,7 +137,7 @@ def write_report(
 def _bars(
     main: Summary,
     summaries: Sequence[Summary],
-    losses: Measured | None,
+    losses: AblationFindings | None,
     extreme_steps: Mapping[str, Sequence[Extremes]],
     *,
     has_images: bool,

@@ -12,8 +12,8 @@ from rltools._util.files import atomic_write
 from rltools._util.glossary import TERMS
 from rltools._util.text import capitalized, interval, number, percent
 from rltools.ablation import RULE
+from rltools.pages.ablation_findings import AblationFindings
 from rltools.pages.answer import attribution_name
-from rltools.pages.measured import Measured
 from rltools.pages.report._extremes import Extremes
 from rltools.pages.report._parts import seeds_text
 from rltools.recording import Header, Recording
@@ -48,7 +48,7 @@ def _actions_text(header: Header) -> str:
     return TERMS["deterministic" if header.deterministic else "sampled"].name
 
 
-def measured_table(measured: Measured) -> dict[str, Any]:
+def measured_table(measured: AblationFindings) -> dict[str, Any]:
     """A row for each feature, the largest loss first: its loss, the verdict, and its ranks side by side."""
     losses, ranks = measured.losses, measured.ranks
     verdicts = {verdict.player: verdict for verdict in measured.ablation.verdicts()}

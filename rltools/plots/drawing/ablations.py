@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rltools._util.text import plural
-from rltools.ablation.replacements import find_replacement
-from rltools.errors import RltoolsError
+from rltools.ablation.replacements import replaced_by
 from rltools.plots.drawing.colors import theme_color
 from rltools.plots.drawing.labels import amount, inches, plain
 
@@ -41,10 +40,7 @@ def describe_ablation(ablation: Ablation, *counts: str) -> tuple[str, ...]:
 
 def replaced(name: str) -> str:
     """How hidden features are replaced: `replaced by that of another visited state`."""
-    try:
-        return f"replaced by {find_replacement(name).phrase}"
-    except RltoolsError:  # a replacement of a newer version, or of another package
-        return f"replaced by {plain(name)}"
+    return plain(replaced_by(name), 120)
 
 
 def seeds_note(seeds: np.ndarray) -> str:

@@ -28,7 +28,7 @@ from rltools.spaces.leaves import leaves, map_leaves
 
 if TYPE_CHECKING:
     from rltools.envs import Environment
-    from rltools.spaces.renaming import Names
+    from rltools.spaces.rename import Names
 
 
 class FunctionPolicy:
@@ -48,11 +48,11 @@ class FunctionPolicy:
             (MultiDiscrete, MultiBinary) k counts the values of all, one choice after another. A function to discrete
             actions counts as one to probabilities that are 1 for the action and 0 for the others; continuous actions
             are "actions".
-        name: what pages and files call it; that of the function by default.
+        name: its name on pages and in files; that of the function by default.
         action_names: one per discrete action, or per dimension of a continuous one; by default those of the
             environment.
         names: of features, in place of those of the environment; see `load_policy`.
-        units: likewise.
+        units: of features, in the forms that `names` takes.
         batch: exactly how many rows each call gets, the last call's padded with repeated ones, for functions that are
             compiled for a shape (JAX) or have a limit (a service). None gives each call all rows there are.
         batched: whether the function takes a batch. If not, it gets single observations, `[*observation]`, and returns
@@ -109,7 +109,6 @@ class FunctionPolicy:
             )
         naming = Naming(names, units, action_names)
         env_info = naming.env_info(inspect_env(env))
-        self.function: Callable[[Any], Any] = function
         self.returns: Returns = returns
         self.observation_space: Space[Any] = env_info.observation_space
         self.action_space: Space[Any] = env_info.action_space
@@ -127,6 +126,22 @@ class FunctionPolicy:
         classes = _classes(function, self.action_space) if returns == "probabilities" else None
         self._read = Reader(name, returns, self.action_space, classes)
         self.source: Source = self._tried(name, env, env_info)
+
+    @property
+    def function(self) -> Callable[[Any], Any]:
+        """The function itself.
+
+        Raises:
+            ArgumentError: another one is assigned, which would not have been tried.
+        """
+        return self._caller.function
+
+    @function.setter
+    def function(self, other: object) -> None:
+        raise ArgumentError(
+            f"{self.source.name} is a policy of its own function, and cannot take another one; make a "
+            f"FunctionPolicy of that {type(other).__name__}"
+        )
 
     def _tried(self, name: str, env: Environment, env_info: EnvInfo) -> Source:
         """The source, after the function was tried at some observations."""

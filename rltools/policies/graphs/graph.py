@@ -54,7 +54,7 @@ class Node:
     Attributes:
         operator: its name in the dialect, for instance "Gemm".
         arguments: by position: a `Ref`, a list of them, None, or a plain value.
-        settings: by name, likewise.
+        settings: the same by name.
         outputs: the names of what it computes; "" for what nobody uses.
         version: of the operators, if the dialect has several.
     """

@@ -32,7 +32,7 @@ from rltools.policies.graphs.rehearsal import rehearsed
 from rltools.policies.library import LoadOptions, statistics_text
 from rltools.policies.saved.statistics import statistics_of
 from rltools.policies.torch_policy import TorchPolicy
-from rltools.policies.vjp._layers import Reordered
+from rltools.policies.vjp._layers import PermuteLayer
 from rltools.spaces import Features, space_features
 
 ROWS = 3
@@ -255,7 +255,7 @@ def _chains(
     (observed,) = ported._ports.observed
     before: list[Any] = []
     if observed.arrangement:
-        before = [nn.Flatten() if observed.arrangement == "flat" else Reordered(CHANNELS_FIRST)]
+        before = [nn.Flatten() if observed.arrangement == "flat" else PermuteLayer(CHANNELS_FIRST)]
     layers, chains = Layers(graph, dialect), {}
     for name, value in heads.items():
         chain = layers.until(value, observed.name)

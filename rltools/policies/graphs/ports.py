@@ -13,7 +13,7 @@ from torch import Tensor
 
 from rltools.errors import MismatchError, ModelError
 from rltools.policies.graphs.graph import Graph, Port, Shape
-from rltools.policies.vjp._layers import Reordered
+from rltools.policies.vjp._layers import PermuteLayer
 from rltools.spaces import Features
 
 _OBSERVATIONS = ("obs", "observation", "observations", "obs_0", "state", "states", "input", "inputs", "x")
@@ -39,7 +39,7 @@ class Observed:
         value: Tensor = x[self.key] if self.key else x
         if self.arrangement == "flat":
             return value.flatten(1)
-        return Reordered(CHANNELS_FIRST)(value) if self.arrangement else value
+        return PermuteLayer(CHANNELS_FIRST)(value) if self.arrangement else value
 
 
 @dataclass(frozen=True)

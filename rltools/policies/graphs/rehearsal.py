@@ -71,7 +71,7 @@ class _Bounded(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """Do an operation if it makes no more than is left."""
         kwargs = kwargs or {}
         name = function.overloadpacket.__name__
-        numbers, each = reckoned(name, args, [*args, *kwargs.values()])
+        numbers, each = estimated_size(name, args, [*args, *kwargs.values()])
         if numbers > MOST_NUMBERS:
             raise _TooCostlyError(f"would need {numbers:,} numbers for what {name} makes, above {MOST_NUMBERS:,}")
         self._work += numbers * each
@@ -80,7 +80,7 @@ class _Bounded(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return function(*args, **kwargs)
 
 
-def reckoned(name: str, args: Sequence[Any], values: Sequence[Any]) -> tuple[int, int]:
+def estimated_size(name: str, args: Sequence[Any], values: Sequence[Any]) -> tuple[int, int]:
     """At most how many numbers an operation of torch makes, and how many multiplications each of them needs.
 
     Args:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from rltools.policies.graphs.chain import convolution, layer_norm, linear
 from rltools.policies.graphs.graph import Dialect, Graph, Node, Part, Ref
 from rltools.policies.onnx import _elementwise, _layers, _shapes
-from rltools.policies.vjp._layers import Divided, Reordered
+from rltools.policies.vjp._layers import DivideLayer, PermuteLayer
 
 _OPERATORS = {**_elementwise.OPERATORS, **_shapes.OPERATORS, **_layers.OPERATORS}
 _NO_CHOICE = "give the scores that actions are chosen by as head, as in head='logit:NAME', with the name of their value"
@@ -98,12 +98,12 @@ def _normalization(graph: Graph, node: Node, names: Names, constants: Constants)
 
 def _transposition(graph: Graph, node: Node, names: Names, constants: Constants) -> Part | None:
     order = tuple(node.settings.get("perm") or ())
-    return Part(Reordered(order), names[0]) if order[:1] == (0,) else None
+    return Part(PermuteLayer(order), names[0]) if order[:1] == (0,) else None
 
 
 def _division(graph: Graph, node: Node, names: Names, constants: Constants) -> Part | None:
     by = constants[1]
-    return Part(Divided(float(by)), names[0]) if by is not None and by.numel() == 1 else None
+    return Part(DivideLayer(float(by)), names[0]) if by is not None and by.numel() == 1 else None
 
 
 def _bias(graph: Graph, node: Node, names: Names, constants: Constants) -> Part | None:

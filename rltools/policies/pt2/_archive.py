@@ -105,6 +105,8 @@ def read_archive(path: Path) -> Archive:
     content, where = read_file(path), str(path)
     with open_zip(content, where) as archive:
         names = archive.namelist()
+        if not names:
+            raise ModelError(f"{where} is an empty zip; fetch or save it again")
         roots = {name.partition("/")[0] for name in names if "/" in name}
         if len(roots) != 1 or any("\\" in name or ".." in name or "\0" in name for name in names):
             raise UnsafeFileError(f"{where} holds members in several folders, or odd names; not read. Save it again")

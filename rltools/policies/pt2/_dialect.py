@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from rltools.policies.graphs.chain import convolution, layer_norm, linear
 from rltools.policies.graphs.graph import Dialect, Graph, Node, Part, Ref
 from rltools.policies.graphs.guards import check_channels, check_division, check_recurrent
-from rltools.policies.vjp._layers import Divided, Reordered
+from rltools.policies.vjp._layers import DivideLayer, PermuteLayer
 
 _ELEMENTWISE = """
     abs.default add.Tensor add.Scalar addcdiv.default addcmul.default bitwise_and.Tensor bitwise_not.default
@@ -236,12 +236,12 @@ def _division(graph: Graph, node: Node, source: str) -> Part | None:
     by = graph.constants.get(by.name) if isinstance(by, Ref) else by
     if isinstance(by, Tensor) and by.numel() == 1:
         by = by.item()
-    return Part(Divided(float(by)), source) if isinstance(by, int | float) else None
+    return Part(DivideLayer(float(by)), source) if isinstance(by, int | float) else None
 
 
 def _permutation(graph: Graph, node: Node, source: str) -> Part | None:
     order = tuple(node.settings["dims"])
-    return Part(Reordered(order), source) if order[:1] == (0,) else None
+    return Part(PermuteLayer(order), source) if order[:1] == (0,) else None
 
 
 _PARTS: dict[str, Callable[[Graph, Node, str], Part | None]] = {

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from rltools._util.console import whole_text
-from rltools.errors import ArgumentError, RltoolsError, argument
+from rltools.errors import ArgumentError, RltoolsError, argument, message_of
 from rltools.policies._normalization import Normalization
 from rltools.policies.base import Context, Source
 from rltools.policies.check import check_outputs
@@ -101,7 +101,9 @@ def _policy(contents: Contents, name: str, wanted: Wanted, options: LoadOptions,
             _sha256(contents, layout.CARD, wanted, rebuilt),
             env_info.spec_json,
             layout.CARD.title,
-            tuple(dict.fromkeys(map(whole_text, notes))),
+            tuple(
+                dict.fromkeys(whole_text(message_of(Exception(note))) for note in notes)
+            ),  # as Python names arguments
             _normalization(path, wanted, rebuilt, options),
         ),
     )

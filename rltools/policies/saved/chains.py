@@ -96,7 +96,8 @@ class Chain:
         names = [layer.key.removeprefix(self.prefix).removeprefix(".") for layer in self.layers]
         listed = f"{{{','.join(names)}}}" if len(names) > 1 else names[0]
         title = ".".join(filter(None, (self.prefix, listed)))
-        return f"{title}: {self.inputs} -> {' -> '.join(layer.text for layer in self.layers)}"
+        layers = " -> ".join(layer.text for layer in self.layers)
+        return f"{f'{title}: ' if title else ''}{self.inputs} -> {layers}"
 
 
 def find_layers(tensors: Mapping[str, Tensor]) -> tuple[list[LayerWeights], list[str]]:

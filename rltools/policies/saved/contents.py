@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -15,6 +16,7 @@ from rltools.policies.saved.rebuilt import MOST_KEYS, Contents
 
 LONGEST_KEY, MOST_PARTS = 500, 40
 PLACE = "rltools.policies.saved.formats"
+_COMPILED, _PARALLEL = "_orig_mod.", "module."
 
 
 class Format(Protocol):
@@ -59,7 +61,22 @@ def read_contents(path: Path) -> Contents:
         raise ModelError(f"{path} holds no weights that can be read; it is {described(path)}")
     contents = formats()[name].read(path)
     _check_keys(contents)
-    return contents
+    return _without_wrappers(contents)
+
+
+def _without_wrappers(contents: Contents) -> Contents:
+    """The same, without what torch.compile and DataParallel add to every key of the network that they wrap."""
+    keys = [*contents.tensors, *contents.values]
+    names = {key: key.replace(_COMPILED, "") for key in keys}
+    # An actor of TorchRL has its parts numbered under a `module` of its own.
+    if all(name.startswith(_PARALLEL) and not name[len(_PARALLEL) :][:1].isdecimal() for name in names.values()):
+        names = {key: name.removeprefix(_PARALLEL) for key, name in names.items()}
+    if len(set(names.values())) < len(names) or "" in names.values():
+        return contents
+    tensors, values = (
+        {names[key]: value for key, value in part.items()} for part in (contents.tensors, contents.values)
+    )
+    return replace(contents, tensors=tensors, values=values)
 
 
 def _check_keys(contents: Contents) -> None:

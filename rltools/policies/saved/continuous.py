@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from rltools.errors import ArgumentError
 from rltools.policies.torch_policy import Head
 from rltools.policies.vjp._chain import Chain
-from rltools.policies.vjp._layers import Clipped, TanhLayer, Unscaled
+from rltools.policies.vjp._layers import ClipLayer, RescaleLayer, TanhLayer
 
 
 def clipped(space: Space[Any]) -> Chain:
@@ -28,7 +28,7 @@ def clipped(space: Space[Any]) -> Chain:
         >>> clipped(Box(-2, 2, (1,)))(torch.tensor([[0.5], [3.0]])).flatten().tolist()
         [0.5, 2.0]
     """
-    return Chain(Clipped(*_bounds(space)))
+    return Chain(ClipLayer(*_bounds(space)))
 
 
 def squashed(space: Space[Any]) -> Chain:
@@ -41,7 +41,7 @@ def squashed(space: Space[Any]) -> Chain:
         >>> squashed(Box(-2, 2, (1,)))(torch.tensor([[0.0], [9.0]])).round().flatten().tolist()
         [0.0, 2.0]
     """
-    return Chain(TanhLayer(), Unscaled(*_bounds(space)))
+    return Chain(TanhLayer(), RescaleLayer(*_bounds(space)))
 
 
 def rescaled(space: Space[Any]) -> Chain:
@@ -55,7 +55,7 @@ def rescaled(space: Space[Any]) -> Chain:
         [1.0, 2.0]
     """
     low, high = _bounds(space)
-    return Chain(Clipped(-torch.ones_like(low), torch.ones_like(low)), Unscaled(low, high))
+    return Chain(ClipLayer(-torch.ones_like(low), torch.ones_like(low)), RescaleLayer(low, high))
 
 
 def _bounds(space: Space[Any]) -> tuple[Tensor, Tensor]:

@@ -7,6 +7,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+LOG_STD_MIN, LOG_STD_MAX = -20.0, 2.0
+"""The bounds that the libraries of SAC took over from its authors' code."""
+
 
 def halved(linear: nn.Linear) -> tuple[nn.Linear, nn.Linear]:
     """A linear layer as two: one of the first half of its outputs and one of the second.
@@ -58,3 +61,15 @@ class PositiveStd(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """`[batch, ...]` -> `[batch, dimension]`."""
         return self.positive(self.linear(self._before(x))).clamp(self.low, self.high)
+
+
+def std_of_log(log_std: Tensor) -> Tensor:
+    """The std of a log std, which is first bounded as SAC's is.
+
+    Example:
+        >>> import torch
+        >>> from rltools.policies.saved.halves import std_of_log
+        >>> std_of_log(torch.tensor([0.0, 9.0]))
+        tensor([1.0000, 7.3891])
+    """
+    return log_std.clamp(LOG_STD_MIN, LOG_STD_MAX).exp()

@@ -7,13 +7,22 @@ from functools import cache
 from importlib import import_module
 from typing import Protocol, cast
 
-from rltools._util.discovery import modules_in, unknown
+from rltools._util.discovery import modules_in, unknown_name
+from rltools._util.text import plural
 from rltools.errors import ArgumentError, ModelError, argument
 from rltools.policies.saved.chains import find_chains
 from rltools.policies.saved.rebuilt import Contents, Rebuilt, Wanted
 
 PLACE = "rltools.policies.saved.layouts"
 _MOST_CHAINS = 8
+# Keys that are in a file without layers, what it holds, and the next step.
+_WITHOUT_LAYERS = (
+    ({"timesteps", "results"}, "the returns that EvalCallback measured", "give best_model.zip beside it"),
+    ({"mean", "var"}, "statistics of observations", f"give the model, and these as {argument('normalize', 'PATH')}"),
+    ({"param_groups"}, "the state of an optimizer", "give the file of the weights, policy.pth in a model's .zip"),
+    ({"obs", "actions"}, "recorded steps", "give the file of the policy that made them"),
+    ({"observations", "actions"}, "recorded steps", "give the file of the policy that made them"),
+)
 
 
 @dataclass(frozen=True)
@@ -74,6 +83,16 @@ def recognized(contents: Contents) -> list[str]:
     return own or found_in
 
 
+def _other(contents: Contents) -> str:
+    """What a file without layers holds, and the next step."""
+    keys = {key.partition(".")[0] for key in (*contents.tensors, *contents.values)}
+    for names, kind, advice in _WITHOUT_LAYERS:
+        if names <= keys:
+            return f"it holds {kind}; {advice}"
+    listed = ", ".join(ascii(key[:40]) for key in sorted(keys - {""})[:6]) or "nothing with a name"
+    return f"{chains_text(contents)}, and it holds {listed}; give the file of a network's weights"
+
+
 def is_fallback(name: str) -> bool:
     """Whether a layout takes what no other recognizes."""
     return bool(getattr(layouts()[name], "FALLBACK", False))
@@ -89,13 +108,12 @@ def find_layout(contents: Contents, name: str | None) -> str:
     """
     if name is not None:
         if name not in layouts():
-            raise unknown("layout", name, layouts())
+            raise unknown_name("layout", name, layouts())
         return name
     names = recognized(contents)
     if not names:
         raise ModelError(
-            f"{contents.path} ({contents.format}) holds no network that can be rebuilt: {chains_text(contents)}; give "
-            f"the file of a network's weights"
+            f"{contents.path} ({contents.format}) holds no network that can be rebuilt: {_other(contents)}"
         )
     if len(names) > 1:
         titles = ", ".join(f"{name} ({layouts()[name].CARD.title})" for name in names)
@@ -128,4 +146,4 @@ def chains_text(contents: Contents) -> str:
     more = f"; and {len(chains) - _MOST_CHAINS} more" if len(chains) > _MOST_CHAINS else ""
     if chains:
         return "; ".join(chains[:_MOST_CHAINS]) + more
-    return f"no layers among its {len(contents.tensors)} tensors"
+    return f"no layers among its {plural(len(contents.tensors), 'tensor')}"

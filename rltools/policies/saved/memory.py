@@ -34,7 +34,7 @@ def recurrent_state(
         actor: of the deciding head.
         critic: of the head "value"; None if both share one.
         encode: from normalized observations to what the actor's layer takes; None for the observations themselves.
-        encode_critic: likewise for the critic; None is `encode`.
+        encode_critic: the same for the critic's layer; None is `encode`.
 
     Example:
         >>> import torch

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from rltools._util.discovery import unknown
+from rltools._util.discovery import unknown_name
 from rltools.errors import ArgumentError, ModelError, argument
 from rltools.policies.saved.chains import (
     BATCH_NORM,
@@ -68,7 +68,7 @@ def activation_module(name: str) -> nn.Module:
     plain = {key.replace("_", ""): make for key, make in ACTIVATIONS.items()}
     make = plain.get(str(name).lower().replace("_", "").removeprefix("nn."))
     if make is None:
-        raise unknown("activation", str(name), ACTIVATIONS)
+        raise unknown_name("activation", str(name), ACTIVATIONS)
     return make()
 
 

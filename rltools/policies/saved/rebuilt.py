@@ -25,7 +25,7 @@ class Contents:
         path: of the file or the folder.
         format: how it was read, for instance "torch.save" or "safetensors".
         tensors: every tensor and array, by its keys joined with dots: `actor_state_dict.mlp.0.weight`.
-        values: every other plain value, likewise: numbers, texts, booleans, None, and lists of these.
+        values: every other plain value by its keys: numbers, texts, booleans, None, and lists of these.
         sha256: of everything that was read.
         left_out: the keys of what is neither, each with what it is; it was not read.
         environment: the id of the environment of its training, if settings that were read name one.
@@ -53,8 +53,8 @@ class Wanted:
         observation_space: of the environment.
         action_space: of the environment.
         activation: the name of the function between layers; None if the caller did not say.
-        strides: of its convolutions, likewise.
-        head: what its outputs are, likewise.
+        strides: of its convolutions; None if the caller did not say.
+        head: what its outputs are; None if the caller did not say.
         statistics: of observations, as the caller gave them beside the file; None without any.
         is_unnormalized: whether the caller says that it was trained on plain observations.
     """

@@ -18,7 +18,7 @@ def own_normalization(wanted: Wanted, mean: Tensor, std: Tensor, limit: float = 
     Args:
         wanted: what the caller knows.
         mean: one number per element of an observation, in any shape.
-        std: likewise, with whatever the library adds to it.
+        std: as many numbers, with whatever the library adds to each.
         limit: the largest normalized magnitude.
 
     Raises:
@@ -38,7 +38,7 @@ class ValueScale(nn.Module):
 
     Args:
         mean: a number.
-        std: likewise, with whatever the library adds to it.
+        std: a number, with whatever the library adds to it.
         limit: the largest normalized magnitude.
     """
 

@@ -12,11 +12,11 @@ from rltools.errors import ArgumentError, MismatchError, argument
 from rltools.policies.actions import branches, count_actions
 from rltools.policies.saved.chains import CONVOLUTION, Chain
 from rltools.policies.saved.rebuilt import Wanted
-from rltools.policies.vjp._layers import Divided, Reordered
+from rltools.policies.vjp._layers import DivideLayer, PermuteLayer
 from rltools.spaces import space_features
 
 HEADS_OF_CHOICES, HEADS_OF_BOXES = ("logit", "q_value"), ("mean", "action")
-Part = Divided | Reordered
+Part = DivideLayer | PermuteLayer
 
 
 def observation_size(space: Space[Any]) -> int:
@@ -64,15 +64,15 @@ def image_input(space: Space[Any], channels: int) -> tuple[tuple[Part, ...], tup
         >>> import numpy as np
         >>> from gymnasium.spaces import Box
         >>> image_input(Box(0, 255, (84, 84, 3), np.uint8), 3)
-        ((Reordered(order=(0, 3, 1, 2)), Divided(by=255)), (3, 84, 84))
+        ((PermuteLayer(order=(0, 3, 1, 2)), DivideLayer(by=255)), (3, 84, 84))
     """
     shape = tuple(space.shape or ())
     if isinstance(space, Box) and len(shape) == 3:
-        scale = (Divided(255),) if space.dtype == np.uint8 else ()
+        scale = (DivideLayer(255),) if space.dtype == np.uint8 else ()
         if shape[0] == channels:
             return scale, (shape[0], shape[1], shape[2])
         if shape[2] == channels:
-            return (Reordered((0, 3, 1, 2)), *scale), (shape[2], shape[0], shape[1])
+            return (PermuteLayer((0, 3, 1, 2)), *scale), (shape[2], shape[0], shape[1])
     raise MismatchError(
         f"the network takes images of {channels} channels and the environment gives {space}; give the environment it "
         f"was trained in, with its wrappers, as {argument('env')}"

@@ -73,7 +73,7 @@ def normalization(shape: tuple[int, ...], mean: Tensor, std: Tensor, limit: floa
     Args:
         shape: of an encoded observation, `features.shape`.
         mean: as many numbers, in any shape.
-        std: likewise, with whatever the library adds to it.
+        std: as many numbers, with whatever the library adds to each.
         limit: the largest normalized magnitude.
 
     Raises:

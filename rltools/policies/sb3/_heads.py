@@ -17,7 +17,7 @@ from rltools.policies.actions import branches, clipping, gaussian
 from rltools.policies.base import RecurrentState
 from rltools.policies.torch_policy import Choose, Head
 from rltools.policies.vjp._chain import Chain
-from rltools.policies.vjp._layers import Clipped, TanhLayer, Unscaled, halves
+from rltools.policies.vjp._layers import ClipLayer, RescaleLayer, TanhLayer, halves
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Heads:
 def normalize_actions(space: Space[Any]) -> Head:
     """A function from actions within the bounds of a Box to [-1, 1]."""
     low, high = box_bounds(space)
-    if Unscaled(low, high).are_huge:
+    if RescaleLayer(low, high).are_huge:
 
         def scaled(action: Tensor) -> Tensor:
             middle, half = halves(low, high, action)
@@ -57,7 +57,7 @@ def normalize_actions(space: Space[Any]) -> Head:
 def to_bounds(space: Space[Any], *, squashed: bool) -> Chain:
     """A chain from the mean of a continuous actor to the action that the environment receives: squashed or clipped."""
     bounds = box_bounds(space)
-    return Chain(TanhLayer(), Unscaled(*bounds)) if squashed else Chain(Clipped(*bounds))
+    return Chain(TanhLayer(), RescaleLayer(*bounds)) if squashed else Chain(ClipLayer(*bounds))
 
 
 def box_bounds(space: Any) -> tuple[Tensor, Tensor]:

@@ -25,7 +25,7 @@ from rltools.policies.sb3._normalize import Statistics
 from rltools.policies.sb3._preprocess import Prepare, in_layout_of, preprocessing, without_scaled_images
 from rltools.policies.sb3.families import Family, family_of
 from rltools.policies.torch_policy import TorchPolicy
-from rltools.policies.vjp._chain import Chain, Planned
+from rltools.policies.vjp._chain import Chain, Plannable
 from rltools.policies.vjp._plan import Plan
 from rltools.spaces import Features, space_features
 from rltools.spaces.leaves import leaves
@@ -196,7 +196,7 @@ class _Call(nn.Module):
         return function(*inputs)
 
 
-class _AtDtype(Planned):
+class _AtDtype(Plannable):
     """A function computed in one dtype, whatever the dtype of the network's parameters; they are not changed."""
 
     def __init__(self, network: nn.Module, dtype: torch.dtype, function: Function) -> None:
@@ -212,15 +212,15 @@ class _AtDtype(Planned):
         return torch.func.functional_call(call, as_dtype, (self._function, *inputs), tie_weights=False)
 
     def plan(self, *, gradients: bool = True) -> Plan | None:
-        """See `Planned`; None if parameters must be cast."""
-        plan = self._function.plan(gradients=gradients) if isinstance(self._function, Planned) else None
+        """See `Plannable`; None if parameters must be cast."""
+        plan = self._function.plan(gradients=gradients) if isinstance(self._function, Plannable) else None
         weight = None if plan is None else plan.first_weight
         return plan if weight is None or weight.dtype is self._dtype else None
 
     def compiled(self) -> Function:
-        """See `Planned`."""
+        """See `Plannable`."""
         function = self._function
-        inner = function.compiled() if isinstance(function, Planned) else torch.compile(function)
+        inner = function.compiled() if isinstance(function, Plannable) else torch.compile(function)
         return _AtDtype(self._network, self._dtype, inner)
 
 

@@ -16,7 +16,7 @@ from stable_baselines3.common.preprocessing import is_image_space
 
 from rltools.errors import ModelError
 from rltools.policies.vjp._chain import Chain
-from rltools.policies.vjp._layers import Divided, Reordered
+from rltools.policies.vjp._layers import DivideLayer, PermuteLayer
 from rltools.spaces.leaves import Path, leaves
 
 Prepare = Callable[[Any], Any]
@@ -94,8 +94,8 @@ def _of_array(inner: Space[Any], outer: Space[Any], scales_images: bool) -> Prep
     if not transposed and not scaled:
         return None
 
-    reordered = [Reordered((0, *(1 + axis for axis in CHANNELS_FIRST)))] if transposed else []
-    return Chain(*reordered, *([Divided(255.0)] if scaled else []))
+    reordered = [PermuteLayer((0, *(1 + axis for axis in CHANNELS_FIRST)))] if transposed else []
+    return Chain(*reordered, *([DivideLayer(255.0)] if scaled else []))
 
 
 def without_preprocessing(x: Any, space: Space[Any], *, scaled: bool) -> Any:

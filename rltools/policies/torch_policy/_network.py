@@ -19,8 +19,8 @@ from rltools.policies.base import Context, RecurrentState, Source, VjpFn
 from rltools.policies.precision import full_precision, in_full_precision
 from rltools.policies.rows import arrangement, check_repeats, check_rows
 from rltools.policies.torch_policy._refusals import cannot_take, wrong_output
-from rltools.policies.vjp._chain import Planned, chained, followed_by
-from rltools.policies.vjp._layers import Clipped
+from rltools.policies.vjp._chain import Plannable, chained, followed_by
+from rltools.policies.vjp._layers import ClipLayer
 from rltools.policies.vjp._plan import Plan
 from rltools.spaces import Features
 
@@ -61,7 +61,7 @@ class Network:
         memory: RecurrentState | None,
         normalization: Normalization | Callable[[], Normalization | None] | None,
         sha256_of: Callable[[str], str] | None,
-        received: Clipped | None = None,
+        received: ClipLayer | None = None,
     ) -> None:
         check_dtype(dtype)
         unknown = [head for head in heads if head not in HEADS]
@@ -69,7 +69,7 @@ class Network:
             raise ArgumentError(f"heads are {', '.join(HEADS)}, the deciding one first; given: {', '.join(heads)}")
         if {"logit", "probability"} <= set(heads):
             raise ArgumentError("a policy has a head 'logit' or a head 'probability', which follows from it; give one")
-        self.module = module
+        self._module = module
         self._heads: dict[str, Head] = {name: chained(head) for name, head in heads.items()}
         if received is not None and "action" in heads:
             self._heads["action"] = followed_by(self._heads["action"], received)
@@ -104,6 +104,22 @@ class Network:
         same = source.sha256 == self._source().sha256
         self._source = CurrentSource(source, self._roots, self._sha256_of if same else None)
         self.name = source.name
+
+    @property
+    def module(self) -> Any:
+        """The network, or the function that computes it; changed in place, as its heads call it.
+
+        Raises:
+            ArgumentError: another one is assigned.
+        """
+        return self._module
+
+    @module.setter
+    def module(self, other: object) -> None:
+        raise ArgumentError(
+            f"{self.name} is a policy of its own network, which its heads call, and cannot take another one; make a "
+            f"policy of that {type(other).__name__}, or change layers and weights in policy.module"
+        )
 
     @property
     def device(self) -> torch.device:
@@ -177,7 +193,7 @@ class Network:
         """The same policy with its heads compiled by torch: some seconds for each shape, then faster forward passes."""
         same = copy.copy(self)
         same._heads = {
-            name: head.compiled() if isinstance(head, Planned) else torch.compile(head)
+            name: head.compiled() if isinstance(head, Plannable) else torch.compile(head)
             for name, head in self._heads.items()
         }
         same._plan_of = {} if self._memory is not None else _plans(same._heads)
@@ -226,7 +242,7 @@ class Network:
         return output, vjp_fn if normalization is None else lambda g: normalization.vjp(x, vjp_fn(g))
 
     def _plan(self, name: str, *, gradients: bool = True) -> Plan | None:
-        """See `Planned.plan`; None also if the head is none."""
+        """See `Plannable.plan`; None also if the head is none."""
         plan = self._plan_of.get(name)
         return None if plan is None else plan(gradients=gradients)
 
@@ -333,7 +349,7 @@ class Network:
 
 
 def _plans(heads: Mapping[str, Head]) -> dict[str, Callable[..., Plan | None]]:
-    return {name: head.plan for name, head in heads.items() if isinstance(head, Planned)}
+    return {name: head.plan for name, head in heads.items() if isinstance(head, Plannable)}
 
 
 def _roots(*functions: Any) -> list[nn.Module]:

@@ -25,7 +25,7 @@ from rltools.policies.library import LoadOptions
 from rltools.policies.naming import Naming
 from rltools.policies.torch_policy._network import Head, Network
 from rltools.policies.torch_policy._refusals import check_given, without_forward
-from rltools.policies.vjp._layers import Clipped
+from rltools.policies.vjp._layers import ClipLayer
 from rltools.policies.vjp._plan import Plan
 from rltools.spaces import Features, space_features
 from rltools.spaces.leaves import leaves
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from gymnasium.envs.registration import EnvSpec
 
     from rltools.envs import Environment
-    from rltools.spaces.renaming import Names
+    from rltools.spaces.rename import Names
 
 
 Choose = Callable[[Tensor, bool, Sequence[np.random.Generator] | None], np.ndarray]
@@ -60,11 +60,11 @@ class TorchPolicy(Network):
             the Box, as the environment receives them, unless `choose` does something else; where they decide and there
             is a `std`, they are a "mean", which is not. For the actions of a Box, "q_value" is a function of
             `(x, action [batch, dimension])`, with k = 1.
-        name: what pages and files call it; the name of the module's class by default.
+        name: its name on pages and in files; that of the module's class by default.
         action_names: one per discrete action, or per dimension of a continuous one, or per value of each choice;
             "action 0", ... or "action[0]=2", ... by default.
         names: of features, in place of those of the environment; see `load_policy`.
-        units: likewise.
+        units: of features, in the forms that `names` takes.
         features: names and units of the observation's elements; by default those of the environment, else numbered.
         environment: the specification it was trained on; by default that of `env`.
         dtype: torch.float32 or torch.float64, which the module must compute in.
@@ -276,11 +276,11 @@ class TorchPolicy(Network):
         return in_branches(logits, self.branches, deterministic, rngs, mask)
 
 
-def _clipped(space: Space[Any]) -> Clipped | None:
+def _clipped(space: Space[Any]) -> ClipLayer | None:
     """What a Box makes of the outputs of a network; None if it has no bounds."""
     if not isinstance(space, Box) or not np.isfinite([space.low, space.high]).any():
         return None
-    return Clipped(*(torch.as_tensor(bound.reshape(-1)) for bound in (space.low, space.high)))
+    return ClipLayer(*(torch.as_tensor(bound.reshape(-1)) for bound in (space.low, space.high)))
 
 
 def _acts_in(env: Any, action_space: Any) -> EnvInfo:

@@ -84,7 +84,7 @@ class Child:
         return list(module)[self.layers]
 
 
-class Planned:
+class Plannable:
     """A function that may amount to calling known layers."""
 
     def __call__(self, *args: Any) -> Any:
@@ -103,7 +103,7 @@ class Planned:
         raise NotImplementedError
 
 
-class Chain(Planned):
+class Chain(Plannable):
     """A function that calls its parts in turn.
 
     If that amounts to calling known layers, the layers are called directly; else the parts are. Which of the two is
@@ -136,7 +136,7 @@ class Chain(Planned):
         return self.call_parts(x) if plan is None else plan(x)
 
     def plan(self, *, gradients: bool = True) -> Plan | None:
-        """See `Planned`.
+        """See `Plannable`.
 
         Raises:
             ModelError: something replaced what a library does with its network.
@@ -171,7 +171,7 @@ class Chain(Planned):
         return None if plan is None else plan.vjp(x)
 
     def compiled(self) -> Chain:
-        """See `Planned`."""
+        """See `Plannable`."""
         same = Chain(*self.parts, composition=self._composition)
         same._is_compiled = True
         return same

@@ -129,7 +129,7 @@ class TanhLayer:
 
 
 @dataclass(frozen=True)
-class Reordered:
+class PermuteLayer:
     """Permutes the axes; `order[0]` is 0, the batch."""
 
     order: tuple[int, ...]
@@ -145,7 +145,7 @@ class Reordered:
 
 
 @dataclass(frozen=True)
-class Divided:
+class DivideLayer:
     """Divides by a number, for instance pixels by 255."""
 
     by: float
@@ -160,7 +160,7 @@ class Divided:
 
 
 @dataclass(frozen=True)
-class Clipped:
+class ClipLayer:
     """Clips each element of `[batch, element]` to its bounds `[element]`; outside of them the gradient is 0.
 
     Anything of another shape is left for whoever checks the outputs of a network.
@@ -182,7 +182,7 @@ class Clipped:
 
 
 @dataclass(frozen=True)
-class Unscaled:
+class RescaleLayer:
     """Scales each element of `[batch, element]` from [-1, 1] to its bounds `[element]`."""
 
     low: Tensor

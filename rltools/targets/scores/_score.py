@@ -34,7 +34,7 @@ class Rows:
 
     def allowed(self, outputs: Tensor) -> Tensor | None:
         """The action mask, bool `[batch, ..., k]` with axes of length 1 as in `outputs`; None if all are allowed."""
-        return None if self.context.mask is None else beside(self.context.mask, outputs)
+        return None if self.context.mask is None else with_middle_axes(self.context.mask, outputs)
 
 
 @dataclass(frozen=True)
@@ -193,7 +193,7 @@ def _log_softmax(outputs: Tensor, allowed: Tensor | None) -> Tensor:
     return (outputs if allowed is None else outputs.masked_fill(~allowed, FORBIDDEN)).log_softmax(-1)
 
 
-def beside(values: Tensor, outputs: Tensor) -> Tensor:
+def with_middle_axes(values: Tensor, outputs: Tensor) -> Tensor:
     """`values [batch, n]` with the middle axes of `outputs [batch, ..., k]`, each of length 1."""
     middle = [1] * (outputs.ndim - 2)
     return values if not middle else values.reshape(len(values), *middle, values.shape[1])

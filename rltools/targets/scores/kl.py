@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rltools.errors import TargetError
-from rltools.targets.scores._score import LOGIT, PROBABILITY, Rows, beside, log_probabilities, score
+from rltools.targets.scores._score import LOGIT, PROBABILITY, Rows, log_probabilities, score, with_middle_axes
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -33,5 +33,5 @@ def kl(outputs: Tensor, rows: Rows) -> Tensor:
             "kl compares with the scores at the observation itself, and none are given here; give them with "
             "Context(scores=...)"
         )
-    recorded = beside(log_probabilities(rows.context.scores, rows), outputs)
+    recorded = with_middle_axes(log_probabilities(rows.context.scores, rows), outputs)
     return (recorded.exp() * (recorded - log_probabilities(outputs, rows))).sum(dim=-1, keepdim=True)

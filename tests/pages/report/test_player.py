@@ -16,9 +16,10 @@ from gymnasium import spaces
 
 import rltools
 from rltools.pages.replay import replay
+from rltools.pages.replay.rows import summed
 from rltools.pages.report import export_report, write_report
 from rltools.pages.report._player import player
-from rltools.pages.report._rows import shown_rows, summed_rows
+from rltools.pages.report._rows import shown_rows
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +60,7 @@ def test_pointing_at_a_bar_shows_its_step_with_the_recorded_numbers(browser: Any
     rows = shown_rows(recording, main)
     states = recording.episode(episode).states[step]
     values = recording.attribution_of(main.key, episodes=[episode]).values[step]
-    expected = summed_rows(values if main.std is None else values * main.std, rows)[0]
+    expected = summed(values if main.std is None else values * main.std, rows)[0]
     assert numbers(browser, "value") == pytest.approx([states[row.entries[0]] for row in rows], abs=0.01)
     assert numbers(browser, "number") == pytest.approx(expected, abs=0.01 * np.abs(expected).max() + 0.006)
     assert f"episode {episode}, step {step} of " in browser.text("#player-step")

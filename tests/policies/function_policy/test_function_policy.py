@@ -354,6 +354,14 @@ def test_scores_of_continuous_actions_are_refused() -> None:
         rltools.FunctionPolicy(rule, "Pendulum-v1", returns="logits")
 
 
+def test_continuous_actions_are_explained_as_the_environment_receives_them() -> None:
+    policy = rltools.FunctionPolicy(lambda states: 9 * states[:, :1], "Pendulum-v1")
+    states = np.array([[0.1, 1, 0], [0.9, 0, 1]], np.float32)
+    attribution = rltools.attribute(policy, states, method="shapley", references=states[1:] * [0.5, 1, 1])
+    np.testing.assert_allclose(attribution.scores[:, 0], [0.9, 2])
+    np.testing.assert_allclose(attribution.values[:, 0, 0], [0.9 - 2, 0], atol=1e-6)
+
+
 def test_a_function_that_knows_visited_states_only() -> None:
     env = gymnasium.make("FrozenLake-v1")
     made = rltools.FunctionPolicy(lambda states: states % 4, env)

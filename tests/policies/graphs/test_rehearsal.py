@@ -14,7 +14,7 @@ from torch.utils._pytree import tree_leaves
 
 from rltools.errors import ModelError, UnsafeFileError
 from rltools.policies.graphs.guards import check_division, check_recurrent
-from rltools.policies.graphs.rehearsal import reckoned, rehearsed
+from rltools.policies.graphs.rehearsal import estimated_size, rehearsed
 
 X, IMAGE = torch.ones(3, 8), torch.ones(3, 2, 9, 7)
 WEIGHTS = [torch.ones(24, 8), torch.ones(24, 6), torch.ones(24), torch.ones(24)]
@@ -57,7 +57,7 @@ class Compared(TorchDispatchMode):
 
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name, kwargs = function.overloadpacket.__name__, kwargs or {}
-        most, _ = reckoned(name, args, [*args, *kwargs.values()])
+        most, _ = estimated_size(name, args, [*args, *kwargs.values()])
         made = function(*args, **kwargs)
         sizes = [value.numel() for value in tree_leaves(made) if isinstance(value, torch.Tensor)]
         assert max(sizes, default=0) <= most, f"{name}: {sizes} above {most}"

@@ -151,5 +151,19 @@ def test_a_file_without_layers_is_no_network(name: str, tmp_path: Path) -> None:
         np.savez(tmp_path / name, **{key: value.numpy() for key, value in content.items()})
     else:
         torch.save(content, tmp_path / name)
-    with pytest.raises(ModelError, match="no layers among its 2 tensors"):
+    with pytest.raises(ModelError, match="holds no network.*EvalCallback"):
         load_policy(tmp_path / name, "CartPole-v1")
+
+
+def test_what_compiling_and_data_parallel_add_to_keys_is_taken_off(tmp_path: Path) -> None:
+    network = mlp(4, 8, 2)
+    options: dict[str, Any] = {"activation": "tanh", "head": "logit"}
+    torch.save(network.state_dict(), tmp_path / "plain.pt")
+    plain = load_policy(tmp_path / "plain.pt", "CartPole-v1", **options)
+    x = np.full((1, 4), 0.5, np.float32)
+    for prefix in ("module.net.", "_orig_mod.net.", "module._orig_mod.net."):
+        torch.save({f"{prefix}{key}": value for key, value in network.state_dict().items()}, tmp_path / "wrapped.pt")
+        with pytest.raises(ArgumentError, match=r"the network net\.\{0,2\}"):
+            load_policy(tmp_path / "wrapped.pt", "CartPole-v1")
+        wrapped = load_policy(tmp_path / "wrapped.pt", "CartPole-v1", **options)
+        assert np.array_equal(wrapped.act(x, Context()).scores, plain.act(x, Context()).scores)

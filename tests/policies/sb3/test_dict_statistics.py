@@ -2,10 +2,11 @@
 
 import pickle
 
+import gymnasium
 import numpy as np
 import pytest
 import torch
-from gymnasium.spaces import Box
+from gymnasium.spaces import Box, Dict
 from stable_baselines3.common.running_mean_std import RunningMeanStd
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
@@ -53,6 +54,19 @@ def test_only_the_named_keys_are_normalized(trained, observations, tmp_path):
     for policy in (load_policy(trained), load_policy(tmp_path / "model.zip", lambda: env)):
         np.testing.assert_array_equal(policy.act(observations, Context()).actions, expected)
     assert not np.array_equal(raw, expected)
+
+
+def test_an_environment_with_another_key_is_named(trained, tmp_path):
+    trained.save(tmp_path / "model.zip")
+    trained.get_vec_normalize_env().save(tmp_path / "vecnormalize.pkl")
+    spaces = dict(trained.get_vec_normalize_env().venv.envs[0].observation_space.spaces)
+    spaces["elevation"] = spaces.pop("height")
+
+    class Other(gymnasium.Env):
+        observation_space, action_space = Dict(spaces), trained.action_space
+
+    with pytest.raises(MismatchError, match=r"observes \{.*height.*and the environment gives \{.*elevation"):
+        load_policy(tmp_path / "model.zip", Other)
 
 
 def test_the_gradient_is_in_the_units_of_each_key(trained, observations):

@@ -317,10 +317,6 @@ class TestRows:
         assert policy.act(many, Context()).scores.shape == (100, 3)
         assert rltools.attribute(policy, many).values.shape == (100, 1, 4)
 
-    def test_random_numbers_are_no_influence(self):
-        policy = policy_of(output(lambda y: y + torch.rand_like(y)))
-        assert policy.act(STATES, Context()).scores.shape == (5, 3)
-
     def test_a_network_of_a_single_state(self):
         def make(y):
             assert len(y) == 1
@@ -330,6 +326,66 @@ class TestRows:
         assert policy.act(STATES[:1], Context()).scores.shape == (1, 3)
         with pytest.raises(MismatchError, match="a head takes a batch of any size"):
             policy.act(STATES, Context())
+
+
+class Recurrent(nn.Module):
+    """Keeps its state to itself."""
+
+    def __init__(self):
+        super().__init__()
+        self.cell, self.last, self.state = nn.RNNCell(4, 8), nn.Linear(8, 3), None
+
+    def forward(self, x):
+        if self.state is None or len(self.state) != len(x):
+            self.state = torch.zeros(len(x), 8)
+        self.state = self.cell(x, self.state).detach()
+        return self.last(self.state)
+
+
+class Counting(nn.Module):
+    """A running mean of its own, which goes on in eval mode."""
+
+    def __init__(self):
+        super().__init__()
+        self.last = nn.Linear(4, 3)
+        self.register_buffer("mean", torch.zeros(4))
+
+    def forward(self, x):
+        self.mean = 0.9 * self.mean + 0.1 * x[:1].squeeze(0)
+        return self.last(x - self.mean)
+
+
+CHANGING = {
+    "recurrent": Recurrent,
+    "running mean": Counting,
+    "noise": lambda: output(lambda y: y + torch.rand_like(y)),
+    "dropout as a function": lambda: output(lambda y: nn.functional.dropout(y, 0.5)),
+}
+
+
+class TestRepeats:
+    """Modules that score the same observations differently at each call: what acts is not what is explained."""
+
+    @pytest.mark.parametrize("kind", CHANGING)
+    def test_they_are_refused(self, kind):
+        torch.manual_seed(0)
+        message = "scores the same observations differently when it is called again"
+        for use in (
+            lambda policy: policy.act(STATES, Context()),
+            lambda policy: rltools.attribute(policy, STATES[:1]),
+            lambda policy: rltools.attribute(policy, STATES, method="shapley", references=REFERENCES),
+            lambda policy: rltools.record(policy, Still, episodes=1),
+        ):
+            with pytest.raises(MismatchError, match=message):
+                use(policy_of(CHANGING[kind]()))
+
+    def test_counting_calls_is_no_change(self):
+        calls = []
+        policy = policy_of(output(lambda y: calls.append(1) or y))
+        policy.act(STATES, Context())
+        checked = len(calls)
+        policy.act(STATES, Context())
+        assert len(calls) == checked + 1, "checked once"
 
 
 def Still():  # stands for a class

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+import rltools
 from rltools.errors import ArgumentError, MismatchError
 from rltools.policies._identity import fingerprint
 from rltools.policies.base import Context, Policy
@@ -59,6 +60,28 @@ def test_a_continuous_action_is_clipped_to_the_bounds():
     assert policy.heads == ("action",)
     assert acted.actions.tolist() == [[1.0, -2.0]]
     assert acted.scores.tolist() == [[1.0, -2.0]], "as the environment receives it"
+
+
+def test_what_is_explained_is_the_action_that_the_environment_receives():
+    net = torch.nn.Linear(3, 2)
+    torch.nn.init.constant_(net.weight, 0.5)
+    torch.nn.init.constant_(net.bias, 0)
+    x = np.array([[0.2, 0.2, 0.2], [1.5, 1.5, -0.2], [9, 9, 9]], np.float32)
+    right = np.zeros((3, 2, 3))
+    right[0], right[1, 1] = 0.5, 0.5  # the first action is at most 1, the second at most 2
+    for policy in (
+        TorchPolicy(net, VECTOR, ARM),
+        TorchPolicy(lambda x: net(1 * x), VECTOR, ARM),
+        TorchPolicy(net, VECTOR, ARM, {"mean": net, "action": net}),
+        TorchPolicy(net, VECTOR, ARM, std=lambda x: torch.ones(len(x), 2)),
+    ):
+        attribution = rltools.attribute(policy, x, target="action:all")
+        np.testing.assert_allclose(attribution.values, right, atol=1e-6)
+        np.testing.assert_allclose(attribution.scores[2], [1, 2], atol=1e-6)
+        still = rltools.attribute(policy, x[2:], target="action:all", method="shapley", references=x[2:] * 2)
+        assert not still.values.any(), "both states lead to the same action"
+    assert policy.heads == ("mean", "action"), "drawn around what the network says"
+    np.testing.assert_allclose(policy.act(x, Context()).scores[2], [13.5, 13.5])
 
 
 def test_random_actions_come_from_the_generator_of_the_row_and_follow_the_probabilities():

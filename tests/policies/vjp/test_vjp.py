@@ -13,7 +13,7 @@ from rltools.policies.base import Context
 from rltools.policies.decide import outputs_and_vjp
 from rltools.policies.vjp._chain import Chain
 from rltools.policies.vjp._convolution import convolution_vjp
-from rltools.policies.vjp._layers import Clipped, Divided, Reordered, Unscaled
+from rltools.policies.vjp._layers import ClipLayer, DivideLayer, PermuteLayer, RescaleLayer
 from rltools.targets import make_target_function, parse_target
 
 quick = settings(deadline=None, max_examples=25)
@@ -49,9 +49,9 @@ def assert_pulls_as_a_graph(chain, x, copies=2):
         nn.ReLU(inplace=True),
         nn.Identity(),
         nn.Sequential(nn.Tanh(), nn.Sequential(nn.Linear(6, 6).double(), nn.ReLU())),
-        Divided(255.0),
-        Clipped(torch.full((6,), -0.5), torch.full((6,), 0.25)),
-        Unscaled(torch.arange(6) - 3.0, torch.arange(6) + 1.0),
+        DivideLayer(255.0),
+        ClipLayer(torch.full((6,), -0.5), torch.full((6,), 0.25)),
+        RescaleLayer(torch.arange(6) - 3.0, torch.arange(6) + 1.0),
     ],
     ids=lambda layer: type(layer).__name__,
 )
@@ -64,7 +64,7 @@ def test_each_layer(layer):
 
 def test_pictures_with_their_channels_last():
     net = nn.Sequential(nn.Conv2d(3, 4, 2), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 4 * 5, 2)).double()
-    assert_pulls_as_a_graph(Chain(Reordered((0, 3, 1, 2)), Divided(255.0), net), draw(2, 5, 6, 3))
+    assert_pulls_as_a_graph(Chain(PermuteLayer((0, 3, 1, 2)), DivideLayer(255.0), net), draw(2, 5, 6, 3))
 
 
 @given(

@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import Tensor
 
-from rltools._util.discovery import unknown
+from rltools._util.discovery import unknown_name
 from rltools.attributions._support.captum.calls import DRAWN_BY_ROW, HOOKED, attributed, captum
 from rltools.attributions._support.completeness import end_values, residual_of
 from rltools.attributions._support.method import Method
@@ -53,7 +53,7 @@ def captum_method(name: str) -> Method:
     offered = [other for other in library.__all__ if other not in _REFUSED and _is_plain(getattr(library, other))]
     names = [f"captum:{other}" for other in offered]
     if short not in library.__all__:
-        raise unknown("method", name, names)
+        raise unknown_name("method", name, names)
     if short not in offered:
         reason = _REFUSED.get(short, "it explains layers or neurons, or needs more than a score and a batch of inputs")
         raise ArgumentError(f"{name} is not offered: {reason}. There are {', '.join(names)}")

@@ -13,7 +13,7 @@ from rltools.policies.saved.rebuilt import Contents, Wanted
 from rltools.policies.saved.scalers import own_normalization
 from rltools.policies.saved.settings import number_in
 from rltools.policies.vjp._chain import Chain as Calls
-from rltools.policies.vjp._layers import TanhLayer, Unscaled
+from rltools.policies.vjp._layers import RescaleLayer, TanhLayer
 
 
 def actions_received(contents: Contents, wanted: Wanted) -> Calls:
@@ -28,7 +28,7 @@ def actions_received(contents: Contents, wanted: Wanted) -> Calls:
             f"{contents.path} scales actions of {len(bounds[0])} dimensions, and those of the environment are "
             f"{wanted.action_space}; give the one it was trained in as {argument('env')}"
         )
-    return Calls(TanhLayer(), Unscaled(*(bound.float() for bound in bounds)))
+    return Calls(TanhLayer(), RescaleLayer(*(bound.float() for bound in bounds)))
 
 
 def observations_scaled(contents: Contents, wanted: Wanted) -> Normalization | None:

@@ -2,6 +2,8 @@
 
 Each script has its network in itself, and the activation is that of the script: tanh for PPO of vectors, ReLU for all
 others. Agents for Atari divide images by 255. Networks of the same names that do something else are refused by name.
+An MLP called `network`, or an `actor` beside a `critic`, may be anybody's: it is taken for CleanRL's if the file is
+called `.cleanrl_model`, or with `layout="cleanrl"`.
 """
 
 from __future__ import annotations
@@ -51,9 +53,16 @@ _REFUSED = {
 
 
 def recognizes(contents: Contents) -> bool:
-    """Whether its parts are named as those of an agent of one of the scripts."""
+    """Whether its parts are named as those of an agent of one of the scripts.
+
+    A network called `network`, or an `actor` beside a `critic`, may be anybody's, with another activation: for these
+    the file has to be named as the scripts name theirs.
+    """
     tensors = _weights(contents)
-    return _refusal(tensors) is not None or _form(tensors) is not None
+    form = _form(tensors)
+    if form in (_ppo, _q_network) and not contents.under("model_weights"):
+        return contents.path.suffix == ".cleanrl_model"
+    return _refusal(tensors) is not None or form is not None
 
 
 def rebuild(contents: Contents, wanted: Wanted) -> Rebuilt:

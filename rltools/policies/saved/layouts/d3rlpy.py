@@ -17,7 +17,7 @@ from rltools.policies.actions import branches, count_actions
 from rltools.policies.base import Discounting
 from rltools.policies.saved.chains import CONVOLUTION, LINEAR, NORMS, Chain, LayerWeights, find_layers
 from rltools.policies.saved.continuous import Received
-from rltools.policies.saved.halves import PositiveStd
+from rltools.policies.saved.halves import PositiveStd, std_of_log
 from rltools.policies.saved.layout import LayoutCard
 from rltools.policies.saved.layouts._d3rlpy_scalers import actions_received, observations_scaled
 from rltools.policies.saved.networks import layer_module, sequential
@@ -26,7 +26,7 @@ from rltools.policies.saved.rebuilt import Contents, Rebuilt, Wanted
 from rltools.policies.saved.spaces import check_ends, deciding_head, image_input
 from rltools.policies.torch_policy import Head
 from rltools.policies.vjp._chain import Chain as Calls
-from rltools.policies.vjp._layers import Divided
+from rltools.policies.vjp._layers import DivideLayer
 
 CARD = LayoutCard(
     title="d3rlpy",
@@ -38,7 +38,6 @@ CARD = LayoutCard(
 )
 STRIDES = (4, 2, 1)
 """Of the default encoder of images."""
-LOG_STD_MIN, LOG_STD_MAX = -20.0, 2.0
 _ROOT = re.compile(r"(policy|imitator|q_funcs\.\d+|value_func)\._encoder\.")
 _FACTORIES = {"policy": "actor_encoder_factory", "imitator": "encoder_factory", "value_func": "value_encoder_factory"}
 _REFUSED = {
@@ -89,7 +88,7 @@ def rebuild(contents: Contents, wanted: Wanted) -> Rebuilt:
             received = actions_received(contents, wanted)
             heads = {"mean": scores, "action": Calls(*before, encoder, last, *received.parts)}
             if f"{root}._logstd.weight" in contents.tensors:
-                std = PositiveStd(Calls(*before, encoder), _last(contents, f"{root}._logstd"), positive=_exponential)
+                std = PositiveStd(Calls(*before, encoder), _last(contents, f"{root}._logstd"), positive=std_of_log)
                 module["std"] = std
             choose = Received(received, std is not None)
     if contents.under("value_func"):
@@ -181,7 +180,7 @@ def _encoder(contents: Contents, root: str, wanted: Wanted) -> tuple[tuple[Any, 
         return (), sequential(tensors_of(layers), activation, last=last)
     parts, shape = image_input(wanted.observation_space, layers[0].inputs)
     scaler = settings.get("params.config.params.observation_scaler.type")
-    before = tuple(part for part in parts if scaler == "pixel" or not isinstance(part, Divided))
+    before = tuple(part for part in parts if scaler == "pixel" or not isinstance(part, DivideLayer))
     convolutions = [layer for layer in layers if layer.kind == CONVOLUTION]
     filters = [settings.get(f"{factory}.params.filters.{index}") for index in range(len(convolutions))]
     own = tuple(each[2] for each in filters if isinstance(each, list) and len(each) == 3)
@@ -220,10 +219,6 @@ def _last(contents: Contents, key: str) -> nn.Linear:
         raise ModelError(f"{contents.path}: {key} is no linear layer, as in d3rlpy; give another {argument('layout')}")
     linear: nn.Linear = layer_module(layers[0])  # type: ignore[assignment]  # by its kind
     return linear
-
-
-def _exponential(log_std: Tensor) -> Tensor:
-    return log_std.clamp(LOG_STD_MIN, LOG_STD_MAX).exp()
 
 
 def _notes(contents: Contents) -> tuple[str, ...]:

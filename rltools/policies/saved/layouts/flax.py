@@ -16,7 +16,7 @@ from rltools.policies.saved.layout import LayoutCard
 from rltools.policies.saved.rebuilt import Contents, Rebuilt, Wanted
 from rltools.policies.saved.spaces import deciding_head, image_input, observation_size
 from rltools.policies.vjp._chain import Chain
-from rltools.policies.vjp._layers import TanhLayer, Unscaled
+from rltools.policies.vjp._layers import RescaleLayer, TanhLayer
 
 CARD = LayoutCard(
     title="flax",
@@ -147,7 +147,7 @@ class _Builder:
         count = count_actions(space)
         low, high = (torch.as_tensor(bound.reshape(-1)) for bound in (space.low, space.high))
         mean = self.chain(self.network(_ACTOR, count))
-        received = Chain(TanhLayer(), Unscaled(low, high))
+        received = Chain(TanhLayer(), RescaleLayer(low, high))
         critics = [self.network(name, 1, action=count) for name in _CRITICS if self.contents.under(name)]
         heads: dict[str, Callable[..., Any]] = {"mean": mean, "action": Chain(mean, received)}
         if critics:

@@ -103,9 +103,7 @@ def rebuild(contents: Contents, wanted: Wanted) -> Rebuilt:
 
 
 def _model(contents: Contents) -> dict[str, Tensor]:
-    """The tensors of the model, without what torch.compile adds to their keys."""
-    tensors = contents.under("model") or dict(contents.tensors)
-    return {key.replace("_orig_mod.", ""): value for key, value in tensors.items()}
+    return contents.under("model") or dict(contents.tensors)
 
 
 def _refuse(contents: Contents, model: Mapping[str, Tensor]) -> None:

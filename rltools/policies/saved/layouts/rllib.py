@@ -26,7 +26,7 @@ from rltools.policies.saved.rebuilt import Contents, Rebuilt, Wanted
 from rltools.policies.saved.spaces import observation_size
 from rltools.policies.saved.statistics import normalization
 from rltools.policies.vjp._chain import Chain
-from rltools.policies.vjp._layers import Clipped, Unscaled
+from rltools.policies.vjp._layers import ClipLayer, RescaleLayer
 from rltools.spaces import space_features
 
 CARD = LayoutCard(
@@ -231,11 +231,11 @@ def _outputs(tensors: Mapping[str, Tensor]) -> int:
     return layers[-1].outputs if layers else 0
 
 
-def _to_environment(space: Any) -> Sequence[Unscaled | Clipped]:
+def _to_environment(space: Any) -> Sequence[RescaleLayer | ClipLayer]:
     """From the module's actions to the environment's: out of [-1, 1] to its bounds, if it has any, and within them."""
     low, high = (torch.as_tensor(bound.reshape(-1)) for bound in (space.low, space.high))
     bounded = bool(np.all(space.bounded_below) and np.all(space.bounded_above))
-    return (Unscaled(low, high), Clipped(low, high)) if bounded else ()
+    return (RescaleLayer(low, high), ClipLayer(low, high)) if bounded else ()
 
 
 def _choice(space: Any, *, is_random: bool) -> Received:

@@ -29,7 +29,7 @@ from rltools.policies.saved.settings import number_in
 from rltools.policies.saved.spaces import check_ends, deciding_head, image_input
 from rltools.policies.torch_policy import Head
 from rltools.policies.vjp._chain import Chain as Calls
-from rltools.policies.vjp._layers import Reordered
+from rltools.policies.vjp._layers import PermuteLayer
 from rltools.spaces import space_features
 
 CARD = LayoutCard(
@@ -131,7 +131,7 @@ def _part(contents: Contents, tensors: Mapping[str, Tensor], prefix: str, activa
     encoder: nn.Module = nn.Identity()
     if layers and layers[0].kind == CONVOLUTION:
         parts, shape = image_input(wanted.observation_space, layers[0].inputs)
-        before = tuple(part for part in parts if isinstance(part, Reordered))  # `obs_scale` divides, if anything
+        before = tuple(part for part in parts if isinstance(part, PermuteLayer))  # `obs_scale` divides, if anything
         channels = tuple(layer.outputs for layer in layers if layer.kind == CONVOLUTION)
         strides = wanted.strides or STRIDES.get(channels)
         network = sequential(weights, activation, last=activation, strides=strides, input_shape=shape)

@@ -16,11 +16,12 @@ from rltools.policies.base import Discounting
 from rltools.policies.saved.continuous import Received
 from rltools.policies.saved.flax_networks import FlaxNetwork, FlaxParameters, flax_network
 from rltools.policies.saved.formats.sbx import FORMAT
+from rltools.policies.saved.halves import std_of_log
 from rltools.policies.saved.layout import LayoutCard
 from rltools.policies.saved.rebuilt import Contents, Rebuilt, Wanted
 from rltools.policies.saved.spaces import image_input, observation_size
 from rltools.policies.vjp._chain import Chain
-from rltools.policies.vjp._layers import Clipped, TanhLayer, Unscaled
+from rltools.policies.vjp._layers import ClipLayer, RescaleLayer, TanhLayer
 
 CARD = LayoutCard(
     title="SBX",
@@ -32,7 +33,6 @@ CARD = LayoutCard(
 )
 ACTIVATIONS = {"gelu": "gelu_tanh", "silu": "silu", "swish": "silu", "hard_swish": "hardswish", "soft_sign": "softsign"}
 """Functions of JAX whose counterparts in torch have other names; its gelu is the approximate one."""
-LOG_STD_MIN, LOG_STD_MAX = -20.0, 2.0
 _DETERMINISTIC = ("sbx.td3.", "sbx.ddpg.")
 _OWN_CLASSES = ("actor_class", "critic_class", "vector_critic_class", "features_extractor_class", "policy_class")
 
@@ -162,14 +162,14 @@ class _Network:
         alone = deterministic or free is not None
         body, *heads = self._network("actor", *([count] if alone else [count, count]))
         mean = self._chain(body, heads[0])
-        received = Chain(*([TanhLayer(), Unscaled(*self._bounds())] if squashed else [Clipped(*self._bounds())]))
+        received = Chain(*([TanhLayer(), RescaleLayer(*self._bounds())] if squashed else [ClipLayer(*self._bounds())]))
         if free is not None:
             log_std = nn.ParameterDict({"log_std": nn.Parameter(free.float(), requires_grad=False)})
             self.parts["log_std"] = log_std
             self.std = lambda x: log_std["log_std"].exp()
         elif not deterministic:
             spread = self._chain(body, heads[1])
-            self.std = lambda x: spread(x).clamp(LOG_STD_MIN, LOG_STD_MAX).exp()
+            self.std = lambda x: std_of_log(spread(x))
         self.choose = Received(received, is_random=self.std is not None)
         named: dict[str, Callable[..., Any]] = {"mean": mean, "action": Chain(mean, received)}
         if critics := self._critics():

@@ -16,6 +16,7 @@ from rltools.policies._normalization import Normalization
 from rltools.policies.actions import branches, count_actions
 from rltools.policies.saved.chains import LINEAR, NORMS, Chain, LayerWeights, find_layers, is_chain
 from rltools.policies.saved.continuous import ConstantStd, mean_heads
+from rltools.policies.saved.halves import std_of_log
 from rltools.policies.saved.layout import LayoutCard, activation_for
 from rltools.policies.saved.networks import sequential
 from rltools.policies.saved.parts import tensors_of
@@ -35,7 +36,6 @@ CARD = LayoutCard(
 )
 EPSILON, LIMIT = 1e-8, 5.0
 """What RunningStandardScaler adds to the std, and where it clips, unless it was told otherwise."""
-LOG_STD_MIN, LOG_STD_MAX = -20.0, 2.0
 _MODULE = re.compile(
     r"policy|value|q_network|(target_)?(policy|q_network|critic(_\d)?)|discriminator|log_entropy_coefficient|"
     r"((policy|value|critic|entropy)_)?optimizer|(amp_)?(observation|state|value)_preprocessor"
@@ -72,7 +72,7 @@ def rebuild(contents: Contents, wanted: Wanted) -> Rebuilt:
         notes.append("what its last layer returns is taken for the mean; a function of it in the model is in no file")
         log_std = tensors.get("log_std_parameter")
         if log_std is not None and log_std.numel() == count:
-            module["std"] = std = ConstantStd(log_std.clamp(LOG_STD_MIN, LOG_STD_MAX).exp())
+            module["std"] = std = ConstantStd(std_of_log(log_std))
     value = _value_layers(contents, layers) if name == "policy" else []
     if value and is_chain(value) and value[0].inputs == chain.inputs and value[-1].outputs == 1:
         module["value"] = sequential(tensors_of(value), activation)

@@ -18,7 +18,7 @@ from rltools.errors import ArgumentError, ModelError, argument
 from rltools.policies.actions import branches, count_actions
 from rltools.policies.saved.chains import LINEAR, RECURRENT, Chain, LayerWeights, find_layers
 from rltools.policies.saved.continuous import ConstantStd, Received, clipped, rescaled, squashed
-from rltools.policies.saved.halves import PositiveStd
+from rltools.policies.saved.halves import PositiveStd, std_of_log
 from rltools.policies.saved.layout import LayoutCard, activation_for
 from rltools.policies.saved.memory import recurrent_state
 from rltools.policies.saved.networks import recurrent_module, sequential
@@ -36,11 +36,10 @@ CARD = LayoutCard(
     source="https://tianshou.org/en/stable/03_api/utils/net/common.html",
     versions="tianshou 2.0.1 and 1.2.0",
 )
-LOG_STD_MIN, LOG_STD_MAX = -20.0, 2.0
 _NESTED = "model.model"
 """Where a Net has the layers of its MLP."""
 _NET = re.compile(r"model\.(model\.model|Q\.model|V\.model|fc1|nn)\.")
-_ACTOR = re.compile(r"actor\.(preprocess|last|mu)\.")
+_ACTOR = re.compile(r"actor\.(preprocess|last|mu\.model)\.")
 
 
 def recognizes(contents: Contents) -> bool:
@@ -180,7 +179,7 @@ def _continuous(
         layers = _layers(contents, sigma)
         if [layer.kind for layer in layers] != [LINEAR]:
             raise ModelError(f"{contents.path}: its actor.sigma has {len(layers)} layers, not one; {_BUILD}")
-        std = PositiveStd(module["trunk"], sequential(tensors_of(layers), "identity"), positive=_exponential)
+        std = PositiveStd(module["trunk"], sequential(tensors_of(layers), "identity"), positive=std_of_log)
     has_twins = any(key.startswith("critic2.") for key in contents.tensors)
     # An actor whose std depends on the observation is SAC's, unless an on-policy critic stands beside it.
     is_squashed = end == "last" or has_twins or (bool(sigma) and not contents.under("critic"))
@@ -204,10 +203,6 @@ def _continuous(
         heads = {"action": heads["action"]}
     note = f"no file of Tianshou says how actions become those of the environment; {how}"
     return std, Received(received, std is not None), heads, [note]
-
-
-def _exponential(log_std: Tensor) -> Tensor:
-    return log_std.clamp(LOG_STD_MIN, LOG_STD_MAX).exp()
 
 
 _BUILD = "build the network yourself, load the weights into it and give rltools.TorchPolicy(network, env)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from rltools.policies.kinds import HEAD, kind_in, kind_of
 from rltools.policies.untrusted.zips import MAX_FILE, UNUSUAL, has_directory, open_zip, read_file, read_member
 
 _ZIP, _FIRST = b"PK\x03\x04", b"data"  # the signature of a zip, and the first member of a model's
+_OF_MACOS = "__MACOSX/"
 _FIRST_SIZE = 30  # of a member's header before its name
 
 
@@ -64,6 +66,11 @@ def read_members(content: bytes, where: str, limits: Mapping[str, int]) -> dict[
                 f"save it again"
             )
         for name in names:
+            if name.startswith(_OF_MACOS):
+                raise UnsafeFileError(
+                    f"{where} holds {name[:120]!a}, which macOS adds when it zips a folder; nothing was read. Remove "
+                    f"it: zip -d {shlex.quote(where)} '{_OF_MACOS}*'"
+                )
             if "/" in name or "\\" in name or ".." in name or "\0" in name:
                 raise UnsafeFileError(f"{where} holds {name[:120]!a}, a path where a plain name belongs, {UNUSUAL}")
         return {name: read_member(archive, name, where, limit) for name, limit in limits.items()}

@@ -33,7 +33,7 @@ from rltools.policies.sb3._heads import (
 )
 from rltools.policies.torch_policy import Head
 from rltools.policies.vjp._chain import Chain, Child
-from rltools.policies.vjp._layers import Unscaled
+from rltools.policies.vjp._layers import RescaleLayer
 from rltools.policies.vjp._plan import Composition
 
 CLASSES = (
@@ -67,7 +67,7 @@ def make_heads(network: Any, settings: Mapping[str, Any]) -> Heads:
     if isinstance(network, TD3Policy):  # deterministic; its last layer squashes
         mean = Chain(before, Child(network, ("actor", "mu"), layers=slice(-1)), composition=composition)
         squashed = Child(network, ("actor", "mu"), layers=slice(-1, None))
-        received = Chain(squashed, Unscaled(*box_bounds(network.action_space)), composition=composition)
+        received = Chain(squashed, RescaleLayer(*box_bounds(network.action_space)), composition=composition)
         heads: dict[str, Head] = {"mean": mean, "action": Chain(mean, received), "q_value": _q_value(network)}
         return Heads(heads, lambda scores, deterministic, rngs: received(scores).cpu().numpy())
     received = to_bounds(network.action_space, squashed=True)

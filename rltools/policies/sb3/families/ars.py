@@ -15,7 +15,7 @@ from rltools.policies.sb3._composition import composition_of
 from rltools.policies.sb3._heads import Heads, box_bounds, to_bounds
 from rltools.policies.torch_policy import Head
 from rltools.policies.vjp._chain import Chain, Child
-from rltools.policies.vjp._layers import Unscaled
+from rltools.policies.vjp._layers import RescaleLayer
 
 CLASSES = (ARSPolicy, ARSLinearPolicy)
 ALGORITHMS = (ARS,)
@@ -49,7 +49,7 @@ def make_heads(network: ARSPolicy, settings: Mapping[str, Any]) -> Heads:
     if network.squash_output:  # by its last layer
         mean = Chain(before, Child(network, ("action_net",), layers=slice(-1)), composition=composition)
         squashed = Child(network, ("action_net",), layers=slice(-1, None))
-        received = Chain(squashed, Unscaled(*box_bounds(space)), composition=composition)
+        received = Chain(squashed, RescaleLayer(*box_bounds(space)), composition=composition)
     else:
         mean = Chain(before, Child(network, ("action_net",)), composition=composition)
         received = to_bounds(space, squashed=False)

@@ -30,6 +30,18 @@ def test_an_environment_with_other_observations_is_refused_with_both_sizes(file:
         load_policy(file, "Acrobot-v1")
 
 
+@pytest.mark.parametrize("file", [PPO, DQN])
+def test_networks_of_common_names_are_taken_for_cleanrls_only_if_the_file_is_named_so(
+    file: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "agent.pt").write_bytes(file.read_bytes())
+    with pytest.raises(ArgumentError, match="activation"):
+        load_policy(tmp_path / "agent.pt", "CartPole-v1")
+    policy = load_policy(tmp_path / "agent.pt", "CartPole-v1", layout="cleanrl")
+    x = np.full((1, 4), 0.5, np.float32)
+    assert np.array_equal(policy.act(x, Context()).scores, load_policy(file, "CartPole-v1").act(x, Context()).scores)
+
+
 def test_discrete_agents_are_refused_where_actions_are_continuous() -> None:
     with pytest.raises(MismatchError, match="give the environment it was trained in"):
         load_policy(PPO, "Pendulum-v1")
@@ -37,7 +49,8 @@ def test_discrete_agents_are_refused_where_actions_are_continuous() -> None:
 
 def test_missing_statistics_of_ppo_are_a_caveat_that_names_them() -> None:
     without = load_policy(CONTINUOUS, "Pendulum-v1")
-    assert any("NormalizeObservation" in note and "normalize" in note for note in without.source.notes)
+    (note,) = (note for note in without.source.notes if "NormalizeObservation" in note)
+    assert "none were given with normalize=, so" in note, "as Python names an argument"
     normalized = load_policy(CONTINUOUS, "Pendulum-v1", normalize=CONTINUOUS.parent / "obs_rms.npz")
     on_purpose = load_policy(CONTINUOUS, "Pendulum-v1", normalize=False)
     assert not any(

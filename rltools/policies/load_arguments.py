@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from rltools.policies.bounds import Bounds
-from rltools.spaces.renaming import Names
+from rltools.spaces.rename import Names
 
 if TYPE_CHECKING:
     import torch
 
 
-class Loading(TypedDict, total=False):
+class LoadArguments(TypedDict, total=False):
     """The keyword arguments of `load_policy`."""
 
     normalize: Any
@@ -37,7 +37,7 @@ _OF_A_CALL = ("dtype", "device", "trust")
 """Arguments that depend on who loads, and where."""
 
 
-def loaded_from(source: Any, environment: str, loading: Loading) -> dict[str, Any]:
+def loaded_from(source: Any, environment: str, loading: LoadArguments) -> dict[str, Any]:
     """What a recording keeps of how an agent was loaded, as JSON; {} if it was not loaded by its name or its path.
 
     Args:
@@ -86,7 +86,7 @@ _FLAGS = {"units": "--feature-units"}
 """Options that are not called as their arguments are."""
 
 
-def loading_words(loading: Loading) -> list[str]:
+def loading_words(loading: LoadArguments) -> list[str]:
     """The options of a command that give the same arguments; a live object is a placeholder in capital letters.
 
     >>> loading_words({"normalize": False, "names": ["x", "speed"], "units": {2: "m/s"}, "trust": ["0" * 64]})[:6]

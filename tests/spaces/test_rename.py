@@ -10,7 +10,7 @@ from gymnasium.spaces import Box, Dict, Discrete, MultiDiscrete, Tuple
 
 from rltools.errors import ArgumentError, UnknownNameError
 from rltools.spaces import Features, space_features
-from rltools.spaces.renaming import renamed
+from rltools.spaces.rename import renamed
 
 NESTED = space_features(Dict(pose=Box(-1, 1, (2,)), gear=Discrete(2), arm=Dict(grip=Box(-1, 1, (1,)))))
 VECTOR = Features((3,), given_names=("x", "y", "angle"), units=("m", "m", ""))

@@ -16,7 +16,7 @@ from rltools.recording.writers import EpisodeWriter
 from rltools.rollout.act import act
 from rltools.rollout.faults import as_flag, as_reward, checked_step, error_text, score_fault
 from rltools.rollout.render import draw
-from rltools.rollout.running import RunningEpisode, RunningEpisodes
+from rltools.rollout.running_episodes import RunningEpisode, RunningEpisodes
 
 Decision = tuple[np.ndarray, np.ndarray, np.ndarray | None]
 """Actions `[episode, ...]`, scores `[episode, k]` and next recurrent states `[episode, state]`, in order of slots."""

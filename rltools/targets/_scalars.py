@@ -12,7 +12,7 @@ from rltools.errors import TargetError
 from rltools.policies.base import Context, Policy
 from rltools.targets._target import Target, branch_of, count_scalars, is_of_state, is_several
 from rltools.targets.scores import find_score
-from rltools.targets.scores._score import Rows, beside
+from rltools.targets.scores._score import Rows, with_middle_axes
 from rltools.targets.scores.decision import DECISION
 
 Read = Callable[[dict[str, Tensor]], Tensor]
@@ -134,7 +134,7 @@ def _reader(target: Target, policy: Policy, context: Context) -> Callable[[Tenso
 
     def with_gaps(outputs: Tensor) -> Tensor:
         scores = score.read(outputs, rows)
-        return select(scores) * beside(exists, scores).to(scores)  # a product, so that gradients are NaN, too
+        return select(scores) * with_middle_axes(exists, scores).to(scores)  # a product, so that gradients are NaN, too
 
     return with_gaps
 
@@ -147,7 +147,7 @@ def _selection(target: Target, policy: Policy, context: Context) -> Callable[[Te
         if branch is not None:
             action = action[:, branch, None]
         count = action.shape[1]
-        return lambda scores: scores.gather(-1, beside(action, scores).expand(*scores.shape[:-1], count))
+        return lambda scores: scores.gather(-1, with_middle_axes(action, scores).expand(*scores.shape[:-1], count))
     position = _position(target, policy)
     return lambda scores: scores[..., position, None]
 

@@ -28,13 +28,14 @@ DIGITS = 12
 
 
 @dataclass(frozen=True)
-class Measured:
+class RunMeasurements:
     """What was measured of one agent from one seed.
 
     Attributes:
         environment: the id of the environment.
         ablation: the losses and whatever else was measured; None if the experiment does not ask for it.
-        assessment: a row for each attribution and metric, as `rltools.assess` returns them; None likewise.
+        assessment: a row for each attribution and metric, as `rltools.assess` returns them; None if the
+            experiment does not ask for it.
     """
 
     environment: str

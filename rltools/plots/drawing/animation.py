@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.patches import Rectangle
 
-from rltools.plots.drawing.colors import theme_color
+from rltools.plots.drawing.colors import is_dark, theme_color
 from rltools.plots.drawing.style import keep_spines
 from rltools.plots.drawing.theme import font_families, themed
 
@@ -166,34 +166,35 @@ class Sheet:
             color: color of text that is not bold; None for ink.
             right: whether the text is right-aligned.
         """
-        bold, ink = np.broadcast_to(bold, len(texts)), theme_color("ink")
+        bold, ink, dark = np.broadcast_to(bold, len(texts)), theme_color("ink"), is_dark()
 
         def move(step: int) -> None:
             lines = texts[step].split("\n")
             style = points, self.dpi, bool(bold[step]), ink if bold[step] else color or ink
             for k, line in enumerate(lines):
                 if line:
-                    stamp = _stamp(line, *style)
+                    stamp = _stamp(line, *style, dark)
                     middle = y * self.scale[1] + (k - (len(lines) - 1) / 2) * 0.8 * len(stamp)
                     left = max(0, round(x * self.scale[0]) - right * stamp.shape[1])
                     top = round(middle - len(stamp) / 2)
                     region = self.pixels[top : top + len(stamp), left : left + stamp.shape[1]]
-                    np.minimum(region, stamp[: len(region), : region.shape[1]], out=region)
+                    inked = np.maximum if dark else np.minimum  # light ink on dark paper, dark ink on white
+                    inked(region, stamp[: len(region), : region.shape[1]], out=region)
 
         self.moving.append(move)
 
 
 @lru_cache(maxsize=1024)
-def _stamp(text: str, points: float, dpi: float, bold: bool, color: str) -> np.ndarray:
-    """A line of text on white, uint8 `[y, x, 4]`.
+def _stamp(text: str, points: float, dpi: float, bold: bool, color: str, dark: bool) -> np.ndarray:
+    """A line of text on white, or on black if it is for a dark page, uint8 `[y, x, 4]`.
 
     Numbers are composed of cached digits, because matplotlib takes half a millisecond for each text.
     """
-    return np.hstack([_part(part, points, dpi, bold, color) for part in re.findall(r"\d|\D+", text)])
+    return np.hstack([_part(part, points, dpi, bold, color, dark) for part in re.findall(r"\d|\D+", text)])
 
 
 @lru_cache(maxsize=4096)
-def _part(text: str, points: float, dpi: float, bold: bool, color: str) -> np.ndarray:
+def _part(text: str, points: float, dpi: float, bold: bool, color: str, dark: bool) -> np.ndarray:
     """A part of a line of text, as wide as its advance."""
     font, em = (
         FontProperties(family=list(font_families()), size=points, weight="bold" if bold else "normal"),
@@ -203,7 +204,7 @@ def _part(text: str, points: float, dpi: float, bold: bool, color: str) -> np.nd
     width = measure(text + "0", font, False)[0] - measure("0", font, False)[0]
     renderer = agg.RendererAgg(max(1, round(width)), round(1.5 * em), dpi)
     pixels, context = np.asarray(renderer.buffer_rgba()), renderer.new_gc()
-    pixels[:] = 255
+    pixels[:] = (0, 0, 0, 255) if dark else 255
     context.set_foreground(color)
     renderer.draw_text(context, 0, round(1.12 * em), text, font, 0)
     return pixels

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rltools.plots.drawing.moving import Sheet
+from rltools.plots.drawing.animation import Sheet
+from rltools.plots.drawing.style import dark
 
 
 def ink(pixels: np.ndarray) -> np.ndarray:
@@ -80,3 +81,12 @@ def test_a_small_image_is_magnified_in_squares() -> None:
     place = sheet.draw(0)[100:150, 100:300, 0]
     assert (place[:, :100] == 0).all()
     assert (place[:, 100:] == 200).all()
+
+
+def test_text_on_a_dark_page_is_light() -> None:
+    with dark():
+        sheet = Sheet(1280)
+        sheet.moving_text(100, 100, ["step 3"], 14.0)
+        pixels = sheet.draw(0)[..., :3]
+    assert pixels.max() > 200
+    assert np.median(pixels) < 50

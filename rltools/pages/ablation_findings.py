@@ -1,4 +1,4 @@
-"""What was measured in a run, gathered for pages, cards and the terminal: losses, and how far attributions agree.
+"""What an ablation found in a run, gathered for pages, cards and the terminal: losses, and how far attributions agree.
 
 The words come from `summary`, and the comparison with controls from `metrics`; here both are put together.
 """
@@ -38,7 +38,7 @@ CONTROLS = {"random": "random numbers", "std": "the std of the features"}
 
 
 @dataclass(frozen=True)
-class Measured:
+class AblationFindings:
     """What an ablation says, and on what attributions agree with it.
 
     Attributes:
@@ -65,7 +65,7 @@ def measured_ablation(recording: Recording) -> Ablation | None:
 
     Example:
         >>> import rltools
-        >>> from rltools.pages.measured import measured_ablation
+        >>> from rltools.pages.ablation_findings import measured_ablation
         >>> policy = rltools.load_policy("cartpole-ppo")
         >>> measured_ablation(rltools.record(policy, episodes=1)) is None
         True
@@ -76,9 +76,9 @@ def measured_ablation(recording: Recording) -> Ablation | None:
         return None
 
 
-def measured(
+def ablation_findings(
     recording: Recording, summaries: Sequence[Summary], ablation: Ablation | None = None, *, level: float = 0.95
-) -> Measured | None:
+) -> AblationFindings | None:
     """Gather what was measured in a run; None if nothing was.
 
     Args:
@@ -98,7 +98,7 @@ def measured(
     by_key = {row.key: row for row in assessed}
     controls = [_controls(by_key[summary.key]) for summary in compared if summary.key in by_key]
     about_losses, second = _apart(find_losses(ablation, recording, level=level))
-    return Measured(
+    return AblationFindings(
         ablation,
         losses,
         about_losses,

@@ -17,7 +17,7 @@ from rltools.experiments._distribute import run_in
 from rltools.experiments._do_cell import page_path
 from rltools.experiments._fitting_workers import fitting_workers
 from rltools.experiments._live import following
-from rltools.experiments._runs import absolute, runs_of
+from rltools.experiments._plan_runs import absolute, runs_of
 from rltools.experiments._shared import begin, check_joinable
 from rltools.experiments._status import check_done, open_experiment
 from rltools.experiments._work import restart, shard_of, work
@@ -25,7 +25,7 @@ from rltools.experiments.cells import Job, Run, cells_by_run, cells_of
 from rltools.experiments.claims import read_states, result_of
 from rltools.experiments.executors import check_executor
 from rltools.experiments.file import Experiment, experiment_file, read_experiment
-from rltools.experiments.measured import Measured
+from rltools.experiments.measurements import RunMeasurements
 from rltools.experiments.results import Results, results_of
 from rltools.experiments.tables import find_table
 from rltools.recording import Recording
@@ -63,8 +63,8 @@ class ExperimentRun:
         return {(result.run.label, result.run.seed): result.recording for result in self.results}
 
     @property
-    def measured(self) -> dict[tuple[str, int], Measured]:
-        """What the agents need and how metrics judge the attributions, likewise; None for what the file leaves out."""
+    def measured(self) -> dict[tuple[str, int], RunMeasurements]:
+        """What the agents need and how metrics judge the attributions, by label and seed; None if not measured."""
         return {(result.run.label, result.run.seed): result.measured for result in self.results}
 
     def table(self, name: str) -> pd.DataFrame:
@@ -133,16 +133,16 @@ def run_experiment(
         overwrite: replace recordings with other settings.
         threads: see `record` and `explain`.
         progress: show progress bars, and before each method how long it will take.
-        executor: does the cells: any `concurrent.futures.Executor` whose workers share the folder and have rltools, or
-            the address of one: "processes", "dask://HOST:PORT", "slurm", "ray". None is this process, or as many
+        executor: computes the cells: any `concurrent.futures.Executor` whose workers share the folder and have rltools,
+            or the address of one: "processes", "dask://HOST:PORT", "slurm", "ray". None is this process, or as many
             processes as there are workers.
-        workers: how many cells are done at the same time by an executor of an address; None is as many as cores are
+        workers: how many cells are computed at the same time by an executor of an address; None is as many as cores are
             idle, but one for an experiment that takes no longer than processes take to start.
         settings: what an executor of an address needs to know, for instance `{"partition": "cpu"}`.
         shard: `(3, 16)` does the third of sixteen parts of the runs in this process, for schedulers of any kind; the
             process that finds everything done writes the page.
-        join: take part in what other processes are at: cells that failed are not tried again, as they are by default.
-        fail_fast: begin nothing more after a cell has failed.
+        join: join a run that other processes began: cells that failed are not tried again, as they are by default.
+        fail_fast: begin no further cells after one has failed.
 
     Returns:
         The page and the recordings.

@@ -122,7 +122,7 @@ def every_step_order(recording: Recording, method: str | None = None, target: st
         RecordingError: nothing matches.
     """
     check_recording(recording)
-    matching = recording.fitting(method, target)
+    matching = recording.find_all(method, target)
     first = _every_step(recording, matching[0] if matching else recording.find(method, target), method, target)
     return [first, *(key for key in matching if key != first)]
 
@@ -134,7 +134,7 @@ def _every_step(recording: Recording, first: str, method: str | None, target: st
     specs = {
         key: spec
         for key, spec in recording.specs.items()
-        if _explains_every_step(spec, target) and _as_telling(spec, preferred) and recording.complete(key)
+        if _explains_every_step(spec, target) and _as_telling(spec, preferred) and recording.is_complete(key)
     }
 
     def precedence(key: str) -> tuple[bool, int, str]:

@@ -43,7 +43,7 @@ def renamed(
         names: one for each element in row-major order, for each variable (a choice is one), for each element of one of
             several stacked observations, or for each channel of an image. Or a mapping to such names from today's
             names, positions, or for a Dict or Tuple the paths of its arrays; the others stay.
-        units: likewise; a mapping may be from the new names.
+        units: in the same forms; a mapping may be from the new names.
         origin: see `Features.origins`.
 
     Raises:
