@@ -25,10 +25,9 @@ INTRODUCTION = """# Gallery
 Every plot is `rltools.plots.<name>(recording, *, axes=None, method=None, target=None, ...)` and returns matplotlib
 axes; those of what the agent needs draw an ablation, and have `ablation=None` in place of method and target.
 `rltools plot RUN <name>` draws a plot from the command line. Orange pushes a score up, purple down, and zero has the
-color of the paper; actions have colors that stay apart with any color vision, features have none. For a paper, draw and
-save within `rltools.plots.drawing.style.printed()`: 8 points, thin lines, text that stays text in a PDF. For a dark
-page draw within `rltools.plots.drawing.style.dark()`. `rltools.plots.drawing.alt.alt_text(axes)` describes a plot in
-words.
+color of the paper; actions have colors that stay apart with any color vision, features have none. For a paper, draw
+within `rltools.plots.paper(width=3.3)`: [a figure for a paper](../figures.md). For a dark page draw within
+`rltools.plots.drawing.style.dark()`. `rltools.plots.drawing.alt.alt_text(axes)` describes a plot in words.
 
 This page is made from the docstrings of the plots by `python docs/gallery.py`.
 

@@ -205,6 +205,23 @@ PlotEpisode = Annotated[
     ),
 ]
 Top = Annotated[int | None, typer.Option(min=1, help="How many features to show.", show_default="depends on the plot")]
+Width = Annotated[
+    str | None,
+    typer.Option(
+        metavar="LENGTH",
+        help="Width of a figure for a paper, such as 3.3in or 84mm: in small fonts, without a heading inside.",
+        show_default="drawn for a screen",
+    ),
+]
+Points = Annotated[float | None, typer.Option(help="Font size of a figure for a paper.", show_default="8.4")]
+Heading = Annotated[
+    bool | None,
+    typer.Option(
+        "--caption/--no-caption",
+        help="Draw title and small print above the plot, or print them here, for the caption of a paper.",
+        show_default="drawn, but not with --width or --points",
+    ),
+]
 Import = Annotated[
     list[str] | None,
     typer.Option("--import", metavar="MODULE", help="Module that registers your environments; may be repeated."),

@@ -26,7 +26,9 @@ from rltools._util.discovery import (
     unusable_entry_points,
 )
 from rltools.errors import PluginError, UnknownNameError
+from rltools.plots.drawing.paper import paper
 from rltools.plots.drawing.plot_info import Chapter, PlotInfo, ReportData, plot, plot_info
+from rltools.plots.drawing.style import caption
 
 MEMBER_PREFIX = "_"
 """A plot's file is `_name.py`, because the name itself is that of the function."""
@@ -62,6 +64,7 @@ __all__ = [
     "action_matrix",
     "agreement",
     "beeswarm",
+    "caption",
     "coalition_values",
     "decision",
     "dependence",
@@ -73,6 +76,7 @@ __all__ = [
     "lags",
     "losses",
     "measured_agreement",
+    "paper",
     "phases",
     "plot",
     "plot_info",

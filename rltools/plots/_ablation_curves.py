@@ -14,7 +14,6 @@ from rltools.plots.drawing.labels import amount, inches, plain, spread_apart
 from rltools.plots.drawing.line_labels import places_beside
 from rltools.plots.drawing.plot_info import Chapter, plot
 from rltools.plots.drawing.style import (
-    DATA_INCHES,
     canvas,
     draw_no_steps,
     heading,
@@ -87,9 +86,7 @@ def ablation_curves(
     result = curves_of(recording, ablation, level=level)
     count = len(result.ablation.players)
     ends = _end_labels(result)
-    own_figure = axes is None
-    axes, width = canvas(axes, _HEIGHT, 1.0 + _WIDTH - DATA_INCHES + inches(ends, points=8.3))
-    width = _WIDTH if own_figure else width
+    axes, width = canvas(axes, _HEIGHT, 1.0 + inches(ends, points=8.3), _WIDTH)
     set_x_label(axes, width, "number of features hidden (left) or shown (right)")
     axes.set_ylabel("mean return")
     keep_spines(axes, "left")

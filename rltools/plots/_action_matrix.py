@@ -16,8 +16,8 @@ from rltools.plots.drawing.plot_info import Chapter, plot
 from rltools.plots.drawing.quantities import effect_words
 from rltools.plots.drawing.steps import link_dots, link_rows
 from rltools.plots.drawing.style import (
-    DATA_INCHES,
     canvas,
+    data_inches,
     describe,
     draw_no_steps,
     heading,
@@ -105,9 +105,10 @@ def action_matrix(
     order = [ranked.position for ranked in summary.top(top)]
     means = action_means(summary, label=label_index, standardized=quantity.scale is not None)
     labels = labels_of(summary, order, units=False)
-    below, rotation = _column_labels(means, DATA_INCHES)
+    side = 1.3 + inches(labels)
+    below, rotation = _column_labels(means, data_inches(axes, side))
     label_height = inches(below, points=8.3) if rotation else 0.0
-    axes, width = canvas(axes, 2.2 + 0.34 * max(len(order), 3) + label_height, 1.3 + inches(labels))
+    axes, width = canvas(axes, 2.2 + 0.34 * max(len(order), 3) + label_height, side)
     set_x_label(axes, width, "action taken" if means.per_action else _columns_label(means))
     keep_spines(axes)
     has_intervals = bool(np.isfinite(means.mean.low[:, order]).any())

@@ -106,11 +106,9 @@ def agreement(
     names = [_name(ranking, len(recordings) > 1, result.rankings) for ranking in result.rankings]
     count = len(names)
     data = max(DATA_INCHES, _CELL_INCHES * (count - 1))
-    own_figure = axes is None
     heads = [textwrap.fill(name, _HEAD_CHARACTERS) for name in names]
     lines = max(head.count("\n") + 1 for head in heads)
-    axes, width = canvas(axes, 1.2 + 0.15 * lines + 0.58 * max(count, 2), 0.6 + inches(names) + data - DATA_INCHES)
-    width = data if own_figure else width
+    axes, width = canvas(axes, 1.2 + 0.15 * lines + 0.58 * max(count, 2), 0.6 + inches(names), data)
     set_x_label(axes, width, f"rank correlation of the features' importance for {score_words(result.target)}")
     keep_spines(axes)
     axes.set_xticks([])

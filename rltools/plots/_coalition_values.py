@@ -20,7 +20,15 @@ from rltools.plots.drawing.colors import theme_color
 from rltools.plots.drawing.labels import amount, feature_labels, inches, plain, set_y_labels
 from rltools.plots.drawing.legends import legend_beside
 from rltools.plots.drawing.plot_info import Chapter, ReportData, plot
-from rltools.plots.drawing.style import canvas, draw_no_steps, heading, interval_note, keep_spines, set_x_label
+from rltools.plots.drawing.style import (
+    canvas,
+    data_inches,
+    draw_no_steps,
+    heading,
+    interval_note,
+    keep_spines,
+    set_x_label,
+)
 from rltools.summary import player_values
 
 if TYPE_CHECKING:
@@ -31,6 +39,8 @@ if TYPE_CHECKING:
     from rltools.summary import PlayerValues
 
 MOST_INTERACTIONS = 3
+_NARROW = 1.6
+"""Data of fewer inches have the legend below, not beside."""
 _MARKS = (
     ("its part of the return\n(outcome Shapley value)", "o", "measured", "measured", 5),
     ("lost if only it is hidden", "s", "ink", "paper", 8),
@@ -98,9 +108,12 @@ def coalition_values(
     rows, players = list(result.rows), result.losses.players
     labels = feature_labels([players[player] for player in rows], [""] * len(rows))
     listed = _interaction_lines(result) if result.shapley else []
+    side = 0.4 + inches(labels)
     beside = 0.5 + inches([label for label, *_ in _MARKS] + listed, points=8.3)
-    height = max(1.7 + 0.36 * len(rows), 2.7 + 0.18 * len(listed))
-    axes, width = canvas(axes, height, 0.4 + inches(labels) + beside)
+    below = data_inches(axes, side + beside) < _NARROW
+    tall = 1.7 + 0.36 * len(rows)
+    height = tall + 0.9 + 0.15 * len(listed) if below else max(tall, 2.7 + 0.18 * len(listed))
+    axes, width = canvas(axes, height, side + beside * (not below))
     set_x_label(axes, width, "return that is shared out, lost or gained")
     keep_spines(axes, "bottom")
     shapley = result.shapley
@@ -129,8 +142,8 @@ def coalition_values(
     set_y_labels(axes, labels)
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
-    name_amounts(axes)
-    _draw_beside(axes, listed)
+    name_amounts(axes, width)
+    _draw_legend(axes, listed, below=below)
     tell(
         axes, rows_text(labels, interval_texts(value, shapley.interval.low[rows], shapley.interval.high[rows], amount))
     )
@@ -179,20 +192,28 @@ def _look(edge: str, fill: str) -> dict[str, Any]:
     return {"color": theme_color(edge), "markerfacecolor": theme_color(fill) if fill else "none"}
 
 
-def _draw_beside(axes: Axes, lines: list[str]) -> None:
-    """Draw the legend at the upper right, and the interactions below it."""
+def _draw_legend(axes: Axes, lines: list[str], *, below: bool) -> None:
+    """Draw the legend at the upper right or below the axes, and the interactions below it."""
+    from matplotlib import rcParams
     from matplotlib.lines import Line2D
+    from matplotlib.transforms import ScaledTranslation
 
     handles = [
         Line2D([], [], linestyle="", marker=marker, **_look(edge, fill), markersize=size)
         for _, marker, edge, fill, size in _MARKS
     ]
     legend_beside(axes, handles, [label for label, *_ in _MARKS])
+    corner, top = (1, 1), 0.0
+    legend, figure = axes.get_legend(), axes.get_figure(root=True)
+    if below and legend is not None and figure is not None:
+        corner, top = (0, 0), -float(rcParams["font.size"]) * (3.4 + 1.2 * axes.get_xlabel().count("\n"))
+        shift = ScaledTranslation(0, top / 72, figure.dpi_scale_trans)
+        legend.set_bbox_to_anchor((0, 0), transform=axes.transAxes + shift)
     axes.annotate(
         "\n".join(lines),
-        (1, 1),
+        corner,
         xycoords="axes fraction",
-        xytext=(9, -66),
+        xytext=(0 if below else 9, top - 6.6 * float(rcParams["font.size"])),
         textcoords="offset points",
         ha="left",
         va="top",

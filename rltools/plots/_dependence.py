@@ -37,6 +37,8 @@ ACTION = -1
 """Stands for the action taken where a feature's position is expected."""
 _MIN_TICK_GAP = 0.1
 """The smallest distance between ticks, as a fraction of the axis."""
+_WIDE = 3.0
+"""Inches from which the label of attributions may be long: narrow figures are low, too."""
 _FOOT, _HISTOGRAM_BINS = 0.14, 40
 """The height of the histogram at the foot, as a part of the range of attributions, and its number of bars."""
 
@@ -113,7 +115,7 @@ def dependence(
     values, attributions = points.values[sample], points.attributions[sample, position]
     axes, width = canvas(axes, 3.8, 2.0)
     axes.set_xlabel(_name(summary, position), parse_math=False)
-    axes.set_ylabel(effect_words(quantity, summary.labels[label_index], 36), parse_math=False)
+    axes.set_ylabel(effect_words(quantity, summary.labels[label_index], 36 if width > _WIDE else 26), parse_math=False)
     keep_spines(axes, "bottom", "left")
     curves = _curves(result, points, color_feature)
     notes = (

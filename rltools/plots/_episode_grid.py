@@ -19,6 +19,7 @@ from rltools.plots.drawing.steps import link_span
 from rltools.plots.drawing.style import (
     DATA_INCHES,
     canvas,
+    data_inches,
     describe,
     draw_no_steps,
     heading,
@@ -109,18 +110,16 @@ def episode_grid(
     outcomes = summary.outcomes
     outcomes_drawn = spread_outcomes(outcomes, most, by)
     titles = [_title(outcome) for outcome in outcomes_drawn]
-    own_figure, title_width = axes is None, inches(titles, points=8.3)
+    title_width = inches(titles, points=8.3)
     data = 1.45 * DATA_INCHES  # width in a new figure: maps need more than bars
-    room = data if own_figure else canvas(axes, 1, 1)[1]
+    side = 1.0 + inches(labels, points=8.3)
+    room = data_inches(axes, side, data)
     columns = int(np.clip(room // (title_width + _GAP), 1, min(_MOST_COLUMNS, max(len(outcomes_drawn), 1))))
     rows = -(-len(outcomes_drawn) // columns) or 1
     discrete = recording.header.action_start is not None
     map_inches = _ROW * (max(len(order), 2) + _ACTIONS * discrete)
     beside = _BAR + 0.21 * min(len(recording.header.action_names), MAX_ACTIONS + 1) * discrete
-    axes, width = canvas(
-        axes, 1.3 + max(rows * (_TITLE + map_inches), beside), 1.0 + inches(labels, points=8.3) + (data - DATA_INCHES)
-    )
-    width = data if own_figure else width
+    axes, width = canvas(axes, 1.3 + max(rows * (_TITLE + map_inches), beside), side, data)
     axes.set_xlabel("step")
     keep_spines(axes)
     uneventful = uneventful_steps(recording)

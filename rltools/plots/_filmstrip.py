@@ -10,7 +10,7 @@ import numpy as np
 
 from rltools.plots.drawing.alt import largest_text, tell
 from rltools.plots.drawing.colors import action_color, color_limit, signed_colors, theme_color
-from rltools.plots.drawing.labels import inches, plain, wrapped
+from rltools.plots.drawing.labels import inches, most_ticks, plain, wrapped
 from rltools.plots.drawing.legends import MAX_ACTIONS, action_labels, most_taken, others_label
 from rltools.plots.drawing.panels import draw_attributions, draw_line, draw_runs
 from rltools.plots.drawing.plot_info import Chapter, plot
@@ -18,8 +18,8 @@ from rltools.plots.drawing.quantities import effect_words, ending_words
 from rltools.plots.drawing.steps import link_dots, link_span
 from rltools.plots.drawing.style import (
     CHARACTERS_PER_INCH,
-    DATA_INCHES,
     canvas,
+    data_inches,
     describe,
     draw_no_steps,
     heading,
@@ -118,12 +118,12 @@ def filmstrip(
         most=most,
     )
     keys = [] if strip is None else _action_keys(strip, recording.header)
-    own_figure = axes is None
-    data = _DATA if own_figure else canvas(axes, 1, 1)[1]
+    side = 0.3 + inches(labels, points=8.3)
+    data = data_inches(axes, side, _DATA)
     texts = [inches([key.name], points=8.3) + 0.4 for key in keys]
     room = _LEGEND_PART * data
     columns = len(keys) if sum(texts) <= room else max(1, int(room // max(texts)))
-    rows = _rows(strip, len(order), recording.header, -(-len(keys) // max(columns, 1)))
+    rows = _rows(strip, data, len(order), recording.header, -(-len(keys) // max(columns, 1)))
     outcome = None if strip is None else strip.outcome
     notes = (
         *describe(summary)[:1],
@@ -134,7 +134,7 @@ def filmstrip(
     )
     lines = wrapped(notes, int(CHARACTERS_PER_INCH * data)).count("\n") + 1
     height = 0.41 + 0.155 * lines + rows.height
-    axes, _ = canvas(axes, height, 0.3 + inches(labels, points=8.3) + _DATA - DATA_INCHES)
+    axes, _ = canvas(axes, height, side, _DATA)
     axes.set_xlabel("step", fontsize="small")
     keep_spines(axes)
     axes.set_xticks([])
@@ -167,8 +167,9 @@ Extent = tuple[float, float]
 
 @dataclass(frozen=True)
 class _Rows:
-    """The height of all rows in inches, and where each of them is."""
+    """The width of the data and the height of all rows in inches, and where each of them is."""
 
+    width: float
     height: float
     frames: Extent
     features: tuple[Extent, ...]
@@ -185,19 +186,19 @@ class _ActionKey:
     positions: tuple[int, ...]
 
 
-def _rows(strip: Filmstrip | None, features: int, header: Header, legend_lines: int) -> _Rows:
+def _rows(strip: Filmstrip | None, data: float, features: int, header: Header, legend_lines: int) -> _Rows:
     """Frames at the top, then a strip for each feature, the actions, and the legend below the axis of steps."""
     frames = 0.0
     if strip is not None and strip.pictures:
         height, width = strip.pictures[0].shape[:2]
-        frames = min(_TALLEST, (_DATA / len(strip.pictures) - _GAP) * height / width)
+        frames = min(_TALLEST, (data / len(strip.pictures) - _GAP) * height / width)
     actions = _STRIP if header.action_start is not None else 2 * _STRIP
     heights = [frames, *[_STRIP] * features, actions, _LINE * max(legend_lines, 1)]
     gaps = [_LEADERS if frames else 0.0, *[_SPACE] * (features - 1), 2.5 * _SPACE, _AXIS, 0.0]
     total = sum(heights) + sum(gaps)
     tops = total - np.concatenate([[0.0], np.cumsum(np.add(heights, gaps))[:-1]])
     extents = [(float(top - height) / total, height / total) for top, height in zip(tops, heights, strict=True)]
-    return _Rows(total, extents[0], tuple(extents[1:-2]), extents[-2], extents[-1])
+    return _Rows(data, total, extents[0], tuple(extents[1:-2]), extents[-2], extents[-1])
 
 
 def _episode_notes(outcome: Outcome | None) -> tuple[str, ...]:
@@ -216,10 +217,10 @@ def _name_steps(axes: Axes, panel: Axes, rows: _Rows) -> None:
     """Number the steps below the lowest strip, with the name of the axis beside the numbers."""
     from matplotlib.ticker import MaxNLocator
 
-    panel.xaxis.set_major_locator(MaxNLocator(8, integer=True, steps=[1, 2, 5, 10]))
+    panel.xaxis.set_major_locator(MaxNLocator(most_ticks(rows.width, 8), integer=True, steps=[1, 2, 5, 10]))
     panel.tick_params(axis="x", length=2.5, pad=2, labelsize="small", color=theme_color("muted"))
     axes.xaxis.label.set(ha="right", va="top")
-    axes.xaxis.set_label_coords(-5 / 72 / _DATA, rows.actions[0] - 4.5 / 72 / rows.height)
+    axes.xaxis.set_label_coords(-5 / 72 / rows.width, rows.actions[0] - 4.5 / 72 / rows.height)
 
 
 def _draw_frames(axes: Axes, strip: Filmstrip, rows: _Rows) -> None:
@@ -231,7 +232,7 @@ def _draw_frames(axes: Axes, strip: Filmstrip, rows: _Rows) -> None:
     below = rows.features[0][0] + rows.features[0][1] if rows.features else rows.actions[0] + rows.actions[1]
     for index, (picture, step) in enumerate(zip(strip.pictures, strip.frames.tolist(), strict=True)):
         left, part = index / count, 1 / count
-        gap = part * _GAP * count / _DATA
+        gap = part * _GAP * count / rows.width
         panel = axes.inset_axes((left + gap / 2, bottom, part - gap, height))
         pixels = panel.imshow(picture, interpolation="nearest" if max(picture.shape) < 100 else "auto")
         tall, wide = picture.shape[:2]

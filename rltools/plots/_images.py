@@ -22,6 +22,7 @@ from rltools.plots.drawing.style import (
     DATA_INCHES,
     Measure,
     canvas,
+    data_inches,
     describe,
     draw_no_steps,
     heading,
@@ -29,6 +30,7 @@ from rltools.plots.drawing.style import (
     label_note,
     labels_of,
     measure,
+    set_x_label,
     strongest_label,
 )
 from rltools.summary import steps_as_images, summarize
@@ -113,14 +115,12 @@ def images(
         most=most,
     )
     on_images = image_steps is None or image_steps.maps is not None
-    own_figure = axes is None
     order = _strongest(image_steps) if image_steps is not None and not on_images and image_steps.pictures else []
     labels = labels_of(summary, order)
-    grid = _grid(image_steps, most)
     beside = 1.2 + max(0.8, inches(labels, points=8.3))
-    axes, width = canvas(axes, 1.0 + grid.rows * sum(grid.heights), beside + _DATA - DATA_INCHES)
-    width = _DATA if own_figure else width
-    axes.set_xlabel(_x_text(image_steps, steps))
+    grid = _grid(image_steps, most, data_inches(axes, beside, _DATA))
+    axes, width = canvas(axes, 1.0 + grid.rows * sum(grid.heights), beside, _DATA)
+    set_x_label(axes, width, _x_text(image_steps, steps))
     axes.set_xticks([])
     keep_spines(axes)
     episode_notes = () if image_steps is None else (f"episode {image_steps.number}", image_steps.note)
@@ -196,17 +196,17 @@ class _Grid:
         return left, bottom, width, self.heights[part] / tall / self.rows
 
 
-def _grid(image_steps: ImageSteps | None, most: int) -> _Grid:
+def _grid(image_steps: ImageSteps | None, most: int, data: float) -> _Grid:
     if image_steps is not None and not image_steps.pictures:
         return _Grid(most, 1, (0.0, 1.2, 0.0, 0.0), beside=False)
     pictures = () if image_steps is None else image_steps.pictures
     aspect = min(pictures[0].shape[0] / pictures[0].shape[1] if pictures else 0.7, 1.6)
     if image_steps is None or image_steps.maps is not None:
         rows = -(-len(pictures) // 2) or 1
-        return _Grid(2, rows, (_TITLES, aspect * 0.46 * _DATA / 2, 0.0, 0.0), beside=True)
+        return _Grid(2, rows, (_TITLES, aspect * 0.46 * data / 2, 0.0, 0.0), beside=True)
     # A single frame is no larger than one of three.
     columns = max(3, len(image_steps.steps))
-    return _Grid(columns, 1, (_TITLES, aspect * 0.94 * _DATA / columns, _GAP, _ROW * FEATURES_BELOW), beside=False)
+    return _Grid(columns, 1, (_TITLES, aspect * 0.94 * data / columns, _GAP, _ROW * FEATURES_BELOW), beside=False)
 
 
 def _region_note(image_steps: ImageSteps | None) -> str:

@@ -13,7 +13,7 @@ from rltools._util.text import share_interval
 from rltools.plots.drawing.alt import rows_text, tell
 from rltools.plots.drawing.bars import draw_episodes, draw_intervals, draw_shares, write_in_bars
 from rltools.plots.drawing.colors import theme_color
-from rltools.plots.drawing.labels import feature_labels, inches, plain, set_y_labels
+from rltools.plots.drawing.labels import feature_labels, inches, most_ticks, plain, set_y_labels
 from rltools.plots.drawing.plot_info import Chapter, ReportData, plot
 from rltools.plots.drawing.quantities import score_words
 from rltools.plots.drawing.several import Recordings, recordings_by_label
@@ -161,7 +161,7 @@ def importance(
         _draw_band(axes, band, names, order)
     link_rows(axes, [names[position] for position in order])
     set_y_labels(axes, labels)
-    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(most_ticks(width, 6), integer=True))
     axes.tick_params(axis="y", length=0)
     return axes
 

@@ -105,10 +105,10 @@ def losses(
     words = [_words(result, player) for player in rows]
     bracket = _BRACKET + 0.25 if result.tied else 0.0
     side = 0.4 + inches(labels) + bracket + _VERDICT + inches(words, points=8.3)
-    own_figure = axes is None
     height = 1.65 + (0.4 if result.second else 0.34) * len(rows)
-    axes, width = canvas(axes, height, side + _DATA_INCHES - DATA_INCHES)
-    heading_width, width = (DATA_INCHES, _DATA_INCHES) if own_figure else (width, width)
+    own_figure = axes is None
+    axes, width = canvas(axes, height, side, _DATA_INCHES)
+    heading_width = min(width + side - inches(labels) - 0.4, DATA_INCHES) if own_figure else width
     lost, low, high = (part[rows] for part in _ends(result))
     negative = bool((lost < 0).any())
     set_x_label(axes, width, f"how much lower the return is without it{' (below 0: higher)' * negative}")
@@ -156,7 +156,7 @@ def losses(
     set_y_labels(axes, labels)
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
-    name_amounts(axes)
+    name_amounts(axes, width)
     tell(axes, rows_text(labels, interval_texts(lost, low, high, amount)))
     return axes
 

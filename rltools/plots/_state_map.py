@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,6 @@ from rltools.plots.drawing.legends import color_bar
 from rltools.plots.drawing.plot_info import Chapter, plot
 from rltools.plots.drawing.quantities import effect_words, score_words
 from rltools.plots.drawing.style import (
-    DATA_INCHES,
     Measure,
     canvas,
     describe,
@@ -43,6 +43,8 @@ MIN_STEPS = 3
 TOP = 4
 _DATA = 6.4
 """The width of all maps of a new figure, in inches."""
+_NARROW = 3.5
+"""Below so many inches the maps of shares stand one below the other."""
 _SPLIT, _TITLE = 0.5, 0.09
 """Where the maps begin, and the height of their titles, as fractions of the axes."""
 SHOW_CHOICES = ("features", "magnitude")
@@ -110,9 +112,7 @@ def state_map(
     plane = component_plane(points) if positions is None else feature_plane(points, *positions)
     cells = cell_means(points, plane, cells=CELLS, least=MIN_STEPS)
     order = [ranked.position for ranked in summary.top(top)]
-    own_figure = axes is None
-    axes, width = canvas(axes, 4.4, 1.9 + _DATA - DATA_INCHES)
-    width = _DATA if own_figure else width
+    axes, width = canvas(axes, 4.4, 1.9, _DATA)
     names = _axis_names(summary, plane, positions)
     # Beyond the numbers of the first map, which is inset.
     axes.set_xlabel(names[0], parse_math=False, fontsize="small", loc="left", labelpad=15)
@@ -146,7 +146,7 @@ def state_map(
     labels = labels_of(summary, order, units=False)
     centers = [f"around {number(x)}, {number(y)}" for x, y in cells.centers.tolist()]
     tell(axes, largest_text(100 * cells.share[:, order].T, labels, centers, "share in percent"))
-    _draw_shares(axes, cells, order, [plain(label, int(5.5 * width * (1 - _SPLIT))) for label in labels], limits)
+    _draw_shares(axes, cells, order, labels, width, limits)
     return axes
 
 
@@ -194,22 +194,29 @@ def _draw_dots(panel: Axes, axes: Axes, points: Points, plane: Plane, sample: sl
     draw_dots(panel, places[:, 0], places[:, 1], colors, points.numbers[sample], points.steps[sample])
 
 
-def _draw_shares(axes: Axes, cells: Cells, order: Sequence[int], labels: Sequence[str], limits: np.ndarray) -> None:
-    """Draw a map of shares for each feature, all on one scale."""
+def _draw_shares(
+    axes: Axes, cells: Cells, order: Sequence[int], labels: Sequence[str], width: float, limits: np.ndarray
+) -> None:
+    """Draw a map of shares for each feature, all on one scale: in two columns if `width` inches have room for them."""
     largest = 100 * float(np.nanmax(cells.share[:, list(order)], initial=0)) or 1.0
-    columns = 2 if len(order) > 1 else 1
+    narrow = width < _NARROW
+    columns = 2 if len(order) > 1 and not narrow else 1
     rows = -(-len(order) // columns)
     wide, tall = (1 - _SPLIT) / columns, 1 / rows
-    for index, (position, label) in enumerate(zip(order, labels, strict=True)):
+    characters = max(8, int(11 * width * wide))
+    names = [plain(label, 2 * characters if narrow else characters) for label in labels]
+    names = ["\n".join(textwrap.wrap(name, characters)[:2]) for name in names] if narrow else names
+    title = 0.05 + 0.05 * max(name.count("\n") for name in names) if narrow else _TITLE
+    for index, (position, name) in enumerate(zip(order, names, strict=True)):
         row, column = divmod(index, columns)
-        extent = (_SPLIT + column * wide + 0.01, 1 - (row + 1) * tall, wide - 0.02, tall - _TITLE)
+        extent = (_SPLIT + column * wide + 0.01, 1 - (row + 1) * tall, wide - 0.02, tall - title)
         panel = _panel(axes, extent, limits)
         panel.set_xticks([])
         panel.set_yticks([])
         for spine in panel.spines.values():
             spine.set(visible=True, color=theme_color("line"), linewidth=0.8)
         _draw_cells(panel, cells, 100 * cells.share[:, position] / largest)
-        panel.set_title(label, fontsize="small", loc="left", pad=2, color=theme_color("ink"), parse_math=False)
+        panel.set_title(name, fontsize="small", loc="left", pad=2, color=theme_color("ink"), parse_math=False)
     color_bar(axes, share_colors(), (0.0, largest), "share (%)", extent=(0.02, 0.4))
 
 

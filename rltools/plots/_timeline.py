@@ -11,14 +11,13 @@ import numpy as np
 from rltools.errors import ArgumentError, RecordingError
 from rltools.plots.drawing.alt import largest_text, tell
 from rltools.plots.drawing.colors import color_limit
-from rltools.plots.drawing.labels import inches, plain
+from rltools.plots.drawing.labels import inches, most_ticks, plain
 from rltools.plots.drawing.legends import MAX_ACTIONS, action_labels, below_legend, signed_bar
 from rltools.plots.drawing.panels import action_panel, draw_feature, feature_panel, score_panel
 from rltools.plots.drawing.plot_info import Chapter, plot
 from rltools.plots.drawing.quantities import ending_words, score_words
 from rltools.plots.drawing.steps import link_span
 from rltools.plots.drawing.style import (
-    DATA_INCHES,
     Measure,
     canvas,
     draw_no_steps,
@@ -109,13 +108,12 @@ def timeline(
     judged = _traces(recording, number, traces)
     name = textwrap.fill(score_words(summary.labels[label_index]), 20)
     labels = labels_of(summary, order)
-    own_figure = axes is None
     axes, width = canvas(
         axes,
         1.6 + 0.62 * (max(len(order), 2) + len(judged)),
-        _side_inches([*labels, *judged, name], recording.header) + _DATA - DATA_INCHES,
+        _side_inches([*labels, *judged, name], recording.header),
+        _DATA,
     )
-    width = _DATA if own_figure else width
     axes.set_xlabel("step")
     axes.set_yticks([])
     keep_spines(axes, "bottom")
@@ -134,7 +132,7 @@ def timeline(
         return axes
     steps = episode_steps(recording, summary.key, number, label=label_index, scale=quantity.scale)
     axes.set_xlim(-0.5, outcome.steps - 0.5)
-    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, steps=[1, 2, 5, 10]))
+    axes.xaxis.set_major_locator(MaxNLocator(most_ticks(width, 8), integer=True, steps=[1, 2, 5, 10]))
     link_span(axes, number, outcome.steps)
     _draw_panels(axes, steps, list(zip(labels, order, strict=True)), recording.header, (name, quantity), judged)
     when = [f"at step {step}" for step in range(outcome.steps)]

@@ -14,6 +14,7 @@ from rltools._util.glossary import method_title
 from rltools.ablation import ablations
 from rltools.ablation.replacements import find_replacement
 from rltools.errors import RecordingError
+from rltools.plots.drawing.paper import paper
 from rltools.plots.drawing.quantities import score_words
 from rltools.recording import Recording
 from rltools.testing._ablations import copy_ablations
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.text import Text
     from matplotlib.transforms import Bbox
 
+COLUMN_INCHES = 3.3
 TOLERANCE = 1.0
 """The number of pixels by which texts may overlap."""
 
@@ -33,8 +35,8 @@ def check_plot(plot: Callable[..., Any], recording: Recording, *, shorter: bool 
     """Check a plot: a function of a recording, `plot(recording, *, axes=None) -> Axes`.
 
     It must return labeled Axes, name target and method, keep every text inside the figure and apart from the others,
-    draw into given axes without adding figures or axes, change nothing on disk, and also work for a recording without
-    episodes and one of a single step.
+    draw into given axes without adding figures or axes, change nothing on disk, and also work in a column of a paper
+    (`rltools.plots.paper(width=3.3)`), for a recording without episodes and for one of a single step.
 
     A plot with a parameter `ablation` must name the replacement, and target and method only if it has a parameter
     `method` too. It must draw an ablation without episodes, one of a single seed and a recording without an ablation,
@@ -44,7 +46,7 @@ def check_plot(plot: Callable[..., Any], recording: Recording, *, shorter: bool 
         plot: the function.
         recording: a recording with at least one attribution and one step; if the plot has a parameter `ablation`, with
             an ablation, as `example_ablation` writes it.
-        shorter: whether to draw the recording without episodes and of a single step, too.
+        shorter: whether to draw the recording in a column of a paper, without episodes and of a single step, too.
 
     Raises:
         AssertionError: the plot fails one of these checks; the message says which.
@@ -58,6 +60,8 @@ def check_plot(plot: Callable[..., Any], recording: Recording, *, shorter: bool 
     before, content = _files(recording.directory), content_of(plot)
     _check_drawing(plot(recording), recording, content)
     _check_given_axes(plot, recording, content)
+    if shorter:
+        _check_column(plot, recording)
     assert _files(recording.directory) == before, f"{_name(plot)} changed files of the recording it drew"
     for episodes, steps in ((0, 0), (1, 0), (1, 1)) if shorter else ():
         with tempfile.TemporaryDirectory() as folder:
@@ -106,6 +110,19 @@ def _check_drawing(axes: Any, recording: Recording, content: PlotContent | None 
     texts = list(_texts(figure))
     _check_named(axes, texts, recording, content or PlotContent())
     _check_apart(figure, texts)
+
+
+def _check_column(plot: Callable[..., Any], recording: Recording) -> None:
+    """Check that a figure for a column has its width, no heading, and no text that is cut off or overlaps another."""
+    with paper(width=COLUMN_INCHES):
+        axes = plot(recording)
+    figure = axes.get_figure(root=True)
+    assert abs(figure.get_figwidth() - COLUMN_INCHES) < 1e-6, (
+        f"{_name(plot)} is {figure.get_figwidth():.3g} in wide in a column of {COLUMN_INCHES} in; use style.canvas"
+    )
+    assert not axes.get_title(loc="left"), f"{_name(plot)} has a title in a paper; set it with style.heading"
+    figure.draw_without_rendering()
+    _check_apart(figure, list(_texts(figure)))
 
 
 def _check_given_axes(plot: Callable[..., Any], recording: Recording, content: PlotContent) -> None:

@@ -195,7 +195,7 @@ def test_one_broken_plot_does_not_stop_another(install: Install, cartpole: objec
     install("guest7", "import nowhere_to_be_found", plots="broken = guest7:thing")
     recording = rltools.record(cartpole, "CartPole-v1", episodes=1, max_steps=5, directory=tmp_path / "run")  # type: ignore[arg-type]
     rltools.explain(recording, cartpole, method="gradient")  # type: ignore[arg-type]
-    assert draw(tmp_path / "run", "importance", tmp_path / "plot.png", {}).is_file()
+    assert draw(tmp_path / "run", "importance", tmp_path / "plot.png", {})[0].is_file()
     with pytest.raises(ArgumentError, match="the plot importance has no --episode; these have: "):
         draw(tmp_path / "run", "importance", None, {"episode": 0})
     with pytest.raises(UnknownNameError, match="did you mean importance"):

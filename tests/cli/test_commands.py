@@ -163,6 +163,19 @@ def test_a_plot_goes_where_it_is_asked_for_in_the_format_of_its_name(rltools, sh
     assert drawn.read_bytes().startswith(begins[ending.lower()])
 
 
+def test_a_figure_for_a_paper_has_the_width_that_is_asked_for(rltools, short):
+    ran = rltools("plot", short, "importance", "--width", "84mm", "--out", "column.pdf")
+    assert ran.code == 0, ran.err
+    assert "For its caption: What the agent looks at: " in " ".join(ran.out.split())
+    box = re.search(rb"/MediaBox ?\[ ?0 0 ([\d.]+)", Path("column.pdf").read_bytes())
+    assert box is not None
+    assert float(box[1]) == pytest.approx(84 / 25.4 * 72, abs=0.1)
+    assert (
+        "'1 furlong' is no length; give it as 3.3in" in rltools("plot", short, "importance", "--width", "1 furlong").err
+    )
+    assert "inches" in rltools("plot", short, "importance", "--width", "84").err
+
+
 def test_without_out_plots_and_replays_lie_beside_the_recording(rltools, short):
     assert rltools("plot", short, "timeline").code == 0
     assert (short / "plots" / "timeline.png").is_file()
@@ -255,11 +268,11 @@ def test_inspect_says_what_a_model_an_agent_and_a_recording_are(rltools, short):
     assert re.search(r"return +500\.0 ± 0\.0 over 100 episodes", agent.out)
     assert "gradient of centered:chosen" in recording.out
     assert re.search(r"steps +24", recording.out)
-    for shown, name in ((model, "model.zip --env ID"), (agent, "cartpole-ppo")):
-        terms = [line.split("  ")[0] for line in shown.out.splitlines() if line[:1].strip()]
+    for result, name in ((model, "model.zip --env ID"), (agent, "cartpole-ppo")):
+        terms = [line.split("  ")[0] for line in result.out.splitlines() if line[:1].strip()]
         assert terms.index("observations") < terms.index("weights") < terms.index("settings") < terms.index("load it")
         assert terms[-1] == "load it"
-        assert " ".join(shown.out.split()).endswith(name)
+        assert " ".join(result.out.split()).endswith(name)
 
 
 def test_inspect_of_a_folder_of_runs_names_them(rltools, short, project):

@@ -1,16 +1,23 @@
 import io
+import re
+from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
 import pytest
 from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
 
+import rltools
+from rltools import plots
 from rltools._util.palette import palette
+from rltools.errors import ArgumentError
 from rltools.plots import dependence, importance, timeline
 from rltools.plots.drawing.alt import alt_text
 from rltools.plots.drawing.colors import color_limit
-from rltools.plots.drawing.style import dark, printed, within_page
-from rltools.testing import example_recording
+from rltools.plots.drawing.style import dark, within_page
+from rltools.testing import example_ablation, example_recording
+from rltools.testing._check_plot import _check_apart, _texts
 
 
 @pytest.fixture
@@ -19,30 +26,90 @@ def recording(tmp_path):
     return example_recording(tmp_path / "recording", values)
 
 
-def test_a_printed_figure_is_smaller_in_all(recording):
-    screen = importance(recording).figure.get_size_inches()
-    with printed():
+def test_a_figure_of_a_paper_has_its_width_and_font_size_wherever_it_is_drawn(recording):
+    with plots.paper(width=3.3):
         axes = importance(recording)
-        axes.figure.draw_without_rendering()
+    axes.figure.draw_without_rendering()
+    assert axes.figure.get_figwidth() == 3.3
+    assert axes.xaxis.label.get_size() == 8.4
+    assert {label.get_size() for label in axes.get_xticklabels()} == {8.4}
+    assert not axes.get_title(loc="left")
+    assert not [text for text in axes.texts if "episodes" in text.get_text()]
+    assert "n = 18 steps of 2 episodes" in plots.caption(axes)
+
+
+def test_a_paper_without_a_width_is_smaller_in_all_and_may_have_a_heading(recording):
+    screen = importance(recording).figure.get_size_inches()
+    with plots.paper(points=8, caption=True):
+        axes = importance(recording)
     assert axes.figure.get_size_inches() == pytest.approx(0.8 * screen)
-    assert axes.xaxis.label.get_size() == 8
-    assert {label.get_size() for label in axes.get_xticklabels()} == {8}
+    assert axes.get_title(loc="left") == "What the agent looks at"
 
 
-def test_printing_leaves_nothing_behind(recording):
+def test_a_heading_in_a_column_makes_the_figure_higher_and_not_the_plot_smaller(recording):
+    heights = []
+    for caption in (False, True):
+        with plots.paper(width=3.3, caption=caption):
+            axes = importance(recording)
+        axes.figure.draw_without_rendering()
+        heights.append(axes.get_window_extent().height / axes.figure.dpi)
+    assert heights[0] == pytest.approx(heights[1], abs=0.12)
+
+
+def test_a_paper_leaves_nothing_behind(recording):
     before = dict(mpl.rcParams)
-    with printed(6):
+    with plots.paper(points=6):
         assert mpl.rcParams["font.size"] == 6
     assert dict(mpl.rcParams) == before
     assert importance(recording).xaxis.label.get_size() == 10
 
 
-def test_a_printed_pdf_holds_truetype(recording, tmp_path):
-    with printed():
-        importance(recording).figure.savefig(tmp_path / "plot.pdf")
-    content = (tmp_path / "plot.pdf").read_bytes()
-    assert b"/Type3" not in content
-    assert b"/CIDFontType2" in content
+def test_sizes_that_no_figure_has_are_refused():
+    for choices, words in (
+        ({"width": 84}, "inches"),
+        ({"width": float("nan")}, "inches"),
+        ({"points": 0}, "font size"),
+    ):
+        with pytest.raises(ArgumentError, match=words), plots.paper(**choices):
+            pass
+
+
+def test_a_pdf_holds_truetype_whatever_it_is_drawn_for(recording, tmp_path):
+    with plots.paper():
+        figures = [importance(recording).figure]
+    for figure in (*figures, importance(recording).figure):
+        figure.savefig(tmp_path / "plot.pdf")
+        content = (tmp_path / "plot.pdf").read_bytes()
+        assert b"/Type3" not in content
+        assert b"/CIDFontType2" in content
+
+
+def test_own_axes_get_a_layout_that_cuts_no_label_off_unless_they_have_one(recording):
+    with plots.paper():
+        figure = Figure(figsize=(3.4, 2.2))
+        importance(recording, axes=figure.subplots())
+        figure.draw_without_rendering()
+        _check_apart(figure, list(_texts(figure)))
+    figure = Figure(layout="tight")
+    importance(recording, axes=figure.subplots())
+    assert type(figure.get_layout_engine()).__name__ == "TightLayoutEngine"
+
+
+def test_low_axes_have_no_small_print(recording):
+    axes = Figure(figsize=(4, 2)).subplots()
+    importance(recording, axes=axes)
+    assert axes.get_title(loc="left")
+    assert not [text for text in axes.texts if "episodes" in text.get_text()]
+    assert "n = 18 steps of 2 episodes" in plots.caption(axes)
+
+
+def test_the_page_on_figures_for_a_paper_runs(recording, tmp_path, monkeypatch):
+    example_ablation(recording, seeds=2)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("rltools.open_recording", lambda path: recording)
+    page = Path(rltools.__file__).parent.parent / "docs" / "figures.md"
+    exec("\n".join(re.findall(r"```python3\n(.*?)```", page.read_text(), re.DOTALL)), {})
+    assert {path.name for path in tmp_path.glob("*.pdf")} == {"losses.pdf", "both.pdf"}
 
 
 def test_alt_text_is_sentences_of_what_is_written(recording):

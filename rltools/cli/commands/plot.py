@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,18 +14,27 @@ from rltools._util.console import say
 from rltools.cli.app import SHOW, app
 from rltools.cli.completion import complete_plots
 from rltools.cli.options import (
+    Heading,
     PlotEpisode,
     PlotOut,
+    Points,
     RecordedAblation,
     RecordedMethod,
     RecordedTarget,
     Run,
     Top,
+    Width,
 )
 from rltools.errors import ArgumentError, PluginError
 
+_INCHES = {"": 1.0, "in": 1.0, "cm": 1 / 2.54, "mm": 1 / 25.4, "pt": 1 / 72.27}
 
-@app.command(rich_help_panel=SHOW, epilog="Example: `rltools plot runs/lunarlander-ppo beeswarm --out beeswarm.png`")
+
+@app.command(
+    rich_help_panel=SHOW,
+    epilog="Examples: `rltools plot runs/lunarlander-ppo beeswarm --out beeswarm.png`; for a column of a paper "
+    "`rltools plot runs/lunarlander-ppo losses --width 3.3in --out losses.pdf`",
+)
 def plot(
     run: Run,
     name: Annotated[str, typer.Argument(help="A plot; see `rltools list plots`.", autocompletion=complete_plots)],
@@ -34,15 +44,40 @@ def plot(
     ablation: RecordedAblation = None,
     episode: PlotEpisode = None,
     top: Top = None,
+    width: Width = None,
+    points: Points = None,
+    caption: Heading = None,
     out: PlotOut = None,
 ) -> None:
     """Draw a plot of a recording; the ending of --out sets the format (png, svg, pdf)."""
+    from rltools.plots.drawing.paper import PAPER_POINTS, paper
+
     options = {"method": method, "target": target, "ablation": ablation, "episode": episode, "top": top}
-    say(f"Open {draw(run, name, out, options)}")
+    if width is None and points is None and caption is not False:
+        path, _ = draw(run, name, out, options)
+        say(f"Open {path}")
+        return
+    with paper(None if width is None else inches(width), points=points or PAPER_POINTS, caption=bool(caption)):
+        path, text = draw(run, name, out, options)
+    if not caption:
+        say(f"For its caption: {text}")
+    say(f"Open {path}")
 
 
-def draw(run: Path, name: str, out: Path | None, options: dict[str, Any]) -> Path:
-    """Draw a plot of the recording in a folder, with the options that are not None, and return its path.
+def inches(length: str) -> float:
+    """A length such as `3.3in`, `84mm`, `8.4cm` or `240pt` in inches; a number alone is in inches.
+
+    Raises:
+        ArgumentError: it is something else.
+    """
+    match = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([a-z]*)\s*", length.lower())
+    if match is None or match[2] not in _INCHES:
+        raise ArgumentError(f"--width {length!r} is no length; give it as 3.3in, 84mm, 8.4cm or 240pt")
+    return float(match[1]) * _INCHES[match[2]]
+
+
+def draw(run: Path, name: str, out: Path | None, options: dict[str, Any]) -> tuple[Path, str]:
+    """Draw a plot of the recording in a folder, with the options that are not None; returns its path and caption.
 
     Raises:
         UnknownNameError: there is no such plot.
@@ -54,6 +89,7 @@ def draw(run: Path, name: str, out: Path | None, options: dict[str, Any]) -> Pat
 
     from rltools import plots
     from rltools._util.files import atomic_write, os_errors_as
+    from rltools.plots.drawing.paper import current_paper
     from rltools.recording import open_recording
     from rltools.recording.folders import folder_name
 
@@ -71,12 +107,13 @@ def draw(run: Path, name: str, out: Path | None, options: dict[str, Any]) -> Pat
     recording = open_recording(run)
     if "episode" in chosen:
         chosen["episode"] = recording.number_of(chosen["episode"])
-    figure = plot(recording, **chosen).get_figure(root=True)
+    axes = plot(recording, **chosen)
+    figure = axes.get_figure(root=True)
     with os_errors_as(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(path) as temporary:
-            figure.savefig(temporary, format=kind, dpi=200)
-    return path
+            figure.savefig(temporary, format=kind, dpi=200 if current_paper() is None else 300)
+    return path, plots.caption(axes)
 
 
 def _options_of_plot(name: str) -> set[str]:

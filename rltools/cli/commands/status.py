@@ -15,7 +15,7 @@ from rltools.cli.options import ExperimentFolder
 if TYPE_CHECKING:
     from rltools.experiments import CellStatus
 
-LISTED: tuple[Literal["failed", "running", "blocked", "missing"], ...] = ("failed", "running", "blocked", "missing")
+LISTED: tuple[Literal["failed", "running", "blocked", "waiting"], ...] = ("failed", "running", "blocked", "waiting")
 """What is listed, in this order; what is done is only counted."""
 MOST = 20
 """The most cells of each status that are listed."""
@@ -23,7 +23,7 @@ MOST = 20
 
 @app.command(rich_help_panel=LOOK_UP, epilog="Example: `rltools status runs/lunarlander`")
 def status(folder: ExperimentFolder) -> None:
-    """Show the progress of an experiment: which cells are done, failed, running and missing."""
+    """Show the progress of an experiment: which cells are done, failed, running, blocked by a failure and waiting."""
     from rltools.experiments import experiment_status, open_experiment
 
     rows = experiment_status(open_experiment(folder))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from rltools._util.text import interval, plural
@@ -15,12 +15,13 @@ from rltools.ablation.replacements import find_replacement
 from rltools.pages.ablation_findings import AblationFindings
 from rltools.pages.report._extremes import Extremes, StepLink
 from rltools.summary import DECISION, Ranked, Summary, loss_of, loss_text, ranked_features, verdict_text
-from rltools.summary.sentence import share_of
+from rltools.summary.sentence import brief, share_of
 
 TOP = 10
 """The most bars of a picture."""
-_CHARACTER = 3.4
-"""Percent of the width that a character of a number takes, on the narrowest page."""
+_CHARACTER, _GAP = 3.9, 5.5
+"""Percent of the width that a character of a number takes, and the gap before it, where the picture is narrowest: on a
+page of 1280 pixels, beside the player."""
 _MARGINS = (24.0, 34.0, 44.0, 54.0, 64.0, 74.0)
 """Percent of the width at the right of the longest bar, for a number that stands there; the first that is enough."""
 Kind = Literal["measured", "uncertain", "share"]
@@ -107,7 +108,7 @@ def loss_bars(measured: AblationFindings, examples: Mapping[str, StepLink]) -> B
         verdict = verdicts[each.feature]
         kind: Kind = "measured" if each.low > 0 or each.high < 0 else "uncertain"
         note = verdict_text(verdict.kind, verdict.partner)
-        numbers.append(Numbered(each, loss_text(replace(each, each=())), kind, note, other, examples.get(each.feature)))
+        numbers.append(Numbered(each, loss_text(brief(each)), kind, note, other, examples.get(each.feature)))
     rows, zero = _rows(numbers)
     value, low, high = (float(end) for end in (losses.baseline.value, losses.baseline.low, losses.baseline.high))
     notes = [f"return with everything seen: {interval(value, low, high)}"]
@@ -129,7 +130,7 @@ def share_bars(summary: Summary, extreme_steps: Sequence[Extremes], title: str) 
     steps = [extreme_steps[each.position].example if each.position < len(extreme_steps) else None for each in ranked]
     rows, zero = _rows(
         [
-            Numbered(each, str(share_of(replace(each, each=()))), "share", step=step)
+            Numbered(each, str(share_of(brief(each))), "share", step=step)
             for each, step in zip(ranked, steps, strict=True)
         ]
     )
@@ -190,6 +191,6 @@ def _rows(numbers: Sequence[Numbered]) -> tuple[tuple[Bar, ...], float]:
     for margin in _MARGINS:
         scale = _Scale(every, margin)
         rows = tuple(scale.bar(each) for each in numbers)
-        if all(bar.inside or bar.number + _CHARACTER * len(bar.text) <= 100 for bar in rows):
+        if all(bar.inside or bar.number + _GAP + _CHARACTER * len(bar.text) <= 100 for bar in rows):
             break
     return rows, scale.position(0.0)

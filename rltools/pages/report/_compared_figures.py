@@ -15,7 +15,8 @@ from rltools.pages.report._compared import Compared
 from rltools.plots.drawing.colors import share_colors, theme_color
 from rltools.plots.drawing.labels import feature_labels, plain
 from rltools.plots.drawing.legends import legend_beside
-from rltools.plots.drawing.style import canvas, heading, keep_spines, printed
+from rltools.plots.drawing.paper import paper
+from rltools.plots.drawing.style import canvas, heading, keep_spines
 from rltools.plots.drawing.theme import themed
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ DARK_CELL = 0.55
 def write_pdf(plot: Callable[[], Axes], path: Path) -> None:
     """Draw a plot at the size of a paper and write it as PDF, without a date."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with printed():
+    with paper(points=8, caption=True):
         figure = plot().get_figure(root=True)
         if figure is None:
             raise AssertionError("a plot returned axes without a figure")

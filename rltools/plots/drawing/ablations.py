@@ -11,7 +11,7 @@ import numpy as np
 from rltools._util.text import plural
 from rltools.ablation.replacements import replaced_by
 from rltools.plots.drawing.colors import theme_color
-from rltools.plots.drawing.labels import amount, inches, plain
+from rltools.plots.drawing.labels import amount, inches, most_ticks, plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -81,11 +81,11 @@ def set_value_limits(
     axes.set_xlim(low - room[0] * span, high + room[1] * span)
 
 
-def name_amounts(axes: Axes) -> None:
-    """Write the numbers of the x axis as amounts of return, without an offset."""
+def name_amounts(axes: Axes, width: float) -> None:
+    """Write the numbers of the x axis, of this width in inches, as amounts of return, without an offset."""
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-    axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
+    axes.xaxis.set_major_locator(MaxNLocator(most_ticks(width, 6), steps=[1, 2, 2.5, 5, 10]))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: amount(value)))
 
 

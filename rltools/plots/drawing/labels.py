@@ -13,13 +13,26 @@ import numpy as np
 
 from rltools._util.text import number as number_text
 from rltools._util.text import with_unit
+from rltools.plots.drawing.paper import current_paper
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 LONGEST = 36
 """Characters of a line; a label has at most two lines."""
+NARROW_PART, CHARACTERS_PER_POINT = 0.38, 0.53
+"""The part of the width of a paper's figure that a line may take, and the width of a character for a font size of 1."""
+TICK_INCHES = 0.5
+"""The room of a number below an axis."""
 _VISIBLE = {"\n": "↵", "\r": "↵", "\t": "⇥"}
+
+
+def longest() -> int:
+    """Characters of a line of a label: `LONGEST`, and fewer in the figure of a narrow paper."""
+    paper = current_paper()
+    if paper is None or paper.width is None:
+        return LONGEST
+    return min(LONGEST, max(12, int(NARROW_PART * 72 * paper.width / paper.points / CHARACTERS_PER_POINT)))
 
 
 def plain(text: str, limit: int = LONGEST) -> str:
@@ -49,12 +62,12 @@ def feature_labels(names: Sequence[str], units: Sequence[str]) -> list[str]:
 
 
 def _label(name: str, unit: str, number: str = "") -> str:
-    unit_text = with_unit("", _fitted(unit, LONGEST - 5)).strip()
+    unit_text = with_unit("", _fitted(unit, min(longest(), LONGEST - 5))).strip()
     suffix = f"{number} {unit_text}".rstrip()
-    text = _fitted(name, 2 * LONGEST - len(suffix))
-    if len(text + suffix) <= LONGEST:
+    text = _fitted(name, 2 * longest() - len(suffix))
+    if len(text + suffix) <= longest():
         return text + suffix
-    if unit and len(text + number) <= LONGEST:
+    if unit and len(text + number) <= longest():
         return f"{text}{number}\n{unit_text}"
     return _two_lines(text + suffix)
 
@@ -66,7 +79,7 @@ def _fitted(text: str, limit: int) -> str:
 
 def _two_lines(text: str) -> str:
     """The text on two lines, broken at the space nearest to its middle."""
-    low, high = max(0, len(text) - LONGEST - 1), LONGEST
+    low, high = max(0, len(text) - longest() - 1), longest()
     spaces = [index for index in range(low, high + 1) if text[index] == " "]
     split = min(spaces, key=lambda index: abs(2 * index - len(text)), default=-1)
     middle = (len(text) + 1) // 2
@@ -134,6 +147,11 @@ def wrapped(parts: Iterable[str], width: int) -> str:
         else:
             lines += textwrap.wrap(part, max(width, 10)) or [part]
     return "\n".join(lines)
+
+
+def most_ticks(width: float, most: int) -> int:
+    """How many numbers have room below an axis of so many inches, but no more than `most`."""
+    return max(2, min(most, int(width / TICK_INCHES)))
 
 
 def set_y_labels(axes: Axes, labels: Sequence[str]) -> None:

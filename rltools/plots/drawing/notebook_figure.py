@@ -9,27 +9,36 @@ from __future__ import annotations
 import io
 from typing import Any
 
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from rltools.plots.drawing.colors import dark_colors, is_dark
+from rltools.plots.drawing.paper import TRUETYPE, current_paper
 from rltools.plots.drawing.theme import themed
 
 
 class NotebookFigure(Figure):
-    """A figure that is not registered with pyplot, and that has the theme whenever it is drawn.
+    """A figure that is not registered with pyplot, and that has theme and font size whenever it is drawn.
 
-    Matplotlib creates ticks when it draws, with the settings of that moment.
+    Matplotlib creates ticks when it draws, with the settings of that moment. Fonts are TrueType in a PDF.
     """
 
     def __init__(self, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **settings)
         self._dark = is_dark()
+        paper = current_paper()
+        self._settings = TRUETYPE if paper is None else paper.settings
 
     def draw(self, renderer: Any) -> None:
         """Draw with the font and the colors that the figure was made with."""
-        with dark_colors(self._dark), themed():
+        with rc_context(self._settings), dark_colors(self._dark), themed():
             super().draw(renderer)
+
+    def savefig(self, *args: Any, **settings: Any) -> None:
+        """Save with the settings that the figure was made with."""
+        with rc_context(self._settings):
+            super().savefig(*args, **settings)
 
     def _repr_png_(self) -> bytes:
         """The figure as a PNG, for a notebook."""

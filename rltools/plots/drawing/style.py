@@ -1,13 +1,6 @@
 """What all plots share: canvas, titles, small print, and the quantity that is drawn.
 
-Plots are drawn for a screen; draw and save them within `printed` for a paper:
-
-```python
-from rltools.plots.drawing.style import printed
-
-with printed():
-    rltools.plots.importance(recording).figure.savefig("importance.pdf")
-```
+Plots are drawn for a screen; within `rltools.plots.paper` for a paper, and within `within_page` for a page.
 """
 
 from __future__ import annotations
@@ -27,6 +20,7 @@ from rltools._util.text import plural
 from rltools.errors import ArgumentError
 from rltools.plots.drawing.colors import dark_colors, theme_color
 from rltools.plots.drawing.labels import feature_labels, plain, wrapped
+from rltools.plots.drawing.paper import current_paper
 from rltools.plots.drawing.theme import themed
 from rltools.summary import unit_words
 
@@ -35,12 +29,20 @@ if TYPE_CHECKING:
 
     from rltools.summary import Summary
 
-SCREEN_POINTS, PRINT_POINTS = 10.0, 8.0
-"""Font sizes; all lengths in inches here are for the screen."""
+SCREEN_POINTS = 10.0
+"""The font size of a screen, for which all lengths in inches are here."""
 DATA_INCHES = 4.3
 """Width of the data in a new figure, whatever the width of the labels beside it."""
 DATA_FRACTION = 0.6
 """Width of the data in axes of the caller, as a fraction: an estimate, since labels are laid out only when drawn."""
+LEAST_DATA_INCHES = 0.8
+"""The data of a narrow figure are no narrower, whatever stands beside."""
+NARROW_HEADING = 0.5
+"""The part of the width of a paper's figure that its heading may take, however narrow the data are."""
+MOST_HEADING = 0.4
+"""The part of the height of axes of the caller that a heading with small print may take."""
+MARGIN_INCHES = 0.1
+"""What the layout leaves free at the sides of a figure."""
 CHARACTERS_PER_INCH = 15
 """How the small print of a figure is marked."""
 TITLE_CHARACTERS_PER_INCH = 13
@@ -49,42 +51,6 @@ PAGE_INCHES, LABEL_INCHES = 8.96, 2.29
 HEADING_GID = "heading"
 """How the ids of title and small print begin, which a page writes itself."""
 _WITHIN_PAGE: ContextVar[bool] = ContextVar("within_page", default=False)
-
-
-@contextmanager
-def printed(points: float = PRINT_POINTS) -> Iterator[None]:
-    """A context in which plots are drawn for a paper: smaller text, smaller figures, and real text in PDF files.
-
-    Save within it, too, because matplotlib creates ticks when it draws. Other matplotlib settings are kept.
-
-    Args:
-        points: font size; a figure shrinks with it, relative to the 10 points of a screen.
-
-    Example:
-        >>> import rltools
-        >>> from rltools.plots.drawing.style import printed
-        >>> policy = rltools.load_policy("cartpole-ppo")
-        >>> recording = rltools.record(policy, episodes=3, max_steps=40)
-        >>> recording = rltools.explain(recording, policy, method="gradient")
-        >>> with printed():
-        ...     figure = rltools.plots.importance(recording).figure
-        ...     figure.savefig("importance.pdf")
-    """
-    from matplotlib import rc_context
-
-    with rc_context(
-        {
-            "font.size": points,
-            "axes.linewidth": 0.6,
-            "xtick.major.width": 0.6,
-            "ytick.major.width": 0.6,
-            "savefig.dpi": 300,
-            # Type 42 is TrueType; many journals refuse Type 3, which is matplotlib's default.
-            "pdf.fonttype": 42,
-            "ps.fonttype": 42,
-        }
-    ):
-        yield
 
 
 @contextmanager
@@ -120,30 +86,49 @@ def within_page() -> Iterator[None]:
         _WITHIN_PAGE.reset(token)
 
 
-def canvas(axes: Axes | None, height: float, side_inches: float) -> tuple[Axes, float]:
+def canvas(axes: Axes | None, height: float, side_inches: float, data: float = DATA_INCHES) -> tuple[Axes, float]:
     """The axes to draw in, and the approximate width of their data in inches.
 
     New figures are not registered with pyplot. Lengths are for text of 10 points; a new figure scales with its text.
+    Axes of the caller whose figure has no layout get matplotlib's constrained one, without which labels are cut off.
 
     Args:
         axes: axes of the caller; None for those of a new figure.
         height: height of a new figure, in inches.
         side_inches: width of what stands beside the data in a new figure, such as labels and legends.
+        data: width of the data in a new figure, which that of a paper may not have.
     """
     scale = _text_scale()
+    width = data_inches(axes, side_inches, data)
+    if axes is not None:
+        figure = axes.get_figure(root=True)
+        if figure is not None and figure.get_layout_engine() is None:
+            figure.set_layout_engine("constrained")
+        return axes, width
+    from rltools.plots.drawing.notebook_figure import new_axes
+
+    paper = current_paper()
+    if paper is not None and paper.width is not None:
+        return new_axes((paper.width, height * scale)), width
+    total = data + side_inches
+    if not _WITHIN_PAGE.get():
+        return new_axes((total * scale, height * scale)), width
+    page = max(total, PAGE_INCHES)
+    axes = new_axes((page * scale, height * scale))
+    _reserve_left(axes, LABEL_INCHES * scale)
+    return axes, max(width, page - max(side_inches, LABEL_INCHES + 0.5))
+
+
+def data_inches(axes: Axes | None, side_inches: float, data: float = DATA_INCHES) -> float:
+    """The width of the data that `canvas` returns for these arguments, before there are axes."""
+    scale, paper = _text_scale(), current_paper()
     if axes is not None:
         figure = axes.get_figure(root=True)
         inches = axes.get_position().width * (figure.get_figwidth() if figure else 0)
-        return axes, DATA_FRACTION * inches / scale
-    from rltools.plots.drawing.notebook_figure import new_axes
-
-    width = DATA_INCHES + side_inches
-    if not _WITHIN_PAGE.get():
-        return new_axes((width * scale, height * scale)), DATA_INCHES
-    page = max(width, PAGE_INCHES)
-    axes = new_axes((page * scale, height * scale))
-    _reserve_left(axes, LABEL_INCHES * scale)
-    return axes, max(DATA_INCHES, page - max(side_inches, LABEL_INCHES + 0.5))
+        return DATA_FRACTION * inches / scale
+    if paper is None or paper.width is None:
+        return data
+    return max(paper.width / scale - side_inches - MARGIN_INCHES, LEAST_DATA_INCHES)
 
 
 def _reserve_left(axes: Axes, inches: float) -> None:
@@ -178,12 +163,26 @@ def heading_of(axes: Axes) -> Heading:
 
 
 def heading(axes: Axes, inches: float, title: str, *parts: str) -> None:
-    """Set the title, and below it the nonempty parts in small print, both wrapped to a width in inches."""
-    from matplotlib.font_manager import FontProperties
+    """Set the title, and below it the nonempty parts in small print, both wrapped to a width in inches.
 
-    text = wrapped(parts, int(CHARACTERS_PER_INCH * inches))
-    lines = text.count("\n") + 1 if text else 0
-    size = FontProperties(size="small").get_size_in_points()
+    A paper may have neither, and a new figure of it is as high as what it has. In low axes of the caller there is no
+    small print. `heading_of` and `caption` know both in any case.
+    """
+    from rltools.plots.drawing.notebook_figure import NotebookFigure
+
+    _HEADINGS[axes] = Heading(title, tuple(filter(None, parts)))
+    paper, figure = current_paper(), axes.get_figure(root=True)
+    if paper is not None and paper.width is not None and isinstance(figure, NotebookFigure):
+        inches = max(inches, NARROW_HEADING * paper.width / _text_scale())
+    wide, high = _wrapped(inches, title, parts), _room_above(axes)
+    if figure is not None and high is None and paper is not None:
+        usual, drawn = _wrapped(DATA_INCHES, title, parts), wide if paper.caption else ("", "")
+        figure.set_figheight(figure.get_figheight() + _heading_inches(*drawn) - _heading_inches(*usual))
+    if paper is not None and not paper.caption:
+        return
+    wrapped_title, text = wide
+    if high is not None and _heading_inches(*wide) > high:
+        text = ""
     small_print = axes.annotate(
         text,
         (0, 1),
@@ -196,13 +195,66 @@ def heading(axes: Axes, inches: float, title: str, *parts: str) -> None:
         linespacing=1.25,
         parse_math=False,
     )
-    pad = 7 + lines * size * 1.5
-    wrapped_title = textwrap.fill(title, max(20, int(TITLE_CHARACTERS_PER_INCH * inches)))
+    pad = _small_print_points(text)
     font = {"fontsize": "medium", "fontweight": "bold", "verticalalignment": "bottom"}
     axes_title = axes.set_title(wrapped_title, font, loc="left", color=theme_color("ink"), pad=pad, parse_math=False)
     small_print.set_gid(f"{HEADING_GID}-notes")
     axes_title.set_gid(f"{HEADING_GID}-title")
-    _HEADINGS[axes] = Heading(title, tuple(filter(None, parts)))
+
+
+def _wrapped(inches: float, title: str, parts: Sequence[str]) -> tuple[str, str]:
+    """Title and small print with line breaks."""
+    return (
+        textwrap.fill(title, max(20, int(TITLE_CHARACTERS_PER_INCH * inches))),
+        wrapped(parts, int(CHARACTERS_PER_INCH * inches)),
+    )
+
+
+def _small_print_points(text: str) -> float:
+    """The height of the small print with the gaps around it, in points."""
+    from matplotlib.font_manager import FontProperties
+
+    lines = text.count("\n") + 1 if text else 0
+    return 7 + lines * FontProperties(size="small").get_size_in_points() * 1.5
+
+
+def _heading_inches(title: str, text: str) -> float:
+    """The height of title and small print, in inches; 0 if there is neither."""
+    from matplotlib import rcParams
+
+    if not title:
+        return 0.0
+    return (_small_print_points(text) + (title.count("\n") + 1) * float(rcParams["font.size"]) * 1.2) / 72
+
+
+def _room_above(axes: Axes) -> float | None:
+    """How high a heading with small print may be in axes of the caller, in inches; None in a new figure."""
+    from rltools.plots.drawing.notebook_figure import NotebookFigure
+
+    figure = axes.get_figure(root=True)
+    if figure is None or isinstance(figure, NotebookFigure):
+        return None
+    return MOST_HEADING * float(axes.get_position().height * figure.get_figheight())
+
+
+def caption(axes: Axes) -> str:
+    """What stands above a plot, or is left out there, as one text: the title, and what was drawn.
+
+    Args:
+        axes: the axes that a plot returned.
+
+    Example:
+        >>> import rltools
+        >>> policy = rltools.load_policy("cartpole-ppo")
+        >>> recording = rltools.record(policy, episodes=3, max_steps=40)
+        >>> recording = rltools.explain(recording, policy, method="gradient")
+        >>> with rltools.plots.paper(width=3.3):
+        ...     axes = rltools.plots.importance(recording)
+        >>> rltools.plots.caption(axes)
+        'What the agent looks at: cartpole-ppo; CartPole-v1; n = 120 steps of 3 episodes; ...dots: episodes.'
+    """
+    above = heading_of(axes)
+    return ": ".join(filter(None, (above.title, "; ".join(above.notes)))) + "." if above.title else ""
 
 
 def set_x_label(axes: Axes, inches: float, text: str) -> None:

@@ -80,9 +80,10 @@ def _policy(contents: Contents, name: str, wanted: Wanted, options: LoadOptions,
     rebuilt.module.eval().requires_grad_(False)
     if options.dtype is not None:
         rebuilt.module.to(options.dtype)
-    notes = [*options.notes, *env_info.notes, _how(layout.CARD, wanted, rebuilt), *rebuilt.notes]
+    facts = [*options.notes, *env_info.notes, _how(layout.CARD, wanted, rebuilt), *rebuilt.notes]
     if env_info.spec_json is None:
-        notes.append("its environment has no specification that could be written down")
+        facts.append("its environment has no specification that could be written down")
+    notes = dict.fromkeys(whole_text(message_of(Exception(fact))) for fact in facts)  # arguments as in Python
     policy = TorchPolicy(
         rebuilt.module,
         env_info.observation_space,
@@ -101,9 +102,7 @@ def _policy(contents: Contents, name: str, wanted: Wanted, options: LoadOptions,
             _sha256(contents, layout.CARD, wanted, rebuilt),
             env_info.spec_json,
             layout.CARD.title,
-            tuple(
-                dict.fromkeys(whole_text(message_of(Exception(note))) for note in notes)
-            ),  # as Python names arguments
+            tuple(notes),
             _normalization(path, wanted, rebuilt, options),
         ),
     )
