@@ -25,6 +25,7 @@ from rltools.pages.report._overview import overviews
 from rltools.pages.report._parts import Figure, closing, drawn, macros, part
 from rltools.pages.report._script import page_script, script_markup
 from rltools.pages.report._statement import sentence_html
+from rltools.plots.drawing.labels import plain
 from rltools.recording import Recording, SharedEpisodesWarning, shared_episodes
 from rltools.summary import (
     Caveat,
@@ -182,7 +183,7 @@ def _alike(
     ablations: Mapping[tuple[str, int], Ablation],
     environments: Mapping[tuple[str, int], str],
 ) -> list[Finding]:
-    """Whether the runs of each environment use the same features, and need the same most.
+    """Whether the runs of each environment need the same feature most, and then whether their shares are alike.
 
     By an attribution that all of them have, that of the first run if possible.
     """
@@ -196,15 +197,22 @@ def _alike(
         spec = runs[own[0]].spec(runs[own[0]].find())
         common = [pair for pair in explained[0] if all(pair in others for others in explained)]
         common.sort(key=lambda pair: pair != (spec.method, spec.target))
+        short = _within(name, {run: labels[run] for run in own})
         of_environment: list[Finding | None] = []
+        if set(own) <= set(ablations):
+            of_environment.append(find_needs_alike({short[run]: find_loss_lead(ablations[run]) for run in own}))
         if common:
             same = [next(each for each in summaries[run] if (each.method, each.target) == common[0]) for run in own]
-            of_environment.append(find_runs_alike([labels[run] for run in own], same))
-        if set(own) <= set(ablations):
-            of_environment.append(find_needs_alike({labels[run]: find_loss_lead(ablations[run]) for run in own}))
+            of_environment.append(find_runs_alike([*short.values()], same))
         place = name if len(names) > 1 else ""
         answers += [answer and replace(answer, agent=place) for answer in of_environment]
     return [answer for answer in answers if answer is not None]
+
+
+def _within(environment: str, labels: Mapping[tuple[str, int], str]) -> dict[tuple[str, int], str]:
+    """Labels of the runs of an environment that is named beside them: `winter`, not `winter@cold`."""
+    short = {run: label.replace(f"@{environment}", "", 1) for run, label in labels.items()}
+    return short if len(set(short.values())) == len(short) else dict(labels)
 
 
 def _caveats(
@@ -284,8 +292,11 @@ def compared_figures(
     for run, recording in list(runs.items())[:MOST_CONTROLLED]:
         plotted += [(*each, True) for each in _beside_controls(labels[run], recording)]
     drawings = []
+    # Captions have the names of the file; the small print has those of models and the ids of environments.
+    headers = [recording.header for recording in runs.values()]
+    names = {plain(text, 40) for header in headers for text in (header.policy, header.environment_id)}
     for plot, name, caption, control in plotted:
-        drawings.append((drawn(plot, name, caption, folder / "plots"), control))
+        drawings.append((drawn(plot, name, caption, folder / "plots", names if control else ()), control))
         if control or not compared:
             write_pdf(plot, folder / FIGURES / f"{name}.pdf")
     return drawings
