@@ -74,8 +74,8 @@ def test_a_call_of_the_skill_runs(
         return  # ran in the script
     import gymnasium
 
-    for shown, run in EVERYWHERE.items():
-        call = call.replace(shown, run)
+    for text, replacement in EVERYWHERE.items():
+        call = call.replace(text, replacement)
     eval(call, names | {"env": gymnasium.make("CartPole-v1")})
 
 

@@ -19,7 +19,7 @@ def read(name):
 def test_the_version_stands_in_one_place_and_elsewhere_alike():
     assert 'dynamic = ["version"]' in read("pyproject.toml")
     assert re.findall(r"(?m)^version: (\S+)$", read("CITATION.cff")) == [rltools.__version__]
-    assert re.findall(r"(?m)^## (\d[\w.]*)", read("CHANGELOG.md"))[0] == rltools.__version__
+    assert re.findall(r"(?m)^## \[(\d[\w.]*)\] - ", read("CHANGELOG.md"))[0] == rltools.__version__
 
 
 def test_every_citation_of_the_paper_is_in_its_bibliography_and_the_reverse():

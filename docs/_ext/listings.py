@@ -35,7 +35,7 @@ def methods() -> str:
     every = sorted((find_method(name) for name in method_names()), key=lambda method: (method.control, method.name))
     costs = json.loads(COSTS.read_text(encoding="utf-8"))
     agents = sorted({agent for of_method in costs.values() for agent in of_method}, reverse=True)
-    waiting = "".join(f" s for {agent} |" for agent in agents)
+    waiting = "".join(f" seconds, {agent} |" for agent in agents)
     parts = [
         "# All methods\n",
         "[Which method?](../methods/README.md) sorts them by the question they answer; this page has each of them, and "
@@ -47,7 +47,7 @@ def methods() -> str:
         "1,000 steps, files included, in processor time of one thread of a shared machine (`python "
         "docs/method_costs.py`): of `lunarlander-ppo`, a small network that sees 8 numbers, and of `lavagap-cnn-ppo`, "
         "a convolutional one that sees an image of 42 × 42 pixels, whose regions are taken together where a method "
-        "has `groups`. Methods with an empty cell do not fit the agent.\n",
+        "has `groups`. Where a cell is empty, the method does not fit the agent, or was not measured.\n",
         "The axioms that a method declares are tested on random networks:\n",
         *(f"- **{name}**: {meaning}" for name, meaning in AXIOMS.items()),
         "",

@@ -1,4 +1,4 @@
-"""Pages made from the package before the site is built: the API by rooms, the commands, and a page of each method.
+"""Pages made from the package before the site is built: the API by modules, how to extend it, and `listings.py`.
 
 Nothing is listed by hand: a public name, a command or a method that is added has its place on the next build.
 """

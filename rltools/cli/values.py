@@ -96,6 +96,10 @@ def parse_groups(texts: list[str] | None) -> str | dict[str, list[str]] | None:
     groups: dict[str, list[str]] = {}
     for text in texts:
         name, equals, members = text.partition("=")
+        if text in ("features", "card"):
+            raise ArgumentError(
+                f"--groups {text} says how all features are grouped, and is given alone, not with others"
+            )
         if not equals or not name or not members:
             raise ArgumentError(f"--groups {text!r} is not NAME=FEATURE,FEATURE, for instance legs=left,right")
         if name in groups:

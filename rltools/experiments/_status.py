@@ -27,7 +27,8 @@ class CellStatus:
 
     Attributes:
         cell: its id.
-        status: as its claims say; a free cell is missing, or cannot be done because one that it needs has failed.
+        status: as its claims say; a cell that nobody has begun, or that was given back, is waiting; or it is
+            blocked, because one that it needs has failed.
         attempt: the number of the last attempt.
         host: the machine and process of a running one.
         age: seconds since its claim was touched, by this machine's clock; NaN if it is not running.
@@ -35,7 +36,7 @@ class CellStatus:
     """
 
     cell: str
-    status: Literal["done", "running", "failed", "missing", "blocked"]
+    status: Literal["done", "running", "failed", "waiting", "blocked"]
     attempt: int = 0
     host: str = ""
     age: float = float("nan")
@@ -77,13 +78,13 @@ def _there() -> str:
     return f": {listed(made, MOST_NAMED)}" if made else f"; there are none in {RUNS}"
 
 
-def retry_cells(job: Job, *, failed: bool = True, missing: bool = False, dry_run: bool = False) -> tuple[str, ...]:
+def retry_cells(job: Job, *, failed: bool = True, abandoned: bool = False, dry_run: bool = False) -> tuple[str, ...]:
     """Let cells be done again, by whoever runs the experiment next or is still at it; returns their ids.
 
     Args:
         job: the experiment.
         failed: those that failed.
-        missing: those that somebody began and is not at any more: the process is dead, or has not touched its claim
+        abandoned: those that somebody began and is not at any more: the process is dead, or has not touched its claim
             for a minute and a half by the clock of the file system. Whoever works on the experiment takes these over in
             any case, after as long.
         dry_run: only return them.
@@ -95,7 +96,7 @@ def retry_cells(job: Job, *, failed: bool = True, missing: bool = False, dry_run
     dead = {
         cell: state
         for cell, state in states.items()
-        if missing and state.status == "running" and not is_alive(job.board, state, owner_of(job.board, state))
+        if abandoned and state.status == "running" and not is_alive(job.board, state, owner_of(job.board, state))
     }
     again = {cell: state for cell, state in states.items() if failed and state.status == "failed"} | dead
     if not dry_run:
@@ -125,7 +126,7 @@ def _status(job: Job, state: CellState, *, blocked: bool) -> CellStatus:
         return CellStatus(state.cell, "failed", state.attempt, error=last_line(log_of(job.board, state)))
     if state.status == "done":
         return CellStatus(state.cell, "done", state.attempt)
-    return CellStatus(state.cell, "blocked" if blocked else "missing", state.attempt)
+    return CellStatus(state.cell, "blocked" if blocked else "waiting", state.attempt)
 
 
 def last_line(log: str) -> str:

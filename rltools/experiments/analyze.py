@@ -247,8 +247,11 @@ def _check_numbers(seconds: float, episodes: int, seed: int, seeds: int, referen
 
 
 def _about(policy: Policy) -> list[str]:
-    """What to know of a policy beforehand: where the names are from, and that it has no gradients."""
-    named = [f"{policy.source.name}: {'; '.join(lines)}"] if (lines := origin_lines(policy.features)) else []
+    """What to know of a policy beforehand: where its names are from, what normalizes, and that it has no gradients."""
+    lines = origin_lines(policy.features)
+    if statistics := policy.source.normalization:
+        lines = [*lines, f"observations are normalized with the statistics of {statistics}"]
+    named = [f"{policy.source.name}: {'; '.join(lines)}"] if lines else []
     return named if is_differentiable(policy) else [*named, _without_gradients(policy)]
 
 

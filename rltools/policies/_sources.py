@@ -54,6 +54,11 @@ def from_hub(source: str, options: LoadOptions) -> tuple[Path, LoadOptions]:
 def local_path(source: str | Path) -> Path:
     """The path of a model or an agent's folder on this machine."""
     text = str(source)
+    if isinstance(source, str) and not text.strip():
+        raise ModelError(
+            f"the agent is {text!r}: nothing, as of a variable that is not set; give the path of a model's .zip or "
+            f"folder, an agent's name, or hf:ORG/NAME for a model of a hub"
+        )
     if isinstance(source, str) and (content := content_path("agents", text)):
         return content
     path = Path(source)

@@ -22,6 +22,7 @@ class Source:
         environment: the specification it was trained on, as `EnvSpec.to_json()` writes it; None if unknown.
         library: what made it, for people.
         notes: caveats a reader of any result should see.
+        normalization: the file or object with the statistics by which observations are normalized; "" without any.
 
     Example:
         >>> import rltools
@@ -35,6 +36,7 @@ class Source:
     environment: str | None = None
     library: str = "PyTorch"
     notes: tuple[str, ...] = ()
+    normalization: str = ""
 
     __repr__ = short_repr
 

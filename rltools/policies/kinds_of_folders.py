@@ -13,9 +13,9 @@ from pathlib import Path
 from rltools._util.foreign_files import is_file
 
 MOST_LISTED = 2000
-"""Names that are looked at in a folder, and in all folders below it."""
+"""The most names that are looked at in a folder, and in all folders below it."""
 DEEPEST = 4
-"""Folders below a folder in which models are looked for; a snapshot of the hub's cache is two below its root."""
+"""How many folders deep models are looked for; a snapshot of the hub's cache is two below its root."""
 _MODELS = (".zip", ".cleanrl_model", ".onnx", ".pt2", ".safetensors", ".pt", ".pth", ".d3", ".msgpack", ".ckpt")
 _MOST_NAMED = 3
 _FIND = "give the path of the model's .zip that was saved with it"

@@ -18,6 +18,7 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from rltools._util.console import whole_text
 from rltools._util.discovery import PluginWarning, entry_points_of, load_entry_point, modules_in, origin
 from rltools._util.text import one_line
 from rltools.errors import ArgumentError, PluginError, RltoolsError, argument
@@ -32,6 +33,11 @@ if TYPE_CHECKING:
     from rltools.policies.env_info import EnvInfo
 
 GROUP = "rltools.policies"
+COMMON_NAMES = (
+    *("actor", "agent", "best", "best_agent", "best_model", "checkpoint", "final", "final_model", "last", "latest"),
+    *("model", "network", "policy", "weights"),
+)
+"""Names of files that tell nothing of the agent, because everybody's are called so."""
 OPTIONAL = ("layout", "activation", "strides", "head")
 """Options that only some libraries take; see `Library`."""
 
@@ -75,6 +81,17 @@ class LoadOptions:
     check: Any = None
     naming: Naming = field(default_factory=Naming)
 
+    def name_of(self, path: Path) -> str:
+        """What to call the policy in a file: as its caller does, else as the file, and its folder if many files are.
+
+        >>> LoadOptions().name_of(Path("runs/winter/model.zip")), LoadOptions().name_of(Path("runs/hopper.zip"))
+        ('winter-model', 'hopper')
+        """
+        folder = path.absolute().parent.name
+        if self.name is not None or path.stem.lower() not in COMMON_NAMES or not folder:
+            return whole_text(self.name or path.stem)
+        return whole_text(f"{folder}-{path.stem}")
+
     def in_environment(self, environment: EnvInfo) -> LoadOptions:
         """The same options in an environment, whose features and actions get the caller's names.
 
@@ -83,6 +100,18 @@ class LoadOptions:
             UnknownNameError: a mapping from a name that there is not.
         """
         return replace(self, environment=self.naming.env_info(environment), naming=Naming())
+
+
+def statistics_text(normalize: Any) -> str:
+    """What statistics of observations are called: by their path, of which an absolute one is cut, or by their class.
+
+    >>> statistics_text(Path("/home/me/winter/vecnormalize.pkl")), statistics_text({"mean": 0})
+    ('winter/vecnormalize.pkl', 'a live dict')
+    """
+    if not isinstance(normalize, (str, Path)):
+        return f"a live {type(normalize).__name__}"
+    path = Path(normalize)
+    return whole_text("/".join(path.parts[-2:]) if path.is_absolute() else path.as_posix())
 
 
 class Library(Protocol):

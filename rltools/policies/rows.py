@@ -77,8 +77,8 @@ def check_repeats(
             f"{name} scores the same observations differently when it is called again (by up to {difference:.2g}, "
             f"where the largest score is {largest:.2g}), so what acts would not be what is explained; make its scores "
             f"a function of the observation alone: no random numbers in eval mode (dropout as a function takes "
-            f"training=self.training), and no state of its own between calls (a recurrent state goes through "
-            f"{argument('memory')} of TorchPolicy)"
+            f"training=self.training, and a network that is hidden in a function is not put into eval mode), and no "
+            f"state of its own between calls (a recurrent state goes through {argument('memory')} of TorchPolicy)"
         )
 
 

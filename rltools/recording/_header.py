@@ -39,9 +39,10 @@ _KINDS = {
     "reward_clip": float | None,
     "data": str,
     "agent": dict[str, Any],
+    "normalization": str,
 }
 _RETURNS = ("value_head", "gamma", "gae_lambda", "reward_scale", "reward_clip")
-_LATER = frozenset({"branches", "seeds", "layers", "data", "agent", *_RETURNS})
+_LATER = frozenset({"branches", "seeds", "layers", "data", "agent", "normalization", *_RETURNS})
 """Keys that older recordings lack."""
 _AGENT = {
     "source": str,
@@ -117,6 +118,8 @@ class Header:
         agent: what the policy was loaded from: the `source` as it was given, for instance a path, and if there were
             any, the `environment`, the plain arguments of `load_policy` (`loading`), the names of others (`live`), and
             whether the file was `trusted`; empty if it was not loaded from a file or by a name, or is not known.
+        normalization: the file or object with the statistics by which the policy normalizes observations; "" without
+            any, and in older recordings.
 
     Example:
         >>> import rltools
@@ -151,12 +154,14 @@ class Header:
     reward_clip: float | None = None
     data: str = ""
     agent: dict[str, Any] = field(default_factory=dict)
+    normalization: str = ""
 
     __repr__ = short_repr
 
     def to_json(self) -> dict[str, Any]:
-        """The content of `recording.json`; `data` and `agent` are there only if they say anything."""
-        own = {name: value for name, value in vars(self).items() if name not in ("data", "agent") or value}
+        """The content of `recording.json`; the last three keys are there only if they say anything."""
+        optional = ("data", "agent", "normalization")
+        own = {name: value for name, value in vars(self).items() if name not in optional or value}
         return own | {
             "features": self.features.to_json(),
             "action_names": list(self.action_names),

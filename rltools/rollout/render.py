@@ -9,6 +9,7 @@ while it is recorded, by `record(..., frames=...)`, or by a wrapper in a loop of
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
@@ -17,11 +18,12 @@ from typing import Any
 
 import gymnasium
 import numpy as np
+from gymnasium.envs.registration import load_env_creator
 
 from rltools._util.files import numbered, numbered_path, os_errors_as
 from rltools._util.lock import folder_lock
 from rltools._util.progress import progress_bar
-from rltools.envs import Environment, make_environment, spec_from_json
+from rltools.envs import Environment, environment_spec, make_environment, spec_from_json
 from rltools.errors import FaultError, RltoolsError, SimulationError, argument
 from rltools.recording import Episode, Recording, recorded_leaves
 from rltools.recording.writers import BlockFile
@@ -47,7 +49,8 @@ def add_frames(
 ) -> None:
     """Add frames to some episodes of a recording; if they cannot be rendered, one warning says why.
 
-    Episodes of a data set, which were never stepped here, keep the frames that were read with them.
+    Episodes of a data set, which were never stepped here, keep the frames that were read with them. There is no warning
+    if the environment declares that it has no images.
 
     Args:
         recording: the recording.
@@ -60,11 +63,37 @@ def add_frames(
         return
     existing = set(numbered(recording.directory / "frames"))
     missing = [number for number in numbers if number not in existing]
+    if missing and _has_no_images(recording.header.environment if env is None else env, modules):
+        return
     try:
         draw_episodes(recording, missing, env, modules, progress=progress)
     except RltoolsError as error:
         # The numbers were recorded before, so that a replay has everything else to show.
         warnings.warn(f"frames could not be drawn ({error})", NoFramesWarning, stacklevel=3)
+
+
+def _has_no_images(env: Environment, modules: Sequence[str]) -> bool:
+    """Whether an environment, or one whose recorded specification this is, certainly renders no image."""
+    try:
+        if isinstance(env, str) and env.startswith("{"):
+            env = spec_from_json(env, allowed_modules=modules)
+        spec = environment_spec(env)
+        if spec is None or spec.entry_point is None:
+            made_env = make_environment(env)
+            with suppress(Exception):
+                made_env.close()
+            return made_env.render_mode is None and type(made_env.unwrapped).render is gymnasium.Env.render
+        creator = spec.entry_point if callable(spec.entry_point) else load_env_creator(spec.entry_point)
+        parameters = inspect.signature(creator).parameters
+        has_mode = "render_mode" in parameters or any(
+            parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()
+        )
+    except Exception:  # what is wrong is said when it is rendered
+        return False
+    declared = getattr(creator, "metadata", None) or {}
+    return "rgb_array" not in (declared.get("render_modes") or ()) and (
+        not has_mode or (getattr(creator, "render", None) is gymnasium.Env.render and not spec.additional_wrappers)
+    )
 
 
 def draw_episodes(

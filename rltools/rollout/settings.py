@@ -68,6 +68,7 @@ def header_of(
         layers=layers,
         value_head=value_head(policy),
         agent=getattr(policy, "loaded_from", {}),
+        normalization=source.normalization,
         **vars(getattr(policy, "discounting", Discounting())),
     )
 

@@ -145,3 +145,5 @@ def test_groups_are_parsed() -> None:
     assert parse_groups(None) is parse_groups([]) is None
     assert parse_groups(["features"]) == "features"
     assert parse_groups(["a=x, y", "b=z"]) == {"a": ["x", "y"], "b": ["z"]}
+    with pytest.raises(ArgumentError, match="--groups card says how all features are grouped, and is given alone"):
+        parse_groups(["a=x, y", "card"])

@@ -268,11 +268,11 @@ def test_inspect_says_what_a_model_an_agent_and_a_recording_are(rltools, short):
     assert re.search(r"return +500\.0 ± 0\.0 over 100 episodes", agent.out)
     assert "gradient of centered:chosen" in recording.out
     assert re.search(r"steps +24", recording.out)
-    for shown, name in ((model, "model.zip --env ID"), (agent, "cartpole-ppo")):
-        terms = [line.split("  ")[0] for line in shown.out.splitlines() if line[:1].strip()]
+    for result, name in ((model, "model.zip --env ID"), (agent, "cartpole-ppo")):
+        terms = [line.split("  ")[0] for line in result.out.splitlines() if line[:1].strip()]
         assert terms.index("observations") < terms.index("weights") < terms.index("settings") < terms.index("load it")
         assert terms[-1] == "load it"
-        assert " ".join(shown.out.split()).endswith(name)
+        assert " ".join(result.out.split()).endswith(name)
 
 
 def test_inspect_of_a_folder_of_runs_names_them(rltools, short, project):
@@ -311,8 +311,7 @@ def test_an_experiment_is_run_from_a_file_with_changes_also_where_nothing_can_be
     )
     ran = rltools("run", "asked.yaml", "episodes=2", *POLES, "--out", "found")
     assert ran.code == 0
-    assert "BlindPole-v0 cannot be made" in ran.fault
-    assert "frames could not be drawn (" in ran.fault
+    assert ran.err == ""  # it declares that it has no images, so their lack is no news
     assert "cartpole-ppo, gradient of the score of the action taken (centered): " in ran.out
     assert "Open found/index.html" in ran.out
     assert len(open_recording("found/cartpole-ppo-seed-0")) == 2

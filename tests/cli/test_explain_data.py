@@ -32,6 +32,7 @@ def test_a_data_set_is_explained_by_another_policy(rltools, short, project, monk
     assert [outcome.total_reward for outcome in recording.outcomes()] == [12.0, 12.0]
     page = (folder / "index.html").read_text("utf-8")
     assert "those of minari:poles/short-v0" in page
+    assert '<p class="trust-line warning">The episodes are those of minari:poles/short-v0' in page
     assert "What is explained is the score of the recorded action" in page
     assert "rltools explain --data minari:poles/short-v0 cartpole-ppo --method shapley" in page
     assert "those of the data set" in page

@@ -164,7 +164,7 @@ def test_workers_without_the_package_or_with_an_old_one(job: Job, error: Excepti
         distribute(job, Pool(lambda: executor), 2, poll=0.001)
     _one_line(raised)
     assert executor.tasks < 5
-    assert _status(job) == "missing"
+    assert _status(job) == "waiting"
 
 
 def test_a_worker_with_other_versions_begins_nothing(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,7 +173,7 @@ def test_a_worker_with_other_versions_begins_nothing(job: Job, monkeypatch: pyte
     with pytest.raises(ArgumentError, match=r" has rltools-attribution 9.9, torch 1.0, .* torch==.* install") as raised:
         in_worker(task)
     _one_line(raised)
-    assert _status(job) == "missing"
+    assert _status(job) == "waiting"
     # Whoever joins by hand, or asks how far it is, is told the same; who begins it again may have any version.
     with pytest.raises(ArgumentError, match=r"has rltools-attribution 9.9"):
         run_experiment("poles.yaml", join=True)
@@ -207,7 +207,7 @@ def test_a_worker_that_sees_another_folder_begins_nothing(job: Job, monkeypatch:
     executor = Inline()
     with pytest.raises(CellsError, match=r"is not shared: on .* there is no such folder.*choose a folder that all"):
         distribute(job, Pool(lambda: _forgetful(executor, mark)), 1, poll=0.001)
-    assert _status(job) == "missing"
+    assert _status(job) == "waiting"
 
 
 def _forgetful(executor: Inline, mark: Path) -> Inline:
@@ -257,7 +257,7 @@ def test_a_full_disk_gives_the_cell_back_and_ends_this_worker(job: Job, monkeypa
         with pytest.raises(RecordingError, match=r"No space left on device.*Free some space") as raised:
             in_worker(task)
         _one_line(raised)
-        assert _status(job) == "missing"
+        assert _status(job) == "waiting"
         with pytest.raises(CellsError, match=r"without a cell being done: cannot write to .*No space left on device"):
             distribute(job, Pool(Inline), 1, poll=0.001)
         with pytest.raises(RecordingError, match="No space left on device"):
@@ -267,7 +267,7 @@ def test_a_full_disk_gives_the_cell_back_and_ends_this_worker(job: Job, monkeypa
         patch.setattr("rltools.experiments.claims.os.write", full)
         with pytest.raises(RecordingError, match="No space left on device"):
             in_worker(task)
-    assert _status(job) == "missing"
+    assert _status(job) == "waiting"
     assert len(run_experiment("poles.yaml").recordings) == 1
 
 
@@ -290,10 +290,10 @@ def test_missing_cells_are_those_whose_process_is_gone(job: Job) -> None:
     assert isinstance(own, Claim)
     other = job.board / "cartpole-ppo-seed-0.explain-1-gradient.0001.claim"
     other.write_text('{"host": "node7", "machine": "another", "pid": 1, "born": "1"}')
-    assert retry_cells(job, missing=True) == ()
+    assert retry_cells(job, abandoned=True) == ()
     os.utime(other, (1, 1))
-    assert retry_cells(job, missing=True, failed=False) == ("cartpole-ppo-seed-0.explain-1-gradient",)
-    assert [row.status for row in experiment_status(job)] == ["running", "missing", "missing"]
+    assert retry_cells(job, abandoned=True, failed=False) == ("cartpole-ppo-seed-0.explain-1-gradient",)
+    assert [row.status for row in experiment_status(job)] == ["running", "waiting", "waiting"]
     assert experiment_status(job)[0].host == str(this_process())
 
 

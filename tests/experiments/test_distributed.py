@@ -223,7 +223,7 @@ def test_a_command_that_is_interrupted_releases_its_claims(project: Path, number
     process.join(SECONDS)
     assert process.exitcode == code, log.read_text()
     rows = experiment_status(open_experiment(project / out))
-    assert {row.status for row in rows} == {"missing"}
+    assert {row.status for row in rows} == {"waiting"}
     assert not list((project / out).rglob("*.parquet"))
 
 
@@ -322,7 +322,7 @@ def test_a_cell_that_always_kills_its_process_fails_and_the_others_are_done(proj
     assert len(retry_cells(job, dry_run=True)) == 2
     assert {row.status for row in experiment_status(job)} == {"failed", "blocked"}
     retry_cells(job)
-    assert {row.status for row in experiment_status(job)} == {"missing"}
+    assert {row.status for row in experiment_status(job)} == {"waiting"}
     _run(project, "killed")
     _assert_as_serial(project, "killed")
 

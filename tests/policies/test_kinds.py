@@ -269,7 +269,7 @@ def test_what_is_there_comes_before_what_has_an_ending(model: PPO, tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    "source", ["nothing", "a/nothing", "nothing.zip", "a" * 5000, "a/" * 3000, "a\0b", "\udc80", "~/x"]
+    "source", ["", " ", "nothing", "a/nothing", "nothing.zip", "a" * 5000, "a/" * 3000, "a\0b", "\udc80", "~/x"]
 )
 def test_what_is_not_there_is_one_error(source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)

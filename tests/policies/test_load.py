@@ -190,3 +190,28 @@ def test_loading_is_imported_without_the_library_of_the_models():
     script = f"import sys, rltools.policies.load; print([name for name in {heavy} if name in sys.modules])"
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "[]"
+
+
+def test_a_file_whose_name_everybody_gives_is_called_after_its_folder_too(cartpole):
+    folder = cartpole.parent.name
+    assert load_policy(cartpole).source.name == f"{folder}-model"
+    assert load_policy(cartpole, name="poles").source.name == "poles"
+
+
+def test_a_page_says_what_normalizes_and_of_what_its_sha256_is(make_env, make_policy, tmp_path):
+    import dataclasses
+
+    import rltools
+    from rltools.pages.report._parts import closing
+
+    assert load_policy("cartpole-ppo").source.normalization == ""
+    policy = load_policy("hopper-ppo")
+    assert policy.source.normalization == "hopper-ppo/vecnormalize.pkl"
+    env = make_env(length=1)
+    header = rltools.record(make_policy(env), env, episodes=1).header
+    plain = closing((), (), header, policy=True)
+    assert "normalized" not in plain
+    assert "sha256 of both" not in plain
+    page = closing((), (), dataclasses.replace(header, normalization=policy.source.normalization), policy=True)
+    assert "observations are normalized with the statistics of hopper-ppo/vecnormalize.pkl" in page
+    assert "sha256 of both" in page

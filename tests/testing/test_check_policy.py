@@ -230,5 +230,5 @@ def test_modes_are_put_back():
 def test_a_network_that_is_hidden_in_a_function():
     net = Noisy().train()
     policy = rltools.TorchPolicy(lambda x, hidden=(net,): hidden[0](x), STATES, Discrete(3))
-    with pytest.raises(AssertionError, match="must be the same"):
+    with pytest.raises(MismatchError, match="hidden in a function is not put into eval mode"):
         check_policy(policy, module=net)

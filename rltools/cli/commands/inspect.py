@@ -274,7 +274,9 @@ def _recording(folder: Path) -> tuple[Rows, bool]:
     ]
     for key in ablation_keys(folder):
         with suppress(CorruptError, FormatError):  # named below
-            rows.append(("ablated", str(open_ablation(recording, key))))
+            ablation = open_ablation(recording, key)
+            count = plural(len(ablation.rollouts), "episode")
+            rows.append(("ablated", f"{plural(len(ablation.players), 'variable')}, {ablation.replace}, {count}"))
     rows += [("note", note) for note in header.notes]
     rows += [("fault", f"episode {outcome.number}: {outcome.fault}") for outcome in outcomes if outcome.fault]
     rows += [("damaged", why) for why in damaged.values()]

@@ -32,7 +32,7 @@ def status(folder: ExperimentFolder) -> None:
     rows = experiment_status(open_experiment(folder))
     counts = Counter(row.status for row in rows)
     others = [f"{counts[name]} {name}" for name in LISTED if counts[name]]
-    others += [f"{counts['missing']} not begun"] if counts["missing"] else []
+    others += [f"{counts['waiting']} not begun"] if counts["waiting"] else []
     say(f"{counts['done']} of {plural(len(rows), 'cell')} done" + "".join(f", {part}" for part in others))
     for name in LISTED:
         chosen = [row for row in rows if row.status == name]

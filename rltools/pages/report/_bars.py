@@ -19,8 +19,9 @@ from rltools.summary.sentence import share_of
 
 TOP = 10
 """The most bars of a picture."""
-_CHARACTER = 3.4
-"""Percent of the width that a character of a number takes, on the narrowest page."""
+_CHARACTER, _GAP = 3.9, 5.5
+"""Percent of the width that a character of a number takes, and the gap before it, where the picture is narrowest: on a
+page of 1280 pixels, beside the player."""
 _MARGINS = (24.0, 34.0, 44.0, 54.0, 64.0, 74.0)
 """Percent of the width at the right of the longest bar, for a number that stands there; the first that is enough."""
 Kind = Literal["measured", "uncertain", "share"]
@@ -190,6 +191,6 @@ def _rows(numbers: Sequence[Numbered]) -> tuple[tuple[Bar, ...], float]:
     for margin in _MARGINS:
         scale = _Scale(every, margin)
         rows = tuple(scale.bar(each) for each in numbers)
-        if all(bar.inside or bar.number + _CHARACTER * len(bar.text) <= 100 for bar in rows):
+        if all(bar.inside or bar.number + _GAP + _CHARACTER * len(bar.text) <= 100 for bar in rows):
             break
     return rows, scale.position(0.0)

@@ -50,7 +50,10 @@ def seeds_text(header: Header) -> str:
 
 def closing(caveats: Sequence[Caveat], commands: Sequence[str], header: Header, *, policy: bool) -> Markup:
     """The end of every page: caveats, the commands that reproduce it, and agents, seeds and versions."""
-    facts = [("Policy", f"{header.policy} ({header.library})"), ("sha256", header.policy_sha256)] if policy else []
+    facts = [("Policy", f"{header.policy} ({header.library})")] if policy else []
+    if policy and header.normalization:
+        facts += [("Normalization", f"observations are normalized with the statistics of {header.normalization}")]
+    facts += [("sha256 of both" if header.normalization else "sha256", header.policy_sha256)] if policy else []
     facts += [("Environment", header.environment_text)] if policy else []
     facts += [("Names", "; ".join(lines))] if policy and (lines := origin_lines(header.features)) else []
     facts += [("Seeds", seeds_text(header))] if policy else []

@@ -102,6 +102,7 @@ def write_report(
             has_images=has_images,
             measured=losses,
             not_measured=Caveat("not_measured", text=unmeasured),
+            of_data=next((each for each in answer.caveats if each.kind in ("data", "data_continuous")), None),
             sections=[(section, statement(section)) for section in answer.sections if section.key != "trust"],
             trust_line=answer.trust,
             trust=trust(answer),

@@ -86,7 +86,8 @@ def sentence_html(sentence: Sentence) -> Markup:
     html = Markup("")
     for span in sentence.spans:
         if span.role == "mark":
-            html += Markup('<a class="mark" href="#{}">{}</a>').format(span.to, span.text)
+            # A word joiner: a mark does not begin a line.
+            html += Markup('&#8288;<a class="mark" href="#{}">{}</a>').format(span.to, span.text)
         elif tag := _TAGS.get(span.role):
             html += Markup(f"<{tag}>{{}}</{tag}>").format(span.text)  # noqa: S704  one of our own tags
         elif span.role:

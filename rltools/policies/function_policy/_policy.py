@@ -11,6 +11,7 @@ import torch
 from gymnasium.spaces import Box, Space
 from torch import Tensor
 
+from rltools._util.text import plural
 from rltools.envs import vector_statistics
 from rltools.errors import ArgumentError, MismatchError, argument
 from rltools.policies._encoding import encode
@@ -158,8 +159,8 @@ class FunctionPolicy:
     def __repr__(self) -> str:
         """Its name, and what goes in and comes out."""
         return (
-            f"FunctionPolicy({self.source.name!r}, {self.features.size} features, {len(self.action_names)} actions, "
-            f"from {self.returns})"
+            f"FunctionPolicy({self.source.name!r}, {plural(self.features.size, 'feature')}, "
+            f"{plural(len(self.action_names), 'action')}, from {self.returns})"
         )
 
     def encode(self, observations: Any) -> Tensor:
@@ -189,6 +190,8 @@ class FunctionPolicy:
         space = self.action_space
         if isinstance(space, Box):
             scores = np.clip(scores, space.low.reshape(-1), space.high.reshape(-1))
+            if space.low.dtype.kind in "iu":
+                scores = np.trunc(scores)  # as `choose` does
         return scores
 
     def choose(

@@ -11,7 +11,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from rltools._util.console import whole_text
 from rltools.errors import ArgumentError, ModelError, UnsafeFileError, argument
 from rltools.policies._normalization import Normalization
 from rltools.policies.base import RecurrentState, Source
@@ -30,7 +29,7 @@ from rltools.policies.graphs.ports import (
     states_of,
 )
 from rltools.policies.graphs.rehearsal import rehearsed
-from rltools.policies.library import LoadOptions
+from rltools.policies.library import LoadOptions, statistics_text
 from rltools.policies.saved.statistics import statistics_of
 from rltools.policies.torch_policy import TorchPolicy
 from rltools.policies.vjp._layers import PermuteLayer
@@ -149,11 +148,12 @@ def make_policy(graph: Graph, dialect: Dialect, options: LoadOptions) -> TorchPo
         memory=memory,
         normalization=statistics,
         source=Source(
-            whole_text(options.name or graph.path.stem),
+            options.name_of(graph.path),
             _sha256(graph, statistics),
             environment.spec_json,
             library=dialect.title,
             notes=tuple(dict.fromkeys([*options.notes, *environment.notes, *notes])),
+            normalization="" if statistics is None else statistics_text(options.normalize),
         ),
     )
 

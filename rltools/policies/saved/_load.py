@@ -16,7 +16,7 @@ from rltools.policies._normalization import Normalization
 from rltools.policies.base import Context, Source
 from rltools.policies.check import check_outputs
 from rltools.policies.env_info import inspect_env
-from rltools.policies.library import LoadOptions
+from rltools.policies.library import LoadOptions, statistics_text
 from rltools.policies.saved.contents import read_contents
 from rltools.policies.saved.joined import taking_joined
 from rltools.policies.saved.layout import Layout, LayoutCard, chains_text, find_layout, layouts
@@ -80,9 +80,10 @@ def _policy(contents: Contents, name: str, wanted: Wanted, options: LoadOptions,
     rebuilt.module.eval().requires_grad_(False)
     if options.dtype is not None:
         rebuilt.module.to(options.dtype)
-    notes = [*options.notes, *env_info.notes, _how(layout.CARD, wanted, rebuilt), *rebuilt.notes]
+    facts = [*options.notes, *env_info.notes, _how(layout.CARD, wanted, rebuilt), *rebuilt.notes]
     if env_info.spec_json is None:
-        notes.append("its environment has no specification that could be written down")
+        facts.append("its environment has no specification that could be written down")
+    notes = dict.fromkeys(whole_text(message_of(Exception(fact))) for fact in facts)  # arguments as in Python
     policy = TorchPolicy(
         rebuilt.module,
         env_info.observation_space,
@@ -97,13 +98,12 @@ def _policy(contents: Contents, name: str, wanted: Wanted, options: LoadOptions,
         normalization=rebuilt.normalization or wanted.statistics,
         discounting=rebuilt.discounting,
         source=Source(
-            whole_text(options.name or path.stem),
+            options.name_of(path),
             _sha256(contents, layout.CARD, wanted, rebuilt),
             env_info.spec_json,
             layout.CARD.title,
-            tuple(
-                dict.fromkeys(whole_text(message_of(Exception(note))) for note in notes)
-            ),  # as Python names arguments
+            tuple(notes),
+            _normalization(path, wanted, rebuilt, options),
         ),
     )
     _try_out(policy)
@@ -158,6 +158,13 @@ def _is_true(agrees: Callable[[str], bool], activation: str) -> bool:
         return agrees(activation)
     except RltoolsError:
         return False
+
+
+def _normalization(path: Path, wanted: Wanted, rebuilt: Rebuilt, options: LoadOptions) -> str:
+    """What holds the statistics of observations; "" if they are not normalized."""
+    if rebuilt.normalization is not None:
+        return path.name
+    return "" if wanted.statistics is None else statistics_text(options.normalize)
 
 
 def _statistics(options: LoadOptions, features: Features) -> Normalization | None:

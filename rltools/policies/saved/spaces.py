@@ -8,6 +8,7 @@ import numpy as np
 from gymnasium import Space
 from gymnasium.spaces import Box
 
+from rltools._util.text import plural
 from rltools.errors import ArgumentError, MismatchError, argument
 from rltools.policies.actions import branches, count_actions
 from rltools.policies.saved.chains import CONVOLUTION, Chain
@@ -74,8 +75,8 @@ def image_input(space: Space[Any], channels: int) -> tuple[tuple[Part, ...], tup
         if shape[2] == channels:
             return (PermuteLayer((0, 3, 1, 2)), *scale), (shape[2], shape[0], shape[1])
     raise MismatchError(
-        f"the network takes images of {channels} channels and the environment gives {space}; give the environment it "
-        f"was trained in, with its wrappers, as {argument('env')}"
+        f"the network takes images of {plural(channels, 'channel')} and the environment gives {space}; give the "
+        f"environment it was trained in, with its wrappers, as {argument('env')}"
     )
 
 
@@ -94,7 +95,8 @@ def check_ends(chain: Chain, wanted: Wanted, *, outputs: int | None = None) -> N
     taken = size if chain.layers[0].kind == CONVOLUTION else chain.inputs
     if (taken, chain.outputs) != (size, count):
         raise MismatchError(
-            f"the network {chain} takes {chain.inputs} inputs and returns {chain.outputs} numbers, and the environment "
-            f"has {size} features and {count} {'actions' if outputs is None else 'outputs'}; give the environment it "
-            f"was trained in as {argument('env')}"
+            f"the network {chain} takes {plural(chain.inputs, 'input')} and returns {plural(chain.outputs, 'number')}, "
+            f"and the environment has {plural(size, 'feature')} and "
+            f"{plural(count, 'action' if outputs is None else 'output')}; give the environment it was trained in as "
+            f"{argument('env')}"
         )

@@ -15,7 +15,7 @@ from rltools.errors import ArgumentError, MismatchError, ModelError
 from rltools.policies._identity import fingerprint
 from rltools.policies.base import Source
 from rltools.policies.env_info import EnvInfo, elsewhere_note, inspect_env, place
-from rltools.policies.library import LoadOptions
+from rltools.policies.library import LoadOptions, statistics_text
 from rltools.policies.sb3._discounting import SETTINGS, discounting_of, scaled_rewards
 from rltools.policies.sb3._normalize import Statistics, given_statistics, live_statistics
 from rltools.policies.sb3._policy import make_policy
@@ -62,7 +62,13 @@ def load_live(model: Any, options: LoadOptions) -> TorchPolicy:
     statistics = FollowedStatistics(vec_normalize)
     saved_rewards = scaled_rewards(wrapper) if isinstance(wrapper, str | Path) else None
     name = type(model).__name__
-    source = Source(options.name or name, fingerprint(network), library="Stable-Baselines3")
+    now = statistics()
+    source = Source(
+        options.name or name,
+        fingerprint(network),
+        library="Stable-Baselines3",
+        normalization="" if now is None else statistics_text(wrapper),
+    )
     family = family_of(network)
     settings = _Settings(model, (*getattr(family, "SETTINGS", ()), *SETTINGS))
 
@@ -78,7 +84,7 @@ def load_live(model: Any, options: LoadOptions) -> TorchPolicy:
         network,
         family,
         settings,
-        statistics(),
+        now,
         source=source,
         options=options,
         discounting=lambda: discounting_of(settings, saved_rewards or scaled_rewards(vec_normalize())),

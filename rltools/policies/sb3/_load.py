@@ -17,7 +17,7 @@ from rltools._util.console import whole_text
 from rltools.errors import ChecksumError, ModelError, RltoolsError, argument
 from rltools.policies.base import Source
 from rltools.policies.env_info import elsewhere_note
-from rltools.policies.library import LoadOptions
+from rltools.policies.library import LoadOptions, statistics_text
 from rltools.policies.sb3._discounting import Rewards, discounting_of, scaled_rewards
 from rltools.policies.sb3._network import build
 from rltools.policies.sb3._normalize import MAX_BYTES, given_statistics
@@ -82,7 +82,13 @@ def load_file(path: Path, options: LoadOptions) -> TorchPolicy:
     else:
         statistics, options = None, _with_notes(options, _without_statistics(path, loaded, options))
         rewards = _rewards_scaled_alone(path, record, options)
-    source = Source(whole_text(options.name or path.stem), loaded.sha256, library=LIBRARY)
+    given = options.normalize if statistics_path is None else statistics_path
+    source = Source(
+        options.name_of(path),
+        loaded.sha256,
+        library=LIBRARY,
+        normalization="" if statistics is None else statistics_text(given),
+    )
     return make_policy(
         loaded.network,
         loaded.family,

@@ -242,7 +242,7 @@ class Network:
         return output, vjp_fn if normalization is None else lambda g: normalization.vjp(x, vjp_fn(g))
 
     def _plan(self, name: str, *, gradients: bool = True) -> Plan | None:
-        """See `Plannable.plan`; None also if the head is none."""
+        """See `Plannable.plan`; None, too, for a head that does not exist."""
         plan = self._plan_of.get(name)
         return None if plan is None else plan(gradients=gradients)
 

@@ -12,6 +12,7 @@ from gymnasium import Space
 from gymnasium.spaces import Box
 from torch import Tensor, nn
 
+from rltools._util.text import plural
 from rltools.envs import is_old_space
 from rltools.errors import ArgumentError, argument
 from rltools.policies._identity import source_of
@@ -57,9 +58,9 @@ class TorchPolicy(Network):
             dueling networks, "mean", "action" and "value"; the first one decides. By default the module itself, as
             "action" for Box and as "logit" for others, where k is the number of values of all choices, one choice after
             another; a bit of a MultiBinary has two, off and on. The outputs of "action" are clipped to the bounds of
-            the Box, as the environment receives them, unless `choose` does something else; where they decide and there
-            is a `std`, they are a "mean", which is not. For the actions of a Box, "q_value" is a function of
-            `(x, action [batch, dimension])`, with k = 1.
+            the Box, as the environment receives them (and cut to integers if it takes these), unless `choose` does
+            something else; where they decide and there is a `std`, they are a "mean", which is not clipped. For the
+            actions of a Box, "q_value" is a function of `(x, action [batch, dimension])`, with k = 1.
         name: its name on pages and in files; that of the module's class by default.
         action_names: one per discrete action, or per dimension of a continuous one, or per value of each choice;
             "action 0", ... or "action[0]=2", ... by default.
@@ -179,8 +180,8 @@ class TorchPolicy(Network):
     def __repr__(self) -> str:
         """Its name, and what goes in and comes out."""
         return (
-            f"{type(self).__name__}({self.source.name!r}, {self.features.size} features, {len(self.action_names)} "
-            f"actions, heads {', '.join(self.heads)})"
+            f"{type(self).__name__}({self.source.name!r}, {plural(self.features.size, 'feature')}, "
+            f"{plural(len(self.action_names), 'action')}, heads {', '.join(self.heads)})"
         )
 
     def choose(
@@ -280,7 +281,8 @@ def _clipped(space: Space[Any]) -> ClipLayer | None:
     """What a Box makes of the outputs of a network; None if it has no bounds."""
     if not isinstance(space, Box) or not np.isfinite([space.low, space.high]).any():
         return None
-    return ClipLayer(*(torch.as_tensor(bound.reshape(-1)) for bound in (space.low, space.high)))
+    low, high = (torch.as_tensor(bound.reshape(-1)) for bound in (space.low, space.high))
+    return ClipLayer(low, high, is_whole=space.low.dtype.kind in "iu")
 
 
 def _acts_in(env: Any, action_space: Any) -> EnvInfo:

@@ -96,7 +96,7 @@ def load_file(path: Path, options: LoadOptions) -> TorchPolicy:
         environment=environment.spec,
         dtype=dtype,
         source=Source(
-            (options.name or path.stem).encode("utf-8", "backslashreplace").decode(),
+            options.name_of(path),
             sha256,
             environment.spec_json,
             library="TorchScript",

@@ -19,5 +19,5 @@ def how_to_trust(sha256: str) -> str:
     """
     return (
         f"If you know who made this file and trust it to run code on this machine, load exactly it with "
-        f"{argument('trust', repr(sha256))}"
+        f"{argument('trust', repr(sha256))}, or load it with its own library and give the live model"
     )

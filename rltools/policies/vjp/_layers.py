@@ -163,20 +163,25 @@ class DivideLayer:
 class ClipLayer:
     """Clips each element of `[batch, element]` to its bounds `[element]`; outside of them the gradient is 0.
 
-    Anything of another shape is left for whoever checks the outputs of a network.
+    Where the environment takes integers, fractions are cut off as well, and no gradient is left. Anything of another
+    shape is left for whoever checks the outputs of a network.
     """
 
     low: Tensor
     high: Tensor
+    is_whole: bool = False
 
     def __call__(self, x: Tensor) -> Tensor:
         """See `Layer`."""
         if not isinstance(x, Tensor) or x.shape[1:] != self.low.shape or x.is_complex() or x.is_meta:
             return x
-        return torch.clamp(x, self.low.to(x), self.high.to(x))
+        clipped = torch.clamp(x, self.low.to(x), self.high.to(x))
+        return clipped.trunc() if self.is_whole else clipped
 
     def vjp(self, x: Tensor) -> tuple[Tensor, VjpFn]:
         """See `Layer`."""
+        if self.is_whole:
+            return self(x), torch.zeros_like
         inside = (x >= self.low.to(x)) & (x <= self.high.to(x))
         return self(x), lambda g: g * inside
 

@@ -105,7 +105,7 @@ def saved(tmp_path: Path) -> Path:
         ({"layout": "plane"}, UnknownNameError, "did you mean plain"),
         ({"head": "mean"}, ArgumentError, "head='logit' or head='q_value'"),
         ({"env": None}, ArgumentError, r"actor\.\{0,2,4\}: 4 -> linear -> 8 .*as env="),
-        ({"env": "Pendulum-v1"}, ArgumentError, r"no network in it takes 3 features and returns 1 numbers.*actor"),
+        ({"env": "Pendulum-v1"}, ArgumentError, r"no network in it takes 3 features and returns 1 number,.*actor"),
         ({"trust": "0" * 64}, ArgumentError, "trust"),
         ({"normalize": {"mean": [0.0]}}, ModelError, "no var"),
         ({"normalize": {"mean": [0.0], "var": [1.0]}}, RltoolsError, "1 means.*4 elements"),
@@ -151,7 +151,7 @@ def test_a_file_without_layers_is_no_network(name: str, tmp_path: Path) -> None:
         np.savez(tmp_path / name, **{key: value.numpy() for key, value in content.items()})
     else:
         torch.save(content, tmp_path / name)
-    with pytest.raises(ModelError, match="holds no network.*EvalCallback"):
+    with pytest.raises(ModelError, match=r"holds no network.*EvalCallback"):
         load_policy(tmp_path / name, "CartPole-v1")
 
 

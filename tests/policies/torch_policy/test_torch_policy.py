@@ -84,6 +84,20 @@ def test_what_is_explained_is_the_action_that_the_environment_receives():
     np.testing.assert_allclose(policy.act(x, Context()).scores[2], [13.5, 13.5])
 
 
+@pytest.mark.parametrize("make", [lambda net: net, lambda net: lambda x: net(1 * x)])
+def test_an_action_of_integers_has_no_gradient_and_changes_in_steps(make):
+    net = nn.Linear(3, 1)
+    nn.init.constant_(net.weight, 1)
+    nn.init.constant_(net.bias, 0)
+    policy = TorchPolicy(make(net), VECTOR, Box(0, 5, (1,), np.int32))
+    x = np.array([[0.5, 0, 0], [2.5, 0, 0]], np.float32)
+    assert policy.act(x, Context()).actions.tolist() == [[0], [2]]
+    attribution = rltools.attribute(policy, x, method="shapley", references=np.zeros((1, 3), np.float32))
+    assert attribution.scores[:, 0].tolist() == [0, 2]
+    assert attribution.values[:, 0].tolist() == [[0, 0, 0], [2, 0, 0]]
+    assert not rltools.attribute(policy, x).values.any()
+
+
 def test_random_actions_come_from_the_generator_of_the_row_and_follow_the_probabilities():
     logits = torch.log(torch.tensor([[0.7, 0.2, 0.1]])).expand(4000, 3)
     policy = TorchPolicy(network(), VECTOR, THREE)

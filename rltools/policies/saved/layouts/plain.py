@@ -11,6 +11,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from rltools._util.text import plural
 from rltools.errors import ArgumentError, ModelError, argument
 from rltools.policies.actions import branches, count_actions
 from rltools.policies.saved.chains import CONVOLUTION, RECURRENT, Chain, LayerWeights, find_chains
@@ -103,7 +104,8 @@ def _deciding(taking: list[Chain], contents: Contents, wanted: Wanted) -> Chain:
         return ranked[0]
     which = "several networks in it take" if ranked else "no network in it takes"
     raise ArgumentError(
-        f"{contents.path}: {which} {size} features and {'return' if ranked else 'returns'} {count} numbers, one per "
+        f"{contents.path}: {which} {plural(size, 'feature')} and {'return' if ranked else 'returns'} "
+        f"{plural(count, 'number')}, one per "
         f"action; it holds {chains_text(contents)}. Give the library it is of as {argument('layout')}, the environment "
         f"it was trained in as {argument('env')}, or the network itself: build it, load the weights into it and give "
         f"rltools.TorchPolicy(network, env)"

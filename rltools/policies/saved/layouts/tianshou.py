@@ -199,7 +199,7 @@ def _continuous(
         module["std"] = std
     scores = Calls(module["trunk"], module["last"])
     heads: dict[str, Head] = {"mean": scores, "action": Calls(module["trunk"], module["last"], *received.parts)}
-    if wanted.head == "action" and std is None:
+    if wanted.head == "action":
         heads = {"action": heads["action"]}
     note = f"no file of Tianshou says how actions become those of the environment; {how}"
     return std, Received(received, std is not None), heads, [note]

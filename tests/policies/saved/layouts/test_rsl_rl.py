@@ -23,7 +23,7 @@ def _file(case: str) -> Path:
 
 
 def test_another_environment_is_refused_with_both_sizes() -> None:
-    with pytest.raises(MismatchError, match=r"takes 3 inputs and returns 1 numbers.*2 features and 1 actions"):
+    with pytest.raises(MismatchError, match=r"takes 3 inputs and returns 1 number,.*2 features and 1 action;"):
         load_policy(_file("v5_mlp"), "MountainCarContinuous-v0")
 
 

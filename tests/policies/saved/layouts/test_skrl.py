@@ -24,7 +24,7 @@ def test_the_activation_is_asked_for() -> None:
 
 
 def test_another_environment_is_refused_with_both_sizes() -> None:
-    with pytest.raises(MismatchError, match=r"takes 3 inputs and returns 1 numbers.*2 features and 1 actions"):
+    with pytest.raises(MismatchError, match=r"takes 3 inputs and returns 1 number,.*2 features and 1 action;"):
         load_policy(PPO, "MountainCarContinuous-v0", activation="elu")
 
 
