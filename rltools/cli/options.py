@@ -40,7 +40,7 @@ Run = Annotated[
 ExperimentFolder = Annotated[
     Path,
     typer.Argument(
-        help="The folder of an experiment's results, for instance runs/lunarlander.",
+        help="The folder of an experiment's results, for instance runs/lunarlander, or its name.",
         autocompletion=complete_experiment_folders,
     ),
 ]

@@ -107,11 +107,17 @@ class Progress:
         return sorted(running, key=lambda state: self.begun[state.cell, state.attempt])
 
     def summary(self) -> str:
-        """How many cells are done, have failed and are being worked on, and about how long the others take."""
+        """How many cells are done, have failed and are being worked on, and about how long the others take.
+
+        Nothing is said of what is left once it takes longer than it should have.
+        """
         count = Counter(state.status for state in self.states.values())
         others = [f"{count[name]} {name}" for name in ("failed", "running") if count[name]]
         left = self.seconds_left()
-        rest = [] if left is None or not count["running"] else [f"about {duration(left)} left"]
+        page = any(cell.kind == "page" and self.states[name].status == "free" for name, cell in self.cells.items())
+        rest = []
+        if count["running"] and left is not None and left >= 1:
+            rest = [f"about {duration(left)} left{', then the page' if page else ''}"]
         return ", ".join([f"{count['done']} of {plural(len(self.cells), 'cell')} done", *others, *rest])
 
     def seconds_left(self) -> float | None:

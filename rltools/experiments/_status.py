@@ -7,16 +7,18 @@ from pathlib import Path
 from time import time
 from typing import Literal
 
-from rltools._util.foreign_files import is_file
-from rltools._util.text import plural
+from rltools._util.foreign_files import is_file, is_folder
+from rltools._util.text import listed, plural
 from rltools.errors import CellsError, RecordingError
 from rltools.experiments._shared import is_alive, read_manifest
 from rltools.experiments.cells import MANIFEST, Job, cells_of
 from rltools.experiments.claims import CellState, log_of, owner_of, read_states, retry
 from rltools.recording import as_path
 
+RUNS = Path("runs")
+"""Where results are by default, by the name of their experiment."""
 MOST_NAMED = 3
-"""The most failed cells that an error names."""
+"""The most failed cells, or folders of results, that an error names."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +44,10 @@ class CellStatus:
 
 
 def open_experiment(folder: str | Path) -> Job:
-    """The experiment whose results are in a folder.
+    """The experiment whose results are in a folder, or in `runs` under this name.
 
     Raises:
-        RecordingError: there is none.
+        RecordingError: there is none; the message names those that are in `runs`.
         ArgumentError: it was begun with other versions of packages than are installed here, and cannot be read.
         CorruptError: its manifest is damaged.
 
@@ -60,12 +62,20 @@ def open_experiment(folder: str | Path) -> Job:
         ['done', 'done', 'done']
     """
     path = as_path(folder, "the folder of an experiment")
-    if not is_file(path / MANIFEST):
-        raise RecordingError(
-            f"{path} has no {MANIFEST}, so it is not the folder of an experiment's results; give one that rltools run "
-            f"has made, for instance runs/lunarlander"
-        )
-    return read_manifest(path)
+    if is_file(path / MANIFEST):
+        return read_manifest(path)
+    if path.name == str(path) and is_file(RUNS / path / MANIFEST):
+        return read_manifest(RUNS / path)
+    raise RecordingError(
+        f"{path} has no {MANIFEST}, so it is not the folder of an experiment's results; give one that rltools run has "
+        f"made{_there()}"
+    )
+
+
+def _there() -> str:
+    """The results that there are, as a hint."""
+    made = sorted(str(manifest.parent) for manifest in RUNS.glob(f"*/{MANIFEST}")) if is_folder(RUNS) else []
+    return f": {listed(made, MOST_NAMED)}" if made else f"; there are none in {RUNS}"
 
 
 def retry_cells(job: Job, *, failed: bool = True, abandoned: bool = False, dry_run: bool = False) -> tuple[str, ...]:

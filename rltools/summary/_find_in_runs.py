@@ -10,7 +10,7 @@ from rltools.attributions import is_control
 from rltools.stats import episode_ranks, rank_agreement
 from rltools.summary._data import DECISION, SummaryData, is_continuous, leaders, ranked_features
 from rltools.summary._wording_of_runs import CONTROL_MEANINGS
-from rltools.summary.finding import MOST_NAMED, NAMED, Finding, number_of
+from rltools.summary.finding import MOST_NAMED, NAMED, Finding, count_named, number_of
 
 Run = tuple[str, int]
 """An agent and a seed."""
@@ -56,7 +56,7 @@ def _leads(summaries: Iterable[SummaryData]) -> Iterator[Finding]:
         if tied and not is_control(summary.unit):
             yield Finding(
                 "lead",
-                tied[:NAMED],
+                tied[: count_named(len(tied))],
                 len(tied),
                 method=summary.method,
                 target=summary.target,

@@ -15,7 +15,7 @@ from rltools.recording import Recording
 from rltools.stats import FEWEST_REPORTED, Interval
 from rltools.summary._data import Ranked, ranked_at
 from rltools.summary.caveats import Caveat
-from rltools.summary.finding import NAMED, Doubt, Finding, number_of
+from rltools.summary.finding import NAMED, Doubt, Finding, count_named, number_of
 
 if TYPE_CHECKING:
     from rltools.ablation import Ablation, Interaction, Losses
@@ -74,7 +74,7 @@ def find_loss_lead(
     better = {verdict.player for verdict in ablation.verdicts(level) if verdict.kind == "better_without"}
 
     def finding(kind: str, count: int, doubt: Doubt = "", part: str = "") -> Finding:
-        leading = ranked[: min(count, NAMED)]
+        leading = ranked[: count_named(count)]
         gains = tuple(each for each in reversed(ranked) if each.feature in better and each not in leading)
         return Finding(
             kind,  # type: ignore[arg-type]
@@ -110,7 +110,7 @@ def _next(losses: Losses, lead: Finding) -> Iterator[Finding]:
     """The next features that certainly cost something."""
     ranked = _ranked(losses)[max(1, len(lead.subjects)) :]
     certain = tuple(each for each in ranked if each.low > 0)[:NAMED]
-    if lead.kind == "loss_lead" and lead.leaders <= NAMED and certain:
+    if lead.kind == "loss_lead" and lead.leaders <= NAMED + 1 and certain:
         yield Finding("loss_next", certain, total=len(ranked), level=lead.level, replacement=losses.replacement)
 
 

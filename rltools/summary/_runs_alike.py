@@ -12,7 +12,7 @@ import numpy as np
 from rltools._util.limits import check_level
 from rltools.stats import Jackknife, episode_ranks, rank_agreement
 from rltools.summary._data import Ranked, SummaryData, leaders
-from rltools.summary.finding import NAMED, Finding, number_of
+from rltools.summary.finding import NAMED, Finding, count_named, number_of
 
 SAME = 0.9
 """A rank agreement from which runs are alike."""
@@ -63,7 +63,7 @@ def find_runs_alike(labels: Sequence[str], summaries: Sequence[SummaryData]) -> 
         level=example.level,
         parts=(
             *(
-                Finding("runs_alike", each[:NAMED], leaders=len(each), agent=label, part="first")
+                Finding("runs_alike", each[: count_named(len(each))], leaders=len(each), agent=label, part="first")
                 for label, each in zip(labels, first, strict=True)
             ),
             *differing_features(summaries),

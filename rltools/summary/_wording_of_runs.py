@@ -32,7 +32,8 @@ def _run_leads(finding: Finding) -> Sentence:
             by_feature.setdefault(lead.subjects[0].feature, []).append(_how_far(lead, several))
         else:
             tied = [with_share(ranked) for ranked in lead.subjects]
-            more = [span(f"{lead.leaders - NAMED} more")] if lead.leaders > NAMED else []
+            left = lead.leaders - len(lead.subjects)
+            more = [span(f"{left} more")] if left else []
             features = listed_sentences([*tied, *more])
             uncertain.append(f"by {_source(lead, several)} any of " + features + " may lead")
     certain = [f"{feature} leads by " + listed_sentences(how_far) for feature, how_far in by_feature.items()]
@@ -97,19 +98,17 @@ def _ranking(finding: Finding) -> Sentence:
     return span(f"{finding.agent}, {finding.by} of {finding.about}: {ranking(finding.subjects)}")
 
 
-_VERDICTS = {"alike": "Yes", "mostly": "Mostly", "partly": "Partly", "apart": "No"}
-"""The first word of the answer whether runs use the same features."""
+_VERDICTS = {"alike": "alike", "mostly": "mostly alike", "partly": "partly alike", "apart": "not alike"}
+"""The answer whether runs use the same features."""
 MOST_SPELLED = 4
 """The most runs that are named one by one; of more it is said how many are alike."""
-MOST_DIFFERING = 3
-"""The most features whose shares differ that are named."""
 
 
 @wording("runs_alike")
 def _runs_alike(finding: Finding) -> Sentence:
-    """Whether the runs use the same features: `Mostly: both lead with y velocity; they differ in the share of ...`."""
+    """Whether the runs use the same features: `Shares are mostly alike: both lead with y velocity; ...`."""
     every = "both" if finding.n == 2 else f"all {finding.n} runs"
-    verdict = f"{_VERDICTS[finding.part]}{f' in {finding.agent}' if finding.agent else ''}"
+    verdict = f"Shares{f' in {finding.agent}' if finding.agent else ''} are {_VERDICTS[finding.part]}"
     first = [part for part in finding.parts if part.part == "first"]
     differing = [part for part in finding.parts if part.part == "differs"]
     if finding.subjects:
@@ -121,9 +120,12 @@ def _runs_alike(finding: Finding) -> Sentence:
         firsts = [_first_of_run(part) for part in first]
         sentence = span(f"{verdict}: ") + joined(firsts, "; ")
     if differing:
-        shares = [_shares_of_runs(part, finding.context) for part in differing[:MOST_DIFFERING]]
-        more = [span(f"{len(differing) - MOST_DIFFERING} more")] if len(differing) > MOST_DIFFERING else []
-        sentence += "; they differ in the share of " + listed_sentences([*shares, *more])
+        largest, *others = differing
+        sentence += "; they differ most in the share of " + _shares_of_runs(largest, finding.context)
+        if len(others) == 1:
+            sentence += f", and in that of {others[0].subjects[0].feature}"
+        elif others:
+            sentence += f", and in those of {len(others)} others"
     else:
         sentence += "; no share certainly differs"
     if finding.baseline is None or math.isnan(finding.baseline.share):
@@ -149,8 +151,14 @@ def _counted(verb: str, runs: Sequence[Finding]) -> str:
 def _first_of_run(part: Finding) -> Sentence:
     if part.leaders == 1:
         return f"{part.agent} leads with {part.subjects[0].feature} (" + share_of(part.subjects[0]) + ")"
-    more = f" or {part.leaders - NAMED} more" if part.leaders > NAMED else ""
-    return span(f"{part.agent} with {' or '.join(each.feature for each in part.subjects)}{more}")
+    return span(f"{part.agent} may lead with {_either(part)}")
+
+
+def _either(part: Finding) -> str:
+    """The features any of which may come first: `angle, x velocity or fuel`, or the first of many."""
+    left = part.leaders - len(part.subjects)
+    *names, last = [*(each.feature for each in part.subjects), *([f"one of {left} more"] if left > 0 else [])]
+    return f"{', '.join(names)} or {last}" if names else last
 
 
 def _shares_of_runs(part: Finding, labels: Sequence[str]) -> Sentence:
@@ -174,7 +182,7 @@ def _needs_alike(finding: Finding) -> Sentence:
             sizes = [part.subjects[0].share for part in finding.parts]
             low, high = number(min(sizes), 2), number(max(sizes), 2)
             return span(f"{measured} {every} need {first} most: without it the return falls by {low} to {high}.")
-        losses = [f"{part.agent} " + amount(part.subjects[0]) for part in finding.parts[:MOST_NAMED]]
+        losses = [amount(part.subjects[0]) + f" ({part.agent})" for part in finding.parts[:MOST_NAMED]]
         return f"{measured} {every} need {first} most: without it the return falls by " + listed_sentences(losses) + "."
     start = f"{measured} they need different features most: "
     if finding.part == "open":
@@ -191,5 +199,4 @@ def _need(part: Finding) -> Sentence:
         return f"{part.agent} loses most without {part.subjects[0].feature} (" + amount(part.subjects[0]) + ")"
     if part.kind == "loss_none":
         return span(f"{part.agent} certainly needs no single feature")
-    more = f" or {part.leaders - NAMED} more" if part.leaders > NAMED else ""
-    return span(f"{part.agent} without {' or '.join(each.feature for each in part.subjects)}{more}")
+    return span(f"{part.agent} may lose most without {_either(part)}")

@@ -70,6 +70,11 @@ _WORDING: dict[FindingKind, Callable[[Finding], Sentence]] = {}
 """How each kind is worded; `wording` adds to it."""
 
 
+def count_named(count: int) -> int:
+    """How many of so many features a sentence names: a single one more is named too, since `1 more` is no shorter."""
+    return count if count <= NAMED + 1 else NAMED
+
+
 @dataclass(frozen=True)
 class Finding:
     """A statement that recorded attributions, or measured losses, support; `str` gives it as a sentence.

@@ -93,11 +93,17 @@ def test_the_rest_takes_as_long_as_what_was_done(job: Job, clock: list[float]) -
     for method in ("1-gradient", "2-shapley"):
         begin(job, f"cartpole-ppo-seed-1.explain-{method}")
     seen.update(states(job))
-    assert seen.summary() == "5 of 9 cells done, 2 running, about 62 s left", "of 60 + 60 + 5 s, by two"
+    assert seen.summary() == "5 of 9 cells done, 2 running, about 62 s left, then the page", "of 60 + 60 + 5 s, by two"
     clock[0] = 50.0
-    assert seen.summary() == "5 of 9 cells done, 2 running, about 12 s left"
+    assert seen.summary() == "5 of 9 cells done, 2 running, about 12 s left, then the page"
     clock[0] = 500.0
-    assert seen.summary() == "5 of 9 cells done, 2 running, about 2 s left"
+    assert seen.summary() == "5 of 9 cells done, 2 running, about 2 s left, then the page"
+    for cell in cells_of(job):
+        if cell.kind == "report" and cell.run is not None and cell.run.seed == 1:
+            begin(job, cell.id)
+    seen.update(states(job))
+    clock[0] = 1000.0
+    assert seen.summary() == "5 of 9 cells done, 3 running", "all of it takes longer than it should"
 
 
 def test_a_log_has_lines_and_names_what_fails(job: Job, clock: list[float], capsys: pytest.CaptureFixture[str]) -> None:

@@ -32,7 +32,9 @@ def test_runs_that_share_their_order_are_alike(run: Any) -> None:
     finding = find_runs_alike(["a", "b"], [run(9, 4, 2, 1), run(9, 4, 2, 1, seed=1)])
     assert finding is not None
     assert finding.part == "alike"
-    assert str(finding).startswith("Yes: both lead with obs[0], then obs[1], then obs[2]; no share certainly differs")
+    assert str(finding).startswith(
+        "Shares are alike: both lead with obs[0], then obs[1], then obs[2]; no share certainly differs"
+    )
 
 
 def test_the_features_that_differ_are_named_with_both_shares(run: Any) -> None:
@@ -40,7 +42,9 @@ def test_the_features_that_differ_are_named_with_both_shares(run: Any) -> None:
     assert finding is not None
     assert finding.part == "mostly"
     text = str(finding)
-    assert text.startswith("Mostly: both lead with obs[0], then obs[1]; they differ in the share of obs[2] (a 0.7")
+    assert text.startswith(
+        "Shares are mostly alike: both lead with obs[0], then obs[1]; they differ most in the share of obs[2] (a 0.7"
+    )
     assert ", b 13" in text
 
 
@@ -48,7 +52,7 @@ def test_runs_with_other_first_features_are_not_alike(run: Any) -> None:
     finding = find_runs_alike(["a", "b"], [run(9, 1, 2, 4), run(1, 9, 4, 2, seed=1)])
     assert finding is not None
     assert (finding.part, finding.subjects) == ("apart", ())
-    assert str(finding).startswith("No: a leads with obs[0] (5")
+    assert str(finding).startswith("Shares are not alike: a leads with obs[0] (5")
     assert "; b leads with obs[1] (5" in str(finding)
 
 
@@ -116,3 +120,13 @@ def test_of_many_runs_it_is_said_how_many_are_alike(run: Any) -> None:
     mixed = find_needs_alike({label: lead(*each) for label, each in zip(labels, sizes, strict=True)})
     expected = "different features most: a comes first in 4 of 6 runs, b 1; in 1 none certainly does."
     assert str(mixed) == f"Measured, they need {expected}"
+
+
+def test_a_single_feature_more_is_named_and_the_agents_stand_behind_their_losses(run: Any) -> None:
+    four = find_runs_alike(["a", "b"], [run(5, 5, 5, 5, 0.1), run(9, 1, 1, 1, 0.1, seed=1)])
+    assert "a may lead with obs[2], obs[0], obs[3] or obs[1]" in str(four)
+    five = find_runs_alike(["a", "b"], [run(5, 5, 5, 5, 5), run(9, 1, 1, 1, 1, seed=1)])
+    assert " or one of 2 more; b leads with obs[0]" in str(five)
+    same = str(find_needs_alike({"x": lead(50, 20, 0), "y": lead(50, 20, 0)}))
+    assert " (x) and 5" in same
+    assert same.endswith(" (y).")

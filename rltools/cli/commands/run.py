@@ -100,7 +100,7 @@ def run(
         typer.Option(
             min=1,
             metavar="N",
-            help="How many cells are computed at the same time.",
+            help="How many cells are computed at the same time; a cell is one step of one run, such as its recording.",
             show_default="the number of idle cores; 1 for a small experiment",
         ),
     ] = None,

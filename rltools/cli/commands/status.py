@@ -15,20 +15,24 @@ from rltools.cli.options import ExperimentFolder
 if TYPE_CHECKING:
     from rltools.experiments import CellStatus
 
-LISTED: tuple[Literal["failed", "running", "blocked", "waiting"], ...] = ("failed", "running", "blocked", "waiting")
-"""What is listed, in this order; what is done is only counted."""
+LISTED: tuple[Literal["failed", "running", "blocked"], ...] = ("failed", "running", "blocked")
+"""What is listed, in this order; what is done or not begun is only counted."""
 MOST = 20
 """The most cells of each status that are listed."""
 
 
-@app.command(rich_help_panel=LOOK_UP, epilog="Example: `rltools status runs/lunarlander`")
+@app.command(
+    rich_help_panel=LOOK_UP,
+    epilog="Examples: `rltools status lunarlander`, `rltools status runs/lunarlander`",
+)
 def status(folder: ExperimentFolder) -> None:
-    """Show the progress of an experiment: which cells are done, failed, running, blocked by a failure and waiting."""
+    """Show the progress of an experiment: which of its cells, steps such as a recording, failed or are running."""
     from rltools.experiments import experiment_status, open_experiment
 
     rows = experiment_status(open_experiment(folder))
     counts = Counter(row.status for row in rows)
     others = [f"{counts[name]} {name}" for name in LISTED if counts[name]]
+    others += [f"{counts['waiting']} not begun"] if counts["waiting"] else []
     say(f"{counts['done']} of {plural(len(rows), 'cell')} done" + "".join(f", {part}" for part in others))
     for name in LISTED:
         chosen = [row for row in rows if row.status == name]

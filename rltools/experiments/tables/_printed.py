@@ -92,6 +92,8 @@ def cells(frame: pd.DataFrame, printed: Printed) -> Cells:
     """The texts of a table as it is printed."""
     if printed.reduce is not None:
         frame = printed.reduce(frame)
+    if {"environment", "agent"} <= {column.name for column in printed.rows}:
+        frame = _without_environments(frame)
     leading = _with_sweep(frame, printed.rows)
     constant = [column for column in leading if len(frame) > 1 and frame[column.name].nunique(dropna=False) == 1]
     fixed = [f"{each.heading}: {_text(frame.iloc[0], each)}" for each in constant if _text(frame.iloc[0], each)]
@@ -111,6 +113,14 @@ def cells(frame: pd.DataFrame, printed: Printed) -> Cells:
         tuple(column.kind in WORDS for column in columns),
         caption,
     )
+
+
+def _without_environments(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows with agents as the file names them: `winter`, not `winter@cold`, beside the column of environments."""
+    places = frame[["agent", "environment"]].astype(str).itertuples(index=False, name=None)
+    short = frame.assign(agent=[agent.replace(f"@{environment}", "", 1) for agent, environment in places])
+    apart = [len(each[["agent", "environment"]].drop_duplicates()) for each in (frame, short)]
+    return short if apart[0] == apart[1] else frame
 
 
 def _with_sweep(frame: pd.DataFrame, rows: tuple[Column, ...]) -> tuple[Column, ...]:

@@ -21,10 +21,11 @@ from rltools.pages.report._compared import MOST_MARKED, Compared, compared_losse
 from rltools.pages.report._compared_figures import FIGURES, write_compared, write_pdf
 from rltools.pages.report._groups import Groups, compared_groups, group_rows
 from rltools.pages.report._measured import judged, needs, needs_caption
-from rltools.pages.report._overview import overviews
+from rltools.pages.report._overview import overviews, within_environment
 from rltools.pages.report._parts import Figure, closing, drawn, macros, part
 from rltools.pages.report._script import page_script, script_markup
 from rltools.pages.report._statement import sentence_html
+from rltools.plots.drawing.labels import plain
 from rltools.recording import Recording, SharedEpisodesWarning, shared_episodes
 from rltools.summary import (
     Caveat,
@@ -162,7 +163,10 @@ def _compared(
     if groups is not None:
         pictures += compared_groups(groups, [each for of_run in summaries.values() for each in of_run])
     names = list(dict.fromkeys(environments[run] for run in labels))
-    own = {name: {run: label for run, label in labels.items() if environments[run] == name} for name in names}
+    own = {
+        name: within_environment(name, {run: label for run, label in labels.items() if environments[run] == name})
+        for name in names
+    }
     title = {name: name if len(names) > 1 else "" for name in names}
     lost = (compared_losses(own[name], ablations, title[name]) for name in names)
     shares = (each for name in names for each in compared_shares(own[name], summaries, title[name]))
@@ -182,12 +186,13 @@ def _alike(
     ablations: Mapping[tuple[str, int], Ablation],
     environments: Mapping[tuple[str, int], str],
 ) -> list[Finding]:
-    """Whether the runs of each environment use the same features, and need the same most.
+    """Whether the runs of each environment need the same feature most; after all of these whether shares are alike.
 
     By an attribution that all of them have, that of the first run if possible.
     """
     names = list(dict.fromkeys(environments[run] for run in runs))
-    answers: list[Finding | None] = []
+    needed: list[Finding] = []
+    used: list[Finding] = []
     for name in names:
         own = [run for run in runs if environments[run] == name]
         explained = [
@@ -196,15 +201,16 @@ def _alike(
         spec = runs[own[0]].spec(runs[own[0]].find())
         common = [pair for pair in explained[0] if all(pair in others for others in explained)]
         common.sort(key=lambda pair: pair != (spec.method, spec.target))
-        of_environment: list[Finding | None] = []
+        short = within_environment(name, {run: labels[run] for run in own})
+        place = name if len(names) > 1 else ""
+        if set(own) <= set(ablations):
+            need = find_needs_alike({short[run]: find_loss_lead(ablations[run]) for run in own})
+            needed += [replace(need, agent=place)] if need is not None else []
         if common:
             same = [next(each for each in summaries[run] if (each.method, each.target) == common[0]) for run in own]
-            of_environment.append(find_runs_alike([labels[run] for run in own], same))
-        if set(own) <= set(ablations):
-            of_environment.append(find_needs_alike({labels[run]: find_loss_lead(ablations[run]) for run in own}))
-        place = name if len(names) > 1 else ""
-        answers += [answer and replace(answer, agent=place) for answer in of_environment]
-    return [answer for answer in answers if answer is not None]
+            use = find_runs_alike([*short.values()], same)
+            used += [replace(use, agent=place)] if use is not None else []
+    return [*needed, *used]
 
 
 def _caveats(
@@ -284,8 +290,11 @@ def compared_figures(
     for run, recording in list(runs.items())[:MOST_CONTROLLED]:
         plotted += [(*each, True) for each in _beside_controls(labels[run], recording)]
     drawings = []
+    # Captions have the names of the file; the small print has those of models and the ids of environments.
+    headers = [recording.header for recording in runs.values()]
+    names = {plain(text, 40) for header in headers for text in (header.policy, header.environment_id)}
     for plot, name, caption, control in plotted:
-        drawings.append((drawn(plot, name, caption, folder / "plots"), control))
+        drawings.append((drawn(plot, name, caption, folder / "plots", names if control else ()), control))
         if control or not compared:
             write_pdf(plot, folder / FIGURES / f"{name}.pdf")
     return drawings

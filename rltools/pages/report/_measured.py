@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import isnan
 from typing import TYPE_CHECKING, Any
 
 from rltools._util.text import interval, two_decimals
@@ -28,7 +27,7 @@ class Need:
     Attributes:
         label: of the run.
         baseline: the mean return with its interval.
-        losses: the largest losses with their intervals, and what the first of them are.
+        losses: the largest certain losses with their intervals, and what the first of them are.
         not_needed: the features that are not needed, and those without which the agent does better.
         certificate: what can be left out, as a sentence; "" if that was not measured.
     """
@@ -58,7 +57,8 @@ def needs_caption(ablations: Mapping[Run, Ablation]) -> str:
 
 def _need(label: str, ablation: Ablation) -> Need:
     losses = ablation.losses()
-    first = [int(player) for player in losses.order[:MOST_NAMED] if not isnan(losses.interval.value[player])]
+    low = losses.interval.low
+    first = [int(player) for player in losses.order[:MOST_NAMED] if low[player] > 0]
     named = [f"{losses.players[player]} {_text(losses.interval, player)}" for player in first]
     tied = ""
     if losses.tied_at_floor:
@@ -73,7 +73,7 @@ def _need(label: str, ablation: Ablation) -> Need:
     return Need(
         label,
         _text(losses.baseline, ()),
-        ", ".join(named) + tied,
+        ", ".join(named) + tied if named else "none is certain",
         "; ".join(without) or "–",
         "" if certificate is None else str(certificate),
     )

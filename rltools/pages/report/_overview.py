@@ -144,6 +144,7 @@ def overviews(
             for each in summaries[run]:
                 if not is_control(each.unit) and each.n:
                     numbers.setdefault(_heading(each, several), {}).setdefault(run, _shares(each))
+        names = within_environment(environment, {run: labels[run] for run in own})
         features = _ordered(list(numbers.values()))
         usual = [_usual(of_runs) for of_runs in numbers.values()]
         cells = [
@@ -151,13 +152,19 @@ def overviews(
             for of_runs, first in zip(numbers.values(), usual, strict=True)
         ]
         rows = tuple(
-            _row(folder, runs[run], labels[run], groups.get(run, ""), summaries[run][0], tuple(row))
+            _row(folder, runs[run], names[run], groups.get(run, ""), summaries[run][0], tuple(row))
             for run, row in zip(own, zip(*cells, strict=True) if cells else [()] * len(own), strict=True)
         )
         bars = features[:MOST_BARS]
         more = len(features) - len(bars)
         result.append(Overview(environment, bars, more, tuple(numbers), tuple(usual), rows, BAR * len(bars)))
     return result
+
+
+def within_environment(environment: str, labels: Mapping[Run, str]) -> dict[Run, str]:
+    """Labels of the runs of an environment that is named beside them: `winter`, not `winter@cold`."""
+    short = {run: label.replace(f"@{environment}", "", 1) for run, label in labels.items()}
+    return short if len(set(short.values())) == len(short) else dict(labels)
 
 
 def _scores(summary: Summary) -> bool:
