@@ -41,7 +41,7 @@ def test_without_out_a_recording_goes_into_runs_under_the_agents_name(rltools, p
     ran = rltools("record", "cartpole-ppo", "--env", "ShortPole-v0", *POLES, "--episodes", "3", "--seed", "4")
     assert ran.code == 0
     assert "3 episodes, 36 steps, mean return 12.0" in ran.out
-    recording = open_recording(project / "runs" / "cartpole-ppo")
+    recording = open_recording(project / "runs" / "cartpole-ppo--ShortPole-v0")
     assert recording.outcome(0).seed == 4
     assert len({outcome.seed for outcome in recording.outcomes()}) == 3
 
@@ -67,7 +67,7 @@ def test_without_out_a_model_without_a_card_goes_by_its_place_and_its_content(rl
     assert ran.code == 0, ran.err
     assert "1 episode, 12 steps" in ran.out
     (folder,) = (project / "runs").iterdir()
-    assert re.fullmatch("first-best_model-[0-9a-f]{8}", folder.name)
+    assert re.fullmatch("first-best_model-[0-9a-f]{8}--ShortPole-v0", folder.name)
 
 
 def test_a_page_without_pictures_and_the_command_that_makes_it(rltools, project):
