@@ -183,6 +183,9 @@ def import_modules(names: Iterable[str]) -> None:
         try:
             importlib.import_module(name)
         except Exception as error:
+            if name.endswith(".py"):
+                module = name.removesuffix(".py").replace("/", ".")
+                raise SimulationError(f"{name!r} is a file, and a module is named without .py: {module}") from error
             raise SimulationError(
                 f"the module {name!r} cannot be imported ({type(error).__name__}: {error}); install it, or run in the "
                 f"folder that contains it"

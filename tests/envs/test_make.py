@@ -412,6 +412,11 @@ def test_a_module_that_cannot_be_imported_is_said(name, project):
         import_modules([name])
 
 
+def test_the_file_of_a_module_is_no_module():
+    with pytest.raises(SimulationError, match=r"'my_envs/harbor\.py' is a file, .*: my_envs\.harbor$"):
+        import_modules(["my_envs/harbor.py"])
+
+
 def test_a_missing_mujoco_is_said_with_the_command_that_installs_it():
     code = """
 import sys
