@@ -32,7 +32,6 @@ ROOMS = (
 """Modules whose public names the documentation imports."""
 NAMES = (
     "rltools.spaces.Part",
-    "rltools.plots.drawing.style.printed",
     "rltools.recording.Advantages",
     "rltools.recording.AttributionSpec",
     "rltools.recording.DamagedFileWarning",
