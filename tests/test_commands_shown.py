@@ -60,6 +60,9 @@ def parse(line: str) -> None:
         return
     command = command_line().commands.get(name)
     assert command is not None, f"there is no command {name}"
+    if rest and rest[0] in getattr(command, "commands", {}):
+        name, *rest = rest
+        command = command.commands[name]
     if rest:  # `rltools explain` alone only names the command
         command.make_context(name, rest)
 
@@ -102,7 +105,8 @@ OF_OTHERS = {
 
 @pytest.mark.parametrize(("option", "source"), options())
 def test_an_option_is_one_of_some_command(option: str, source: str) -> None:
-    every = [command_line(), *command_line().commands.values()]
+    commands = [command_line(), *command_line().commands.values()]
+    every = [*commands, *(each for command in commands[1:] for each in getattr(command, "commands", {}).values())]
     parameters = [parameter for command in every for parameter in command.params]
     options_known = {
         "--help",

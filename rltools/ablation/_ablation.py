@@ -11,6 +11,7 @@ import numpy as np
 
 from rltools._util.console import as_text
 from rltools._util.notebook import notebook_html
+from rltools._util.short_repr import short_text
 from rltools._util.text import plural
 from rltools.ablation._certificate import Certificate, certificate_of
 from rltools.ablation._coalition_values import (
@@ -63,8 +64,8 @@ class Ablation:
         >>> losses = ablation.losses()
         >>> losses.players[losses.order[-1]], losses.seeds
         ('cart position', array([4, 4, 4, 4]))
-        >>> [verdict.kind for verdict in ablation.verdicts()][2:]
-        ['needed', 'needed']
+        >>> ablation.table[["feature", "verdict"]].values.tolist()[0]
+        ['pole angular velocity', 'needed']
     """
 
     spec: AblationSpec
@@ -74,11 +75,12 @@ class Ablation:
     keep_alive: object = field(default=None, compare=False)
 
     def __repr__(self) -> str:
-        """Policy, players and episodes in one line."""
-        count = plural(len(self.rollouts), "episode")
-        return as_text(
-            f"Ablation({self.spec.policy}, {plural(len(self.players), 'player')}, {count}, {self.replace!r})"
-        )
+        """Policy, the largest losses and episodes in one line."""
+        losses, count = self.losses(), plural(len(self.rollouts), "episode")
+        first = ", ".join(f"{self.players[player]} {losses.interval.value[player]:,.3g}" for player in losses.order[:3])
+        hidden = plural(len(self.players), "feature")
+        lost = f"return lost without {short_text(first)}"
+        return as_text(f"Ablation({self.spec.policy}, {self.replace!r}: {hidden}, {count}; {lost})")
 
     def _repr_html_(self) -> str | None:
         """The card that notebooks show."""
@@ -170,6 +172,25 @@ class Ablation:
     def faults(self) -> tuple[str, ...]:
         """What failed in each episode that ended by a fault, and counts nowhere."""
         return tuple(str(fault) for fault in self.rollouts.fault if fault)
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """A row for each feature, the largest loss of return first, with its interval, seeds and verdict."""
+        import pandas as pd
+
+        losses, verdicts = self.losses(), self.verdicts()
+        rows = [
+            {
+                "feature": losses.players[player],
+                "loss": losses.interval.value[player],
+                "loss_low": losses.interval.low[player],
+                "loss_high": losses.interval.high[player],
+                "seeds": losses.seeds[player],
+                "verdict": verdicts[player].kind,
+            }
+            for player in losses.order
+        ]
+        return pd.DataFrame(rows)
 
     def to_pandas(self) -> pd.DataFrame:
         """All episodes, one per row; one column `hides <player>` for each player."""

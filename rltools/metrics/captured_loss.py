@@ -14,7 +14,7 @@ from rltools.stats import captured_loss as captured
     needs={"ablation"},
     low=float("-inf"),
     high=1,
-    counts="player",
+    counts="feature",
     blind="Everything but the first place.",
 )
 def captured_loss(case: Case) -> Value:

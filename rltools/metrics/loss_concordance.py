@@ -14,7 +14,7 @@ from rltools.stats import loss_concordance as concordance
     needs={"ablation"},
     low=-1,
     high=1,
-    counts="player",
+    counts="feature",
     blind="What two variables are needed for together: a variable whose loss is 0 beside an intact copy counts as "
     "not needed.",
 )

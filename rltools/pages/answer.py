@@ -34,7 +34,7 @@ from rltools.summary import (
     run_caveats,
     summarize,
 )
-from rltools.summary.sentence import amount, share_of
+from rltools.summary.sentence import amount, brief, share_of
 from rltools.targets.scores import target_name, target_noun
 
 SectionKey = Literal["measured", "trust", "decision", "score"]
@@ -282,7 +282,7 @@ def _bars(section: Section) -> tuple[Bar, ...]:
     subjects = [each for finding in findings for each in finding.subjects][:MOST_BARS]
     longest = max((each.share for each in subjects), default=0.0)
     write = amount if section.key == "measured" else share_of
-    return tuple(Bar(each.feature, _length(each, longest), str(write(replace(each, each=())))) for each in subjects)
+    return tuple(Bar(each.feature, _length(each, longest), str(write(brief(each)))) for each in subjects)
 
 
 def _length(ranked: Ranked, longest: float) -> float:

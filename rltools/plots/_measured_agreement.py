@@ -43,8 +43,8 @@ def _has_several(report: ReportData) -> bool:
 @plot(
     chapter=Chapter.MEASURED,
     caption="Whether a method orders the features as their measured losses do, weighted by how far the losses are "
-    f"apart: {SAME_ORDER}. A filled dot is certainly better than random maps and than the "
-    "std of the features; one random map in twenty reaches the gray band's end.",
+    f"apart: {SAME_ORDER}. A filled dot is certainly better than random numbers and than "
+    "the std of the features; one draw of random numbers in twenty reaches the end of the gray band.",
     order=90,
     shown_when=_has_several,
     arguments=lambda report: {"ablation": report.ablation.key if report.ablation else None},

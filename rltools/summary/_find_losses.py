@@ -188,8 +188,9 @@ def _coalition_values(ablation: Ablation, level: float) -> Iterator[Finding]:
 
 
 def _interactions(ablation: Ablation, level: float) -> Iterator[Finding]:
-    """The largest interactions that are certainly not 0."""
-    certain = [each for each in ablation.interactions(level) if _away_from_zero(each)]
+    """The largest interactions that are certainly not 0, which few seeds do not show."""
+    measured = [each for each in ablation.interactions(level) if each.seeds >= FEWEST_REPORTED]
+    certain = [each for each in measured if _away_from_zero(each)]
     for each in certain[:INTERACTIONS]:
         yield Finding(
             "interaction",

@@ -217,15 +217,14 @@ def _interaction(finding: Finding) -> Sentence:
             + " can stand in for the other: without both the return falls by "
             + amount(both)
             + ", "
-            + (amount(excess) + " more than the losses without each add up to.")
+            + (amount(excess) + " more than the two losses add up to.")
         )
     return (
-        "Only together are "
-        + pair
-        + " needed: without both the return falls by "
+        pair
+        + " are needed together: without both the return falls by "
         + amount(both)
         + ", "
-        + (_size(excess) + " less than the losses without each add up to, because hiding one loses what both give.")
+        + (_size(excess) + " less than the two losses add up to, because what one gives depends on the other.")
     )
 
 

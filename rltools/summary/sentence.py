@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite, nan
 from typing import Literal
 
@@ -81,6 +81,15 @@ def amount(number: Ranked) -> Sentence:
     low, high = (number.low, number.high) if not number.each else (nan, nan)
     value, ends = plus_minus(number.share, low, high)
     return span(value, "number") + (span(ends, "interval") if ends else Sentence()) + each_value(number) + mark(number)
+
+
+def brief(number: Ranked) -> Ranked:
+    """A number without its values in few episodes, or at few seeds, which do not allow an interval either.
+
+    >>> brief(Ranked("angle", 0, 489.0, 476.0, 502.0, each=(488.0, 490.0))).low
+    nan
+    """
+    return replace(number, each=(), low=nan, high=nan) if number.each else number
 
 
 def each_value(number: Ranked, *, scale: float = 1.0, unit: str = "") -> Sentence:

@@ -17,7 +17,7 @@ def run(project):
 def test_the_reference_agent_of_a_run_is_known_by_its_name(rltools, run):
     ran = rltools("assess", run, "--metric", "cascading_randomization", "--steps", "8")
     assert ran.code == 0
-    assert "randomization: cascading_randomization, lower is better; random maps 1.00, std alone 1.00" in " ".join(
+    assert "randomization: cascading_randomization, lower is better; random numbers 1.00, std alone 1.00" in " ".join(
         ran.out.split()
     )
     assert "gradient of the score" in ran.out

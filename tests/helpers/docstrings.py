@@ -32,6 +32,7 @@ ROOMS = (
 """Modules whose public names the documentation imports."""
 NAMES = (
     "rltools.spaces.Part",
+    "rltools.plots.drawing.style.within_page",
     "rltools.recording.Advantages",
     "rltools.recording.AttributionSpec",
     "rltools.recording.DamagedFileWarning",
@@ -102,13 +103,18 @@ def public() -> dict[str, Any]:
 
 def documented(thing: Any) -> str:
     """The docstring of something public; of an attribution method that of its function."""
-    return inspect.getdoc(getattr(thing, "function", thing)) or ""
+    return inspect.getdoc(_own(thing)) or ""
+
+
+def _own(thing: Any) -> Any:
+    """The function of an attribution method; anything else as it is, also a class that has a `function`."""
+    return thing if isinstance(thing, type) else getattr(thing, "function", thing)
 
 
 def examples() -> Iterator[doctest.DocTest]:
     """Every docstring with an example, that of private helpers included."""
     finder = doctest.DocTestFinder(exclude_empty=True)
-    published = {id(getattr(thing, "function", thing)) for thing in public().values()}
+    published = {id(_own(thing)) for thing in public().values()}
     for module in modules():
         for test in finder.find(module, module.__name__):
             yield _with_names(test, module, published)

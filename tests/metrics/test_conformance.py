@@ -91,8 +91,8 @@ def test_what_separates_it_from_controls(result):
     for row in result.rows:
         if row.control or row.metric in BLIND:
             assert not row.separates, row
-    assert "constant map" in rows_of(result, "noise_stability")["shapley"].verdict
-    assert "constant map" in rows_of(result, "redraw_stability")["shapley"].verdict
+    assert "equal numbers" in rows_of(result, "noise_stability")["shapley"].verdict
+    assert "equal numbers" in rows_of(result, "redraw_stability")["shapley"].verdict
 
 
 def test_controls_do_not_depend_on_the_weights(result):

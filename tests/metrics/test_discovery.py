@@ -59,7 +59,7 @@ def test_a_metric_of_another_package_is_computed(offered, recording):
     assert "players" in metric_names()
     (row,) = assess_recorded(recording)
     assert (row.metric, row.value, row.random, row.separates) == ("players", 3, 3, False)
-    assert row.verdict.startswith("Cannot be told from a map of random numbers or")
+    assert row.verdict.startswith("Not certainly better than random numbers or")
 
 
 def test_a_broken_one_is_left_out_and_named(offered, recording):

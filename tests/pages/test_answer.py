@@ -56,9 +56,8 @@ def test_the_returns_of_the_recording_and_of_the_losses_are_told_apart(
     answer = answer_of(measured)
     assert isinstance(answer.headline, Finding)
     assert answer.headline.baseline is not None
-    other = (
-        f"losses are measured in other episodes, from other seeds, whose mean is {answer.headline.baseline.share:.0f}"
-    )
+    mean = f"{answer.headline.baseline.share:.0f}"
+    other = f"Losses are measured in other episodes, from other seeds, whose mean return is {mean}"
     assert answer.returns is not None
     assert other in str(answer.returns)
     assert other in write_report(measured).read_text(encoding="utf-8")

@@ -63,7 +63,7 @@ def assess(
             help="For deletion and insertion, hide the features along each order in whole episodes at this many seeds.",
         ),
     ] = 0,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of random maps, weights, noise and references.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of random numbers, weights, noise and references.")] = 0,
 ) -> None:
     """Judge every attribution of a recording by metrics, beside controls that know nothing of the agent."""
     from rltools.metrics import assessments
@@ -116,6 +116,6 @@ def _name(row: Assessment) -> str:
 
 
 def _controls(row: Assessment) -> str:
-    values = {"random maps": row.random, "std alone": row.std, "constant map": row.constant}
+    values = {"random numbers": row.random, "std alone": row.std, "equal numbers": row.constant}
     written = [f"{name} {two_decimals(value)}" for name, value in values.items() if not isnan(value)]
     return f"; {', '.join(written)}" if written else ""

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Literal
 
 Control = Literal["random", "std", "constant"]
-"""A map of random numbers, the std of the features alone, or a map that is the same everywhere."""
+"""Random numbers, the std of the features alone, or a number that is the same everywhere."""
 CONTROL_NAMES = {
-    "random": "a map of random numbers",
+    "random": "random numbers",
     "std": "the std of the features alone",
-    "constant": "a constant map",
+    "constant": "equal numbers for all features",
 }
 """The controls in words."""
 
@@ -19,11 +19,13 @@ def verdict(better_than: Sequence[str], not_better_than: Sequence[str], unknown:
     """Whether an attribution certainly differs from its controls, as a sentence.
 
     >>> verdict(["random"], ["std"], [])
-    'Better than a map of random numbers, but not certainly better than the std of the features alone.'
+    'Better than random numbers, but not certainly better than the std of the features alone.'
+    >>> verdict([], ["random"], [])  # which may be certainly better itself
+    'Not certainly better than random numbers.'
     """
     better = f"Better than {_named(better_than, 'and')}" if better_than else ""
     if not_better_than:
-        start = f"{better}, but not certainly better than" if better else "Cannot be told from"
+        start = f"{better}, but not certainly better than" if better else "Not certainly better than"
         return f"{start} {_named(not_better_than, 'or')}."
     if unknown:
         return f"Without an interval nothing separates it from {_named(unknown, 'or')}."

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from rltools._util.text import interval, plural
@@ -15,7 +15,7 @@ from rltools.ablation.replacements import find_replacement
 from rltools.pages.ablation_findings import AblationFindings
 from rltools.pages.report._extremes import Extremes, StepLink
 from rltools.summary import DECISION, Ranked, Summary, loss_of, loss_text, ranked_features, verdict_text
-from rltools.summary.sentence import share_of
+from rltools.summary.sentence import brief, share_of
 
 TOP = 10
 """The most bars of a picture."""
@@ -108,7 +108,7 @@ def loss_bars(measured: AblationFindings, examples: Mapping[str, StepLink]) -> B
         verdict = verdicts[each.feature]
         kind: Kind = "measured" if each.low > 0 or each.high < 0 else "uncertain"
         note = verdict_text(verdict.kind, verdict.partner)
-        numbers.append(Numbered(each, loss_text(replace(each, each=())), kind, note, other, examples.get(each.feature)))
+        numbers.append(Numbered(each, loss_text(brief(each)), kind, note, other, examples.get(each.feature)))
     rows, zero = _rows(numbers)
     value, low, high = (float(end) for end in (losses.baseline.value, losses.baseline.low, losses.baseline.high))
     notes = [f"return with everything seen: {interval(value, low, high)}"]
@@ -130,7 +130,7 @@ def share_bars(summary: Summary, extreme_steps: Sequence[Extremes], title: str) 
     steps = [extreme_steps[each.position].example if each.position < len(extreme_steps) else None for each in ranked]
     rows, zero = _rows(
         [
-            Numbered(each, str(share_of(replace(each, each=()))), "share", step=step)
+            Numbered(each, str(share_of(brief(each))), "share", step=step)
             for each, step in zip(ranked, steps, strict=True)
         ]
     )

@@ -82,12 +82,12 @@ def load_file(path: Path, options: LoadOptions) -> TorchPolicy:
     else:
         statistics, options = None, _with_notes(options, _without_statistics(path, loaded, options))
         rewards = _rewards_scaled_alone(path, record, options)
-    given = options.normalize if statistics_path is None else statistics_path
+    normalize = options.normalize if statistics_path is None else statistics_path
     source = Source(
         options.name_of(path),
         loaded.sha256,
         library=LIBRARY,
-        normalization="" if statistics is None else statistics_text(given),
+        normalization="" if statistics is None else statistics_text(normalize),
     )
     return make_policy(
         loaded.network,

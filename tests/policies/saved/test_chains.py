@@ -51,7 +51,7 @@ def mlp(*widths: int) -> nn.Sequential:
     [
         (mlp(4, 8, 2), ["{0,2}: 4 -> linear -> 8 -> linear -> 2"]),
         (mlp(4, 2), ["0: 4 -> linear -> 2"]),
-        (nn.Linear(4, 2), [": 4 -> linear -> 2"]),
+        (nn.Linear(4, 2), ["4 -> linear -> 2"]),
         (
             side_by_side(actor=mlp(4, 8, 4), critic=mlp(4, 8, 1)),
             ["actor.{0,2}: 4 -> linear -> 8 -> linear -> 4", "critic.{0,2}: 4 -> linear -> 8 -> linear -> 1"],
@@ -73,11 +73,11 @@ def mlp(*widths: int) -> nn.Sequential:
             ["{fc1,norm,fc2,fc_mu}: 3 -> linear -> 8 -> layer norm -> 8 -> linear -> 8 -> linear -> 2"],
         ),
         (lstm(layers=2), ["{encoder,rnn,head}: 4 -> linear -> 8 -> LSTM -> 6 -> linear -> 2"]),
-        (nn.GRU(4, 6), [": 4 -> GRU -> 6"]),
+        (nn.GRU(4, 6), ["4 -> GRU -> 6"]),
         (nn.Sequential(nn.Linear(3, 5), nn.BatchNorm1d(5)), ["{0,1}: 3 -> linear -> 5 -> batch norm -> 5"]),
         (nn.Sequential(mlp(4, 8, 6), mlp(6, 2)), ["{0.0,0.2,1.0}: 4 -> linear -> 8 -> linear -> 6 -> linear -> 2"]),
         (nn.PReLU(), []),
-        (nn.Embedding(5, 3), [": 3 -> linear -> 5"]),
+        (nn.Embedding(5, 3), ["3 -> linear -> 5"]),
     ],
 )
 def test_the_chains_of_a_network(network: nn.Module, expected: list[str]) -> None:
