@@ -46,7 +46,7 @@ TIED = by_hand(((20, 80, 30, 60, 50, 70, 25, 45), (60, 25, 70, 30, 80, 20, 45, 5
 def test_the_largest_losses_come_first_with_their_intervals() -> None:
     (need,) = needs({RUN: "tiny"}, {RUN: CERTAIN})
     names = [part.partition(" ")[0] for part in need.losses.split(", ") if part[0].isalpha() or part[0] == "<"]
-    assert names == ["angle", "<b>speed</b>", "noise"]
+    assert names == ["angle", "<b>speed</b>"], "the loss of noise may be none"
     assert need.losses.startswith("angle 95.0 [")
     assert "cannot be told apart" not in need.losses
     assert need.not_needed == "noise"
