@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -22,6 +23,13 @@ _NAMED_VALUE = re.compile(r"[A-Za-z_]\w*=.*", re.DOTALL)
 
 class Group(Placeholders, typer.core.TyperGroup):
     """A group of commands."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command that was typed; where a file stands in its place, the error says how to analyze it."""
+        name = args[0]
+        if ctx.parent is None and self.get_command(ctx, name) is None and Path(name).exists():
+            ctx.fail(f"{name} is a file or folder, not a command; to analyze the agent in it: rltools analyze {name}")
+        return super().resolve_command(ctx, args)
 
 
 app: typer.Typer = typer.Typer(

@@ -174,3 +174,11 @@ def test_wrong_usage_is_one_line_that_leads_to_the_help(rltools, arguments, mess
     assert message in ran.fault
     where = f"rltools {arguments[0]}" if len(arguments) > 1 or arguments[0] == "analyze" else "rltools"
     assert ran.fault.endswith(f" See `{where} --help`")
+
+
+def test_a_file_in_the_place_of_a_command_leads_to_analyze(rltools, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "model.zip").touch()
+    ran = rltools("model.zip")
+    assert ran.code == 2
+    assert "to analyze the agent in it: rltools analyze model.zip" in ran.fault

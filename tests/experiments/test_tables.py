@@ -43,7 +43,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ExperimentRun]:
     with pytest.MonkeyPatch.context() as patched:
         # Figures have tests of their own, and take longest.
         patched.setattr("rltools.pages.report._experiment.compared_figures", lambda *arguments: [])
-        yield run_experiment(folder / "poles.yaml", directory=folder / "run")
+        yield run_experiment(folder / "poles.yaml", directory=folder / "runs" / "poles")
 
 
 @pytest.fixture(scope="module")
@@ -244,6 +244,18 @@ def test_the_command_prints_and_writes_tables(
         main()
     assert not ended.value.code
     assert capsys.readouterr().out.startswith(start)
+
+
+def test_a_name_means_the_results_in_runs_and_tables_are_written_there(
+    ran: ExperimentRun, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ran.page.parents[2])
+    monkeypatch.setattr("sys.argv", ["rltools", "tables", "poles"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert not ended.value.code
+    assert f"Written to {Path('runs/poles/tables')}," in capsys.readouterr().out
+    assert not Path("poles").exists()
 
 
 def test_points_of_a_swept_environment_are_pairs_of_points(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,10 @@ from rltools.cli.app import SHOW, app
 from rltools.cli.options import ExperimentFolder
 
 
-@app.command(rich_help_panel=SHOW, epilog="Example: `rltools tables runs/lunarlander losses --format tex`")
+@app.command(
+    rich_help_panel=SHOW,
+    epilog="Examples: `rltools tables lunarlander`, `rltools tables runs/lunarlander losses --format tex`",
+)
 def tables(
     folder: ExperimentFolder,
     name: Annotated[
@@ -31,9 +34,10 @@ def tables(
     table = None if name is None else find_table(name)
     output = open_results(folder)
     if table is None:
-        for made, frame in write_tables(folder, output.results).items():
+        results = output.page.parent  # `folder` may be the name of a folder in runs
+        for made, frame in write_tables(results, output.results).items():
             say(f"{made:<13} {plural(len(frame), 'row')}")
-        say(f"Written to {folder / FOLDER}, each as .csv, .parquet and .tex")
+        say(f"Written to {results / FOLDER}, each as .csv, .parquet and .tex")
         return
     frame = table.make(output.results)
     if frame.empty:
