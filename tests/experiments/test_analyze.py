@@ -35,6 +35,13 @@ def analyzed(short_pole, tmp_path_factory):
     return analyze("cartpole-ppo", short_pole, episodes=2, directory=folder), folder
 
 
+@pytest.fixture(autouse=True)
+def _plots_of_one_page(request):
+    """The page that most tests read has its plots; others are about something else."""
+    if "analyzed" not in request.fixturenames:
+        request.getfixturevalue("without_plots")
+
+
 def files(folder):
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 

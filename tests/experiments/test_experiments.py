@@ -27,9 +27,10 @@ max_steps: 30
 
 
 @pytest.fixture(autouse=True)
-def _no_plots_of_each_run(monkeypatch):
-    """The plots of a run's own page have tests of their own, and take most of the time; comparisons keep theirs."""
-    monkeypatch.setattr("rltools.pages.report._run.report_plots", lambda *arguments: ())
+def _no_plots_of_each_run(request):
+    """Comparisons keep their plots, and where bytes are compared, episodes theirs."""
+    if request.function is not test_the_same_file_gives_the_same_bytes_and_is_not_run_twice:
+        request.getfixturevalue("without_plots")
 
 
 @pytest.fixture
