@@ -68,11 +68,11 @@ def open_experiment(folder: str | Path) -> Job:
         return read_manifest(RUNS / path)
     raise RecordingError(
         f"{path} has no {MANIFEST}, so it is not the folder of an experiment's results; give one that rltools run has "
-        f"made{_there()}"
+        f"made{_existing_results()}"
     )
 
 
-def _there() -> str:
+def _existing_results() -> str:
     """The results that there are, as a hint."""
     made = sorted(str(manifest.parent) for manifest in RUNS.glob(f"*/{MANIFEST}")) if is_folder(RUNS) else []
     return f": {listed(made, MOST_NAMED)}" if made else f"; there are none in {RUNS}"

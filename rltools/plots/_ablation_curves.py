@@ -35,7 +35,11 @@ _HEIGHT, _WIDTH = 4.2, 6.0
 _DATA_HEIGHT = 2.6
 """The height of the data of a new figure, about, in inches."""
 _GAP = 0.12
-"""Between both halves, as a part of the width of one."""
+"""Between both halves, as a part of the width of one; more where their numbers would touch."""
+_MOST_NUMBERS = 8
+"""The most steps between the numbers below a half."""
+_APART_INCHES = 0.1
+"""Between two numbers."""
 _NAMES = {"best": "largest loss first", "random": "random orders", "reverse": "smallest loss first"}
 _COLORS = {"best": "measured", "random": "muted", "reverse": "ink"}
 _LOOKS = {"best": "filled dots", "random": "dashed", "reverse": "open dots"}
@@ -96,7 +100,8 @@ def ablation_curves(
         heading(axes, width, title, *notes)
         draw_no_steps(axes, "episodes")
         return axes
-    shift = count * (1 + _GAP)
+    each, gap = _halves(width, count)
+    shift = count * (1 + gap / each)
     axes.set_xlim(-0.04 * count, shift + 1.02 * count)
     axes.set_ylim(low, high)
     for start, curves in ((0.0, result.deletion), (shift, result.insertion)):
@@ -118,7 +123,7 @@ def ablation_curves(
         left_out = _name_curves(axes, width, start, curves)
         missing = [name for name in missing if name in left_out]
     heading(axes, width, title, *notes, *(f"{_LOOKS[name]}: {_NAMES[name]}" for name in missing))
-    _name_counts(axes, count, shift)
+    _name_counts(axes, each, count, shift)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: amount(value)))
     complete, none = (amount(float(result.deletion["best"].value[end])) for end in (0, -1))
     tell(axes, f"mean return {complete} with all features shown, {none} with all hidden")
@@ -240,9 +245,17 @@ def _name_curves(axes: Axes, width: float, start: float, curves: dict[str, Inter
     return [name for name, place in zip(ORDERS, places, strict=False) if place is None]
 
 
-def _name_counts(axes: Axes, count: int, shift: float) -> None:
-    """Number the features of both halves, in even steps."""
-    stride = -(-count // 8)
+def _halves(width: float, count: int) -> tuple[float, float]:
+    """The width of each half and of the gap between both, in inches, in which the numbers at its sides do not touch."""
+    numbers = (inches([str(count)]) + inches(["0"])) / 2 + _APART_INCHES
+    gap = max(_GAP * width / (2 + _GAP), min(numbers, width / 3))
+    return (width - gap) / 2, gap
+
+
+def _name_counts(axes: Axes, half: float, count: int, shift: float) -> None:
+    """Number the features of both halves of so many inches, in even steps: fewer where there is less room."""
+    most = int(half / (inches([str(count)]) + _APART_INCHES))
+    stride = -(-count // max(1, min(most, _MOST_NUMBERS)))
     numbers = [*range(0, count + 1, stride)]
     axes.set_xticks([*numbers, *(shift + number for number in numbers)], labels=[str(number) for number in numbers * 2])
     axes.tick_params(axis="x", length=2)

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from rltools._util.text import plural
 from rltools.envs import canonical_spec_json
 from rltools.errors import argument
@@ -44,8 +46,7 @@ def differences(recorded: Header, requested: Header) -> list[str]:
         names.remove("environment")  # the episodes of a data set are of none
     clauses = [_CLAUSES[name](recorded, requested) for name in names]
     if recorded.layers and not clauses and _statistics(recorded) != _statistics(requested):
-        values = [_short(_statistics(header)) for header in (recorded, requested)]
-        clauses = [f"the statistics by which observations are normalized are {values[0]} there and {values[1]} now"]
+        clauses = [_normalization(recorded, requested)]
     return clauses
 
 
@@ -57,6 +58,14 @@ def _comparable(header: Header, name: str) -> Any:
 def _statistics(header: Header) -> list[Any]:
     """The statistics of observations in the layers of an environment."""
     return [layer["statistics"] for layer in header.layers if "statistics" in layer]
+
+
+def _normalization(recorded: Header, requested: Header) -> str:
+    values = []
+    for header in (recorded, requested):
+        means = [np.round(layer["mean"], 4).tolist() for layer in _statistics(header)]
+        values.append(_short(", ".join(f"those of mean {mean}" for mean in means)) or "none")
+    return f"the statistics of observations that normalize them are {values[0]} there and {values[1]} now"
 
 
 def _typed(name: str) -> Clause:
@@ -82,6 +91,8 @@ def _environment(recorded: Header, requested: Header) -> str:
     texts = [header.environment_text for header in (recorded, requested)]
     if texts[0] != texts[1]:
         return f"the environment ({options}) is {texts[0]} there and {texts[1]} now"
+    if _statistics(recorded) != _statistics(requested):
+        return _normalization(recorded, requested)
     specs = [json.loads(header.environment or "{}") for header in (recorded, requested)]
     names = [name for name in specs[0] | specs[1] if specs[0].get(name) != specs[1].get(name)]
     values = [_short(", ".join(f"{name}={spec.get(name)}" for name in names)) for spec in specs]

@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 
-MOST_SECONDS = 5
+MOST_SECONDS = 1
+"""Processor time of a refusal; the time on a clock depends on what else the machine does."""
 MOST_MEMORY = 512 * 2**20
 NEXT_STEP = re.compile(
     r"\b(save|fetch|give|trust|move|mend|fix|put|do without|name it|see|remove|load it)\b", re.IGNORECASE

@@ -81,14 +81,14 @@ def test_the_help_says_what_holds_where_an_option_is_not_given(rltools, command,
 def test_the_help_of_a_command_has_an_example_of_it(rltools, command):
     ran = rltools(command, "--help")
     assert ran.code == 0
-    assert re.search(f"Examples?: rltools {command}", " ".join(ran.out.split()))
+    assert examples_of(ran.out)
+    assert all(example[0] == command for example in examples_of(ran.out))
 
 
 def examples_of(printed):
     """What a command's help says to type, whose lines are broken anywhere."""
-    _, _, text = re.split("(Examples?: )", " ".join(printed.split()))
-    typed = text.partition(" Keys of")[0].split("rltools ")[1:]
-    return [shlex.split(each.partition(";")[0]) for each in typed]
+    text = " ".join(re.split("Examples?: ", printed)[-1].split()).partition(" Keys of")[0]
+    return [shlex.split(example) for example in re.split(r"(?:^|, )rltools ", text)[1:]]
 
 
 def test_every_example_in_the_help_runs(rltools, project, monkeypatch, without_plots):
@@ -107,10 +107,7 @@ def test_every_example_in_the_help_runs(rltools, project, monkeypatch, without_p
         "run": ("max_steps=3", "--workers", "1"),
     }
     for command in COMMANDS:
-        examples = examples_of(rltools(command, "--help").out)
-        assert examples
-        for example in examples:
-            assert example[0] == command
+        for example in examples_of(rltools(command, "--help").out):
             ran = rltools(*example, *fewer.get(command, ()))
             assert (ran.code, ran.err) == (0, ""), (example, ran.err)
 

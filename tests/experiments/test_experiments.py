@@ -237,8 +237,8 @@ def test_models_of_one_name_are_told_apart_by_their_place(written, project):
     models = "agents=[first/best_model.zip, second/best_model.zip]"
     ran = run_experiment(written(), [models, "environment=CartPole-v1", "episodes=1", "max_steps=5"])
     names = [agent.rpartition("-")[0] for agent, _ in ran.recordings]
-    assert names == ["first-best_model", "second-best_model"]
-    assert repr(ran).startswith("ExperimentRun(first-best_model-")
+    assert names == ["first", "second"]
+    assert repr(ran).startswith("ExperimentRun(first-")
 
 
 def test_references_are_the_experiments_where_a_method_has_none_of_its_own(written):

@@ -79,7 +79,7 @@ class TestBounded:
         rltools.explain(more, timed, seconds=1e6, **settings)
         assert before.items() <= files_of(more).items()
         (key,) = more.specs
-        assert more.complete(key)
+        assert more.is_complete(key)
         assert more.spec(key).every == 10
         plan = plan_explaining(more, timed, seconds=5, **settings)
         assert (plan.steps, plan.every, str(plan)) == (0, 10, "explain shapley of centered:chosen: already done")

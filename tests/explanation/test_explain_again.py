@@ -110,7 +110,7 @@ class TestWhatWasThereBefore:
         more = rltools.record(policy, Walk, episodes=6, directory=recording.directory)
         rltools.explain(more, policy, method="gradient")
         old, new = (more.find(name) for name in ("integrated_gradients", "gradient"))
-        assert (more.complete(old), more.complete(new)) == (False, True)
+        assert (more.is_complete(old), more.is_complete(new)) == (False, True)
         assert more.find() == new
         with pytest.raises(rltools.errors.RecordingError, match=r"method integrated_gradients \(--method\) and target"):
             more.attribution("integrated_gradients")

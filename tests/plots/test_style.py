@@ -95,6 +95,23 @@ def test_own_axes_get_a_layout_that_cuts_no_label_off_unless_they_have_one(recor
     assert type(figure.get_layout_engine()).__name__ == "TightLayoutEngine"
 
 
+def test_labels_of_axes_get_as_many_lines_as_a_figure_needs_and_no_more(recording):
+    with plots.paper(width=3.3):
+        axes = importance(recording)
+    texts = "a label that is far too long for a column " * 2, "a label too long for the few rows of a plot " * 2
+    axes.set_xlabel(texts[0])
+    axes.set_ylabel(texts[1])
+    for _ in range(2):
+        axes.figure.draw_without_rendering()
+        _check_apart(axes.figure, list(_texts(axes.figure)))
+    lines = axes.get_xlabel().splitlines(), axes.get_ylabel().splitlines()
+    assert [" ".join(each).split() for each in lines] == [text.split() for text in texts]
+    assert min(map(len, lines)) > 1
+    axes.set_xlabel("short")
+    axes.figure.draw_without_rendering()
+    assert axes.get_xlabel() == "short"
+
+
 def test_low_axes_have_no_small_print(recording):
     axes = Figure(figsize=(4, 2)).subplots()
     importance(recording, axes=axes)

@@ -30,9 +30,10 @@ def test_what_is_advised_fits(model):
     with pytest.raises(MismatchError) as refusal:
         load_policy(model, "CartPole-v1")
     assert str(refusal.value) == (
-        "model observes shape [12] and CartPole-v1 gives shape [4]; if it sees 3 observations in one, as VecFrameStack "
-        "stacks them, wrap it in FrameStackObservation(stack_size=3, padding_type='zero') and FlattenObservation, in a "
-        "function that is given as env or in the wrappers of an agent's card; else give the environment it was trained "
+        f"{model.parent.name}-model observes shape [12] and CartPole-v1 gives shape [4]; if it sees 3 observations in "
+        "one, as VecFrameStack stacks them, wrap it in FrameStackObservation(stack_size=3, padding_type='zero') and "
+        "FlattenObservation, in a function that is given as env or in the wrappers of an agent's card; else give the "
+        "environment it was trained "
         "on as env="
     )
 

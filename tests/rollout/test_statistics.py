@@ -145,7 +145,7 @@ class TestOfALiveEnvironment:
         env = trained(NormalizeObservation(pole()))
         rltools.record(policy, env, episodes=1, max_steps=20, directory=tmp_path)
         assert len(rltools.record(policy, env, episodes=2, max_steps=20, directory=tmp_path)) == 2
-        with pytest.raises(ConflictError, match=r"FrozenStatistics of mean \[.*FrozenStatistics of mean \["):
+        with pytest.raises(ConflictError, match=r"of mean \[[-\d., ]+\] there and those of mean \["):
             rltools.record(policy, trained(env, 3), episodes=2, max_steps=20, directory=tmp_path)
 
     def test_in_the_manner_of_cleanrl(self, policy: Any, tmp_path: Any) -> None:

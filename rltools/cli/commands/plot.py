@@ -32,7 +32,7 @@ _INCHES = {"": 1.0, "in": 1.0, "cm": 1 / 2.54, "mm": 1 / 25.4, "pt": 1 / 72.27}
 
 @app.command(
     rich_help_panel=SHOW,
-    epilog="Examples: `rltools plot runs/lunarlander-ppo beeswarm --out beeswarm.png`; for a column of a paper "
+    epilog="Examples: `rltools plot runs/lunarlander-ppo beeswarm --out beeswarm.png`, "
     "`rltools plot runs/lunarlander-ppo losses --width 3.3in --out losses.pdf`",
 )
 def plot(

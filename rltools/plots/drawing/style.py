@@ -78,7 +78,18 @@ def _text_scale() -> float:
 
 @contextmanager
 def within_page() -> Iterator[None]:
-    """A context in which plots are drawn for one page: of one width, and with their axes one below the other."""
+    """A context in which plots are drawn for one page: of one width, and with their axes one below the other.
+
+    Example:
+        >>> import rltools
+        >>> from rltools.plots.drawing.style import within_page
+        >>> policy = rltools.load_policy("cartpole-ppo")
+        >>> recording = rltools.explain(rltools.record(policy, episodes=3, max_steps=40), policy, method="gradient")
+        >>> with within_page():
+        ...     figures = [plot(recording).figure for plot in (rltools.plots.importance, rltools.plots.beeswarm)]
+        >>> [float(figure.get_figwidth()) for figure in figures]
+        [8.96, 8.96]
+    """
     token = _WITHIN_PAGE.set(True)
     try:
         yield

@@ -60,10 +60,15 @@ def check_given(module: Any, heads: Any, features: Any, environment: Any, action
         raise ArgumentError(f"action_names is {action_names!r:.80}; give a list of texts, one for each action")
 
 
+MOST_QUOTED = 300
+"""The most characters of another library's message."""
+
+
 def cannot_take(policy: str, head: str, shape: Sequence[int], dtype: torch.dtype, error: Exception) -> str:
     """The message for a head that raised an error."""
-    reason = one_line(error) or type(error).__name__
-    more = ""
+    reason, more = one_line(error) or type(error).__name__, ""
+    if len(reason) > MOST_QUOTED:  # PyTorch lists all its backends
+        reason = f"{reason[:MOST_QUOTED]}..."
     if "more than 1 value per channel" in reason:
         more = "; give BatchNorm running statistics (track_running_stats=True)"
     elif shape[0] > 1 and isinstance(error, AssertionError):

@@ -347,7 +347,7 @@ def test_narrow_numbers_are_widened(load: Callable[..., Any]) -> None:
 def test_a_folder_with_one_network(tmp_path: Path) -> None:
     (tmp_path / "policy.onnx").write_bytes(model([GEMM], WEIGHTS))
     (tmp_path / "config.json").write_text("{}")
-    assert rltools.load_policy(tmp_path, ENV).source.name == "policy"
+    assert rltools.load_policy(tmp_path, ENV).source.name == f"{tmp_path.name}-policy"
     (tmp_path / "other.onnx").write_bytes(model([GEMM], WEIGHTS))
     with pytest.raises(ArgumentError):
         rltools.load_policy(tmp_path, ENV)

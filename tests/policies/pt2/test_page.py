@@ -21,7 +21,7 @@ def test_the_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         exec(block, names)
-    assert repr(names["policy"]) == "TorchPolicy('policy', 4 features, 2 actions, heads logit)"
+    assert repr(names["policy"]) == f"TorchPolicy('{tmp_path.name}-policy', 4 features, 2 actions, heads logit)"
 
 
 def test_the_figures_of_operators() -> None:

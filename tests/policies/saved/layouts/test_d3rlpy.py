@@ -79,7 +79,7 @@ def test_implicit_quantiles_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("case", "env"), [("sac", "MountainCarContinuous-v0"), ("dqn", "Acrobot-v1")])
 def test_another_environment_is_refused_with_both_sizes(tmp_path: Path, case: str, env: str) -> None:
     path = Path(shutil.copy(CASES / case / "model.pt", tmp_path))
-    with pytest.raises(MismatchError, match=r"takes \d inputs and returns \d numbers.*has \d features"):
+    with pytest.raises(MismatchError, match=r"takes \d inputs and returns \d numbers?.*has \d features"):
         load_policy(path, env)
 
 
