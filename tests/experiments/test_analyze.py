@@ -36,9 +36,10 @@ def analyzed(short_pole, tmp_path_factory):
 
 
 @pytest.fixture(autouse=True)
-def _plots_of_one_page(request):
-    """The page that most tests read has its plots; others are about something else."""
-    if "analyzed" not in request.fixturenames:
+def _plots_of_two_pages(request):
+    """A page about a choice and one about continuous actions have their plots; other tests are about something else."""
+    continuous = test_continuous_actions_are_explained_as_the_environment_receives_them
+    if "analyzed" not in request.fixturenames and request.function is not continuous:
         request.getfixturevalue("without_plots")
 
 
