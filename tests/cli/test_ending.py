@@ -314,7 +314,7 @@ def test_a_recording_in_a_folder_whose_name_is_no_text(
     ):
         ran = rltools(*map(str, command))
         assert (ran.code, ran.err) == (0, ""), command
-    monkeypatch.setattr("rltools.pages.report._run.report_plots", lambda *given: plots.report_plots(*given)[:1])
+    monkeypatch.setattr("rltools.pages.report._run.report_plots", lambda *arguments: plots.report_plots(*arguments)[:1])
     shot = ("--env", "ShortPole-v0", "--import", "poles", "--episodes", "2", "--method", "gradient")
     analyzed = rltools("analyze", "cartpole-ppo", *shot, "--seeds", "2", "--out", odd)
     assert analyzed.code == 0, analyzed.err
