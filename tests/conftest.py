@@ -147,6 +147,13 @@ def cartpole(make_policy: Callable[..., Any]) -> Any:
     return make_policy("CartPole-v1")
 
 
+@pytest.fixture
+def without_plots(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The plots of runs' pages have tests of their own, and take most of the time that a page takes."""
+    monkeypatch.setattr("rltools.pages.report._run.report_plots", lambda *arguments: ())
+    monkeypatch.setattr("rltools.pages.report._episodes._filmstrip", lambda *arguments: None)
+
+
 @pytest.fixture(scope="session")
 def zoo() -> Path:
     """The folder of real agents."""

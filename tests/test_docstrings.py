@@ -19,7 +19,7 @@ EXAMPLES = sorted(
 
 @pytest.mark.parametrize("test", EXAMPLES, ids=lambda test: test.name.removeprefix("rltools."))
 def test_an_example_prints_what_it_shows(
-    test: doctest.DocTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    test: doctest.DocTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, without_plots: None
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path / "minari"))

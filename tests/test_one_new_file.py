@@ -408,7 +408,7 @@ NEW_FILES["targets/scores/broken.py"] = lambda root: "nothing_of_this_name\n"
 def failures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The traceback of each check that fails in the copy with the new files; "" for one that passes."""
     root = tmp_path_factory.mktemp("checkout")
-    shutil.copytree(PACKAGE, root / "rltools", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(PACKAGE, root / "rltools")  # with what is compiled already
     for room in ("agents", "envs", "experiments"):
         shutil.copytree(CHECKOUT / room, root / room)
     for path, text in NEW_FILES.items():

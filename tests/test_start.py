@@ -35,7 +35,7 @@ def section(title: str) -> tuple[list[str], list[str]]:
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, without_plots: None) -> Iterator[Path]:
     """A folder with what each way begins with."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))

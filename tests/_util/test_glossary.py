@@ -124,7 +124,7 @@ def test_a_definition_on_a_page_takes_its_text_from_the_glossary():
             assert following.startswith(f"{{{{ terms.{name}.meaning"), path
 
 
-def test_a_report_shows_the_meanings(make_policy, tmp_path):
+def test_a_report_shows_the_meanings(make_policy, tmp_path, without_plots):
     policy = make_policy("CartPole-v1")
     recording = rltools.record(policy, episodes=2, max_steps=5, directory=tmp_path / "run")
     page = (

@@ -73,11 +73,7 @@ def test_arguments_of_the_environment_follow_one_option_or_several() -> None:
     assert list(repeated(["run", "episodes=5"])) == ["run", "episodes=5"]
 
 
-def test_the_page_has_the_command_that_makes_it_again(
-    rltools: Any, project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # What a page draws has tests of its own, and takes longest.
-    monkeypatch.setattr("rltools.pages.report._run.report_plots", lambda *arguments: ())
+def test_the_page_has_the_command_that_makes_it_again(rltools: Any, project: Path, without_plots: None) -> None:
     typed = (
         "--env", "ShortPole-v0", *KWARGS, "--import", "poles", "--name", "two poles", "--names", "2=tilt",
         "--action-names", "left,right", "--groups", "cart=obs[0],obs[1]", "--max-steps", "5",

@@ -91,9 +91,8 @@ def examples_of(printed):
     return [shlex.split(example) for example in re.split(r"(?:^|, )rltools ", text)[1:]]
 
 
-def test_every_example_in_the_help_runs(rltools, project, monkeypatch):
-    # What reports draw has tests of its own, and takes longest.
-    monkeypatch.setattr("rltools.pages.report._run.report_plots", lambda *arguments: ())
+def test_every_example_in_the_help_runs(rltools, project, monkeypatch, without_plots):
+    # What comparisons draw has tests of its own, too.
     monkeypatch.setattr("rltools.pages.report._experiment.compared_figures", lambda *arguments: [])
     (project / "experiments").mkdir()
     (project / "experiments" / "lunarlander.yaml").write_text(
@@ -102,10 +101,10 @@ def test_every_example_in_the_help_runs(rltools, project, monkeypatch):
     shutil.copy(find_content("agents", "cartpole-ppo") / "model.zip", project / "model.zip")
     # So many episodes as later examples name, and no more work than that takes.
     fewer = {
-        "analyze": ("--episodes", "4", "--method", "gradient", "--no-frames"),
+        "analyze": ("--episodes", "4", "--method", "gradient", "--no-frames", "--seeds", "2", "--max-steps", "40"),
         "explain": ("--references", "2"),
         "replay": ("--no-frames",),
-        "run": ("max_steps=3",),
+        "run": ("max_steps=3", "--workers", "1"),
     }
     for command in COMMANDS:
         for example in examples_of(rltools(command, "--help").out):

@@ -70,7 +70,7 @@ def test_without_out_a_model_without_a_card_goes_by_its_place_and_its_content(rl
     assert re.fullmatch("first-best_model-[0-9a-f]{8}--ShortPole-v0", folder.name)
 
 
-def test_a_page_without_pictures_and_the_command_that_makes_it(rltools, project):
+def test_a_page_without_pictures_and_the_command_that_makes_it(rltools, project, without_plots):
     inputs = ("--env", "ShortPole-v0", *POLES, "--episodes", "2", "--out", "here", "--references", "3", "--no-frames")
     ran = rltools("analyze", "cartpole-ppo", *inputs)
     assert ran.code == 0, ran.err
@@ -108,10 +108,11 @@ def test_a_replay_is_drawn_now_where_it_was_not(rltools, short, project):
     assert len(open_recording(short).frames(1)) == 12
 
 
-def test_pictures_that_are_kept_are_left_out_where_none_are_wanted(rltools, project):
+def test_pictures_that_are_kept_are_left_out_where_none_are_wanted(rltools, project, monkeypatch):
+    monkeypatch.setattr("rltools.pages.report._run.report_plots", lambda *arguments: ())
     inputs = ("cartpole-ppo", "--env", "ShortPole-v0", *POLES, "--episodes", "1", "--out", "r")
     assert rltools("record", *inputs, "--frames").code == 0
-    assert rltools("analyze", *inputs, "--method", "gradient", "--no-frames").code == 0
+    assert rltools("analyze", *inputs, "--method", "gradient", "--no-frames", "--no-ablate").code == 0
     pages = [Path("r/index.html"), Path("r/replays/episode-000000.html")]
     assert not [page for page in pages if "data:image/webp" in page.read_text()]
     assert "--no-frames" in pages[0].read_text()
@@ -304,7 +305,8 @@ def test_list_shows_a_line_for_everything_and_the_users_own_first(rltools, proje
     assert "shapley" not in rltools("list", "agents").out
 
 
-def test_an_experiment_is_run_from_a_file_with_changes_also_where_nothing_can_be_drawn(rltools, project):
+def test_an_experiment_is_run_from_a_file_with_changes_also_where_nothing_can_be_drawn(rltools, project, monkeypatch):
+    monkeypatch.setattr("rltools.pages.report._run.report_plots", lambda *arguments: ())
     (project / "asked.yaml").write_text(
         "description: what matters?\nagents: [cartpole-ppo]\nmethods: [gradient]\nepisodes: 9\n"
         "environment: {id: BlindPole-v0}\n"

@@ -17,8 +17,7 @@ def _minari(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(project / "minari"))
 
 
-def test_a_data_set_is_explained_by_another_policy(rltools, short, project, monkeypatch):
-    monkeypatch.setattr("rltools.pages.report._run.report_plots", lambda *arguments: ())
+def test_a_data_set_is_explained_by_another_policy(rltools, short, project, without_plots):
     assert (
         rltools("export", "short", "--to", "minari", "--out", "poles/short-v0").out == "Wrote minari:poles/short-v0\n"
     )

@@ -35,6 +35,14 @@ def analyzed(short_pole, tmp_path_factory):
     return analyze("cartpole-ppo", short_pole, episodes=2, directory=folder), folder
 
 
+@pytest.fixture(autouse=True)
+def _plots_of_two_pages(request):
+    """A page about a choice and one about continuous actions have their plots; other tests are about something else."""
+    continuous = test_continuous_actions_are_explained_as_the_environment_receives_them
+    if "analyzed" not in request.fixturenames and request.function is not continuous:
+        request.getfixturevalue("without_plots")
+
+
 def files(folder):
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 

@@ -26,9 +26,8 @@ def text_of(page):
 
 
 @pytest.fixture
-def steered(monkeypatch):
+def steered(monkeypatch, without_plots):
     """An agent, and its environment of few steps; pages have no plots and no replays, which have tests of their own."""
-    monkeypatch.setattr("rltools.pages.report._run.report_plots", lambda *arguments: ())
     monkeypatch.setattr("rltools.experiments.analyze.replay_episodes", lambda *arguments, **options: None)
     entry = "gymnasium.envs.classic_control.cartpole:CartPoleEnv"
     gymnasium.register("TwentyPole-v0", entry, max_episode_steps=20)

@@ -27,9 +27,11 @@ max_steps: 30
 
 
 @pytest.fixture(autouse=True)
-def _no_plots_of_each_run(monkeypatch):
-    """The plots of a run's own page have tests of their own, and take most of the time; comparisons keep theirs."""
-    monkeypatch.setattr("rltools.pages.report._run.report_plots", lambda *arguments: ())
+def _no_plots_of_each_run(request, monkeypatch):
+    """Comparisons keep their plots, and where bytes are compared, episodes theirs; frames need no other process."""
+    monkeypatch.setattr("rltools.rollout.render.draw_in_child", lambda *arguments: False)
+    if request.function is not test_the_same_file_gives_the_same_bytes_and_is_not_run_twice:
+        request.getfixturevalue("without_plots")
 
 
 @pytest.fixture
@@ -324,10 +326,9 @@ def content(folder: Path) -> dict[str, bytes]:
 
 
 def test_the_same_file_gives_the_same_bytes_and_is_not_run_twice(written, project, monkeypatch):
-    # Figures have tests of their own, and take longest; frames are drawn in this process.
+    # Figures have tests of their own, and take longest.
     monkeypatch.setattr("rltools.pages.report._run.report_plots", lambda *arguments: ())
     monkeypatch.setattr("rltools.pages.report._experiment.compared_figures", lambda *arguments: [])
-    monkeypatch.setattr("rltools.rollout.render.draw_in_child", lambda *arguments: False)
     path = written()
     first = run_experiment(path)
     second = run_experiment(path, directory=project / "again")

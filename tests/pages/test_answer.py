@@ -51,7 +51,7 @@ def test_what_was_measured_leads_and_trust_follows(measured: rltools.Recording) 
 
 
 def test_the_returns_of_the_recording_and_of_the_losses_are_told_apart(
-    measured: rltools.Recording, explained: rltools.Recording
+    measured: rltools.Recording, explained: rltools.Recording, without_plots: None
 ) -> None:
     answer = answer_of(measured)
     assert isinstance(answer.headline, Finding)
@@ -82,7 +82,10 @@ def test_without_losses_it_is_said_that_nothing_was_measured(explained: rltools.
 
 
 def test_page_terminal_and_notebook_say_the_same_in_the_same_order(
-    measured: rltools.Recording, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    measured: rltools.Recording,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    without_plots: None,
 ) -> None:
     from rltools.cli import screen
 

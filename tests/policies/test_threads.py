@@ -80,7 +80,7 @@ def calls(policy: Any, make_env: Any, folder: Path) -> dict[str, Call]:
 
 @pytest.mark.parametrize("call", ["record", "explain", "explain within seconds", "attribute", "analyze"])
 def test_a_small_network_computes_on_one_thread_and_on_as_many_as_are_asked_for(
-    watched: Any, make_env: Any, tmp_path: Path, call: str
+    watched: Any, make_env: Any, tmp_path: Path, without_plots: None, call: str
 ) -> None:
     compute = calls(watched, make_env, tmp_path / "one")[call]
     compute()

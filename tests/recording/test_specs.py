@@ -129,7 +129,7 @@ def _is_text(artist: Any) -> bool:
 
 
 def test_the_others_of_a_page_are_named_by_what_was_asked(
-    twice: tuple[rltools.Recording, rltools.Recording], recording: rltools.Recording
+    twice: tuple[rltools.Recording, rltools.Recording], recording: rltools.Recording, without_plots: None
 ) -> None:
     from rltools.pages.report import write_report
 

@@ -242,7 +242,9 @@ def test_long_episodes_are_written_block_by_block(make_policy: Make, make_env: M
     assert recording.outcome(0).total_reward == 2500
 
 
-def test_arguments_and_wrappers_of_the_environment_stand_on_the_page(make_policy: Make, tmp_path: Path) -> None:
+def test_arguments_and_wrappers_of_the_environment_stand_on_the_page(
+    make_policy: Make, tmp_path: Path, without_plots: None
+) -> None:
     env = gymnasium.wrappers.ClipReward(gymnasium.make("CartPole-v1", sutton_barto_reward=True), 0, 1)
     policy = make_policy("CartPole-v1")
     recording = rltools.record(policy, env, episodes=2, max_steps=4, directory=tmp_path)

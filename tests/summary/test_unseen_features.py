@@ -161,7 +161,7 @@ def test_what_never_changes_is_named_and_no_unit_is_called_dead(tmp_path, method
     assert np.isnan(result.overall.importance.value).all(), "no share of rounding errors"
 
 
-def test_a_page_says_it(tmp_path):
+def test_a_page_says_it(tmp_path, without_plots):
     recording = explained(tmp_path, "rounded")
     text = write_report(recording).read_text()
     assert "Unseen features" in text

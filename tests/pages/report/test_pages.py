@@ -155,7 +155,7 @@ def test_what_cannot_be_reported_is_said(make_policy, make_env, tmp_path):
         write_report(recording)
 
 
-def test_saturated_steps_are_a_caveat(make_env, tmp_path):
+def test_saturated_steps_are_a_caveat(make_env, tmp_path, without_plots):
     import torch
 
     from rltools import TorchPolicy
@@ -176,7 +176,9 @@ def test_saturated_steps_are_a_caveat(make_env, tmp_path):
     assert np.array_equal(recording.attribution("gradient").values, np.zeros((4, 1, 3), np.float32))
 
 
-def test_where_nothing_was_measured_the_page_says_so_and_leads_with_what_changes_the_decision(cartpole, tmp_path):
+def test_where_nothing_was_measured_the_page_says_so_and_leads_with_what_changes_the_decision(
+    cartpole, tmp_path, without_plots
+):
     recording = record(cartpole, episodes=2, max_steps=20, directory=tmp_path / "run")
     explain(recording, cartpole, method="gradient")
     explain(recording, cartpole, method="decision_change", references=8, groups="variables")
@@ -191,7 +193,7 @@ def test_where_nothing_was_measured_the_page_says_so_and_leads_with_what_changes
     assert "saturated" not in page
 
 
-def test_the_returns_are_on_the_page_once_and_as_a_strip(cartpole, tmp_path):
+def test_the_returns_are_on_the_page_once_and_as_a_strip(cartpole, tmp_path, without_plots):
     recording = record(cartpole, episodes=3, max_steps=20, directory=tmp_path / "run")
     rewards = [outcome.total_reward for outcome in recording.outcomes()]
     explain(recording, cartpole, method="gradient")

@@ -82,7 +82,7 @@ class Places(gymnasium.Env[int, int]):
         return self.place % 7, 1.0, self.place == 13, False, {}
 
 
-def test_a_choice_is_named_at_every_step(browser: Any, tmp_path: Path) -> None:
+def test_a_choice_is_named_at_every_step(browser: Any, tmp_path: Path, without_plots: None) -> None:
     env = Places()
     policy = rltools.TorchPolicy(torch.nn.Linear(7, 2), env.observation_space, env.action_space, name="tourist")
     recording = rltools.record(policy, Places, episodes=2, directory=tmp_path / "run")
