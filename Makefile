@@ -78,7 +78,7 @@ release-checks: $(VENV)/installed-release
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/ci.yml
 	$(BIN)/python paper/check.py
 	$(BIN)/python -m pip install --quiet --no-deps --force-reinstall dist/*.whl  # types are those of an installed wheel
-	cd dist && $(abspath $(BIN))/python -m pyright --pythonpath $(abspath $(BIN))/python$(EXE) --verifytypes rltools --ignoreexternal
+	cd dist && VIRTUAL_ENV=$(abspath $(VENV)) PATH="$(abspath $(BIN)):$$PATH" python -m pyright --verifytypes rltools --ignoreexternal
 
 agents: $(VENV)/installed-train         ## train the reference agents again: some hours
 	for recipe in agents/*/train.py; do $(BIN)/python $$recipe || exit 1; done

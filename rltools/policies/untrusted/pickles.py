@@ -82,6 +82,8 @@ class Record:
 class Loose(Record):
     """A record that may also be filled like a list or a dict, as a deque or a defaultdict is; its state is a dict."""
 
+    state: Any
+
     def __setitem__(self, key: Any, value: Any) -> None:
         if self.state is None:
             self.state = {}
