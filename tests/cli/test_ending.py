@@ -127,7 +127,8 @@ def test_an_interrupt_before_anything_is_imported(
 
 def test_nothing_is_imported_before_main_can_say_that_it_was_interrupted() -> None:
     code = "import sys; before = set(sys.modules); import rltools.cli; print(*sorted(set(sys.modules) - before))"
-    done = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True, check=True)
+    where = os.environ | {"PYTHONPATH": str(Path(rltools.__file__).parents[1])}  # -S leaves site-packages out
+    done = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True, check=True, env=where)
     light = {"__future__", "errno", "importlib", "importlib._bootstrap", "importlib._bootstrap_external", "warnings"}
     light |= {"os", "os.path", "posixpath", "genericpath", "stat", "_stat", "_collections_abc"}
     assert set(done.stdout.split()) <= light | {"rltools", "rltools.cli", "rltools._util", "rltools._util.notebook"}

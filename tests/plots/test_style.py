@@ -8,7 +8,6 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-import rltools
 from rltools import plots
 from rltools._util.palette import palette
 from rltools.errors import ArgumentError
@@ -124,7 +123,7 @@ def test_the_page_on_figures_for_a_paper_runs(recording, tmp_path, monkeypatch):
     example_ablation(recording, seeds=2)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("rltools.open_recording", lambda path: recording)
-    page = Path(rltools.__file__).parent.parent / "docs" / "figures.md"
+    page = Path(__file__).parents[2] / "docs" / "figures.md"
     exec("\n".join(re.findall(r"```python3\n(.*?)```", page.read_text(), re.DOTALL)), {})
     assert {path.name for path in tmp_path.glob("*.pdf")} == {"losses.pdf", "both.pdf"}
 
