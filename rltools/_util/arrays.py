@@ -8,7 +8,7 @@ import numpy as np
 
 
 def object_column(values: Sequence[object]) -> np.ndarray:
-    """Values as an array `[row]` of objects, however long they are.
+    """Values of any length as an array `[row]` of objects, one in each row.
 
     >>> object_column(["left", "right"])
     array(['left', 'right'], dtype=object)

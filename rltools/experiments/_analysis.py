@@ -49,7 +49,7 @@ class Analysis:
 
     @property
     def measured(self) -> AblationFindings | None:
-        """What was measured beside what attributions say; None if nothing was."""
+        """The measured losses beside what attributions say; None if nothing was measured."""
         return self.answer.measured
 
     def __repr__(self) -> str:

@@ -82,7 +82,7 @@ class LoadOptions:
     naming: Naming = field(default_factory=Naming)
 
     def name_of(self, path: Path) -> str:
-        """What to call the policy in a file: as its caller does, else as the file, and its folder if many files are.
+        """The name of the policy in a file: the caller's, else the file's, after its folder's if many files share it.
 
         >>> LoadOptions().name_of(Path("runs/winter/model.zip")), LoadOptions().name_of(Path("runs/hopper.zip"))
         ('winter-model', 'hopper')
@@ -103,7 +103,7 @@ class LoadOptions:
 
 
 def statistics_text(normalize: Any) -> str:
-    """What statistics of observations are called: by their path, of which an absolute one is cut, or by their class.
+    """A short name of statistics: their path, the last two parts of an absolute one, or the class of a live object.
 
     >>> statistics_text(Path("/home/me/winter/vecnormalize.pkl")), statistics_text({"mean": 0})
     ('winter/vecnormalize.pkl', 'a live dict')

@@ -60,7 +60,7 @@ def find_replacement(name: str) -> Replacement:
 
 
 def replaced_by(name: str) -> str:
-    """How sentences say that a feature was replaced; of a replacement that is not installed here, its name.
+    """What a sentence says of a replacement; one that is not installed here is called by its name.
 
     Example:
         >>> from rltools.ablation.replacements import replaced_by
